@@ -1,0 +1,51 @@
+/*
+ * Counter-based random numbers: Philox 4x32-10 (Salmon et al., SC'11).
+ *
+ * A draw is a pure function of (seed, trial, draw, stream): any trial can be replayed alone,
+ * on any machine, in any order. All streams are listed here so that two uses never share one.
+ */
+#ifndef STOIC_BASE_RNG_H
+#define STOIC_BASE_RNG_H
+
+#include <stdint.h>
+
+typedef enum stoic_stream {
+    STOIC_STREAM_SITE = 1,   /* which weight, which bit */
+    STOIC_STREAM_IMAGE = 2,  /* which images a trial uses */
+    STOIC_STREAM_VALUE = 3,  /* the value that replaces another */
+    STOIC_STREAM_TRAIN = 4,  /* order of images, augmentation, dropout */
+    STOIC_STREAM_INIT = 5,   /* initial weights */
+    STOIC_STREAM_PERMUTE = 6,/* round keys of stoic_permute() */
+    STOIC_STREAM_REDUNDANCY = 7, /* sites in redundant bits of a code */
+} stoic_stream;
+
+/* A sequence of draws of one (seed, trial, stream). */
+typedef struct stoic_rng {
+    uint32_t key[2];
+    uint32_t counter[4]; /* draw, stream, trial low, trial high */
+    uint32_t block[4];
+    unsigned used;
+} stoic_rng;
+
+/* The block function: ten rounds. */
+void stoic_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+void stoic_rng_init(stoic_rng *rng, uint64_t seed, uint64_t trial, stoic_stream stream);
+uint32_t stoic_rng_u32(stoic_rng *rng);
+uint64_t stoic_rng_u64(stoic_rng *rng);
+/* Uniform over 0 … n-1 without bias (n > 0), by multiplication and rejection. */
+uint64_t stoic_rng_below(stoic_rng *rng, uint64_t n);
+/* Uniform over (0, 1]: (k + 1) / 2^53. */
+double stoic_rng_unit(stoic_rng *rng);
+/* Standard normal, Box-Muller with our own log and cosine (bytes do not depend on libm). */
+double stoic_rng_normal(stoic_rng *rng);
+/* Number of failures before the first success, success probability p in (0, 1]; saturates. */
+uint64_t stoic_rng_geometric(stoic_rng *rng, double p);
+
+/* A keyed permutation of 0 … n-1: a balanced Feistel network with cycle walking. */
+uint64_t stoic_permute(uint64_t seed, uint64_t tag, uint64_t n, uint64_t i);
+
+/* Natural logarithm of x > 0, to 1 ulp or so, with basic arithmetic alone. */
+double stoic_log_portable(double x);
+
+#endif
