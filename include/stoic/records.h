@@ -1,0 +1,86 @@
+/*
+ * Reading a campaign file: what was run, one row a trial, one row a hit bit.
+ * Thread-safety: one stoic_records per thread.
+ */
+#ifndef STOIC_RECORDS_H
+#define STOIC_RECORDS_H
+
+#include "stoic/campaign.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct stoic_records stoic_records;
+
+/* Opens read-only. STOIC_ERR_FORMAT: not a campaign file, or of a newer version. */
+STOIC_API stoic_status stoic_records_open(const char *path, stoic_records **out,
+                                          stoic_error *err) STOIC_MUST_CHECK;
+STOIC_API void stoic_records_free(stoic_records *records);
+
+/* What was run, by key: "model", "data", "store", "fault", "seed", "outcomes", "engine", "nan",
+ * "images", "trials", "created", "version", "isa", "onednn", "golden_accuracy", "parameters",
+ * "macs" … NULL where absent. Lives as long as the records. */
+STOIC_API const char *stoic_records_info(const stoic_records *records, const char *key);
+
+STOIC_API int stoic_records_layer_count(const stoic_records *records);
+STOIC_API const char *stoic_records_layer_name(const stoic_records *records, int layer);
+STOIC_API int64_t stoic_records_layer_weights(const stoic_records *records, int layer);
+
+STOIC_API stoic_status stoic_records_summary(stoic_records *records, stoic_summary *out,
+                                             stoic_error *err) STOIC_MUST_CHECK;
+
+/* One complete trial. For trials with a single site layer, index, bit, before and after describe
+ * it; otherwise layer (if all sites share it) or -1, and index and bit are -1. */
+typedef struct stoic_record {
+    int64_t trial;
+    int layer;
+    int64_t index;
+    int bit;
+    float before, after; /* NaN also stands for "several sites" when bit is -1 */
+    int64_t image;       /* the image used when there was one a trial, else -1 */
+    stoic_counts counts;
+    double accuracy, drop;
+} stoic_record;
+
+/* One corrupted stored bit (or word). Strings live until the next call. */
+typedef struct stoic_site_record {
+    int64_t trial;
+    const char *kind;   /* "flip", "stuck0", … */
+    int layer;
+    const char *tensor; /* "weight", "bias", "bn" */
+    int64_t word, index;
+    int bit;
+    const char *role;   /* "data", "copy", "parity" */
+    int64_t image, step;/* -1 where they do not apply */
+    float before, after;
+} stoic_site_record;
+
+/* Calls `row` for every complete trial (or site) in order; stops when it returns false. */
+STOIC_API stoic_status stoic_records_each(stoic_records *records,
+                                          bool (*row)(void *user, const stoic_record *record),
+                                          void *user, stoic_error *err) STOIC_MUST_CHECK;
+STOIC_API stoic_status stoic_records_each_site(stoic_records *records,
+                                               bool (*row)(void *user,
+                                                           const stoic_site_record *site),
+                                               void *user, stoic_error *err) STOIC_MUST_CHECK;
+
+/* The summary of trials grouped by layer and/or bit (single-site trials; by layer also where all
+ * sites of a trial share it). critical_rate and accuracy carry intervals. */
+typedef struct stoic_group {
+    int layer, bit; /* -1 where not grouped by it */
+    int64_t trials;
+    stoic_interval accuracy, critical_rate;
+    double accuracy_min;
+    stoic_counts totals;
+} stoic_group;
+
+STOIC_API stoic_status stoic_records_groups(stoic_records *records, bool by_layer, bool by_bit,
+                                            stoic_group **groups, size_t *n,
+                                            stoic_error *err) STOIC_MUST_CHECK;
+STOIC_API void stoic_groups_free(stoic_group *groups);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,32 @@
+/*
+ * Reports: figures and one self-contained page from campaign files.
+ * Figures are drawn by gnuplot, found at run time; without it the page has tables only and a
+ * warning says so.
+ */
+#ifndef STOIC_REPORT_H
+#define STOIC_REPORT_H
+
+#include "stoic/records.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct stoic_report_options {
+    const char *title;        /* NULL: made from the campaigns */
+    const char *figures;      /* folder for the pictures alone, or NULL */
+    const char *model_path;   /* for weight and exponent histograms; NULL: none */
+    const char *notes;        /* file with a caption a figure, "key<TAB>text" a line, or NULL */
+} stoic_report_options;
+
+STOIC_API stoic_report_options stoic_report_options_default(void);
+
+/* Writes the page atomically. `page` may be NULL when only figures are asked for. */
+STOIC_API stoic_status stoic_report_write(const char *const *campaigns, size_t n,
+                                          const stoic_report_options *options, const char *page,
+                                          stoic_error *err) STOIC_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
