@@ -1,6 +1,5 @@
 /* Numbers as the command line takes them: the same in every locale, whole ones without
  * a detour over floating point. */
-#include <limits.h>
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
