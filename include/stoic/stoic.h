@@ -11,6 +11,7 @@
 #include "stoic/dataset.h"
 #include "stoic/fault.h"
 #include "stoic/model.h"
+#include "stoic/parse.h"
 #include "stoic/records.h"
 #include "stoic/report.h"
 #include "stoic/session.h"
