@@ -12,6 +12,7 @@
 
 #include "stoic/dataset.h"
 #include "stoic/fault.h"
+#include "stoic/stats.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,10 +34,6 @@ typedef struct stoic_counts {
     int64_t due;      /* detected, not repaired */
     int64_t sdc5, sdc10, sdc20; /* top-1 outside golden's top 5; confidence moved by 10, 20 % */
 } stoic_counts;
-
-typedef struct stoic_interval {
-    double value, low, high;
-} stoic_interval;
 
 /* Filled by every verb that reads or writes a campaign. Rates are fractions; NaN: not measured. */
 typedef struct stoic_summary {
