@@ -1,0 +1,63 @@
+# The everyday entry points. Meson and Ninja do the building; see CONTRIBUTING.md.
+#   make         build/stoic, build/libstoic.so, build/libstoic.a
+#   make demo    set-up, build, the LeNet-5 case study, a report to look at
+#   make test    set-up, build, every test
+PREFIX ?= /usr/local
+BUILD ?= build
+PEERS ?= $(HOME)/stoic-peers
+FUZZ_SECONDS ?= 1800
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+	@ln -sf cli/stoic $(BUILD)/stoic
+	@ln -sf src/libstoic.a $(BUILD)/libstoic.a
+	@ln -sf src/libstoic.so $(BUILD)/libstoic.so
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) --prefix $(abspath $(PREFIX)) --libdir lib
+
+setup:
+	scripts/setup
+
+demo: setup
+	$(MAKE) all
+	scripts/demo.sh
+
+test: setup
+	$(MAKE) all
+	scripts/run-tests
+
+asan:
+	scripts/run-sanitized address,undefined
+
+tsan:
+	scripts/run-sanitized thread
+
+bench: all
+	python3 bench/compare.py --peers $(PEERS)
+
+verify: all
+	scripts/verify $(PEERS)
+
+onednn3:
+	scripts/onednn3
+
+fuzz:
+	scripts/run-fuzzers $(FUZZ_SECONDS)
+
+install: all
+	meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
+	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+lint: $(BUILD)/build.ninja
+	scripts/check-layout
+	git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+	git ls-files 'src/*.c' 'cli/*.c' | xargs clang-tidy -p $(BUILD) --quiet
+
+clean:
+	rm -rf build build-* demo
+
+.PHONY: all setup demo test asan tsan bench verify onednn3 fuzz install format lint clean

@@ -1,0 +1,83 @@
+"""Run an ONNX classifier with PyTorch: each node becomes one call of torch.nn.functional.
+
+Covers what the benchmarked networks use; any other operator is an error by name.
+"""
+import onnx
+import torch
+from onnx import helper, numpy_helper
+from torch.nn import functional
+
+
+def padding(attributes):
+    pads = attributes.get("pads", [0, 0, 0, 0])
+    if pads[:2] != pads[2:] or attributes.get("auto_pad", b"NOTSET") != b"NOTSET":
+        raise NotImplementedError(f"padding {pads}")
+    return pads[:2]
+
+
+def conv(a, x, w, b=None):
+    return functional.conv2d(x, w, b, a.get("strides", 1), padding(a), a.get("dilations", 1),
+                             a.get("group", 1))
+
+
+def gemm(a, x, w, b=None):
+    if a.get("alpha", 1.0) != 1 or a.get("beta", 1.0) != 1 or a.get("transA", 0):
+        raise NotImplementedError("Gemm with factors")
+    return functional.linear(x, w if a.get("transB", 0) else w.t(), b)
+
+
+def batch_norm(a, x, scale, bias, mean, variance):
+    return functional.batch_norm(x, mean, variance, scale, bias, eps=a.get("epsilon", 1e-5))
+
+
+def max_pool(a, x):
+    return functional.max_pool2d(x, a["kernel_shape"], a.get("strides", 1), padding(a))
+
+
+def average_pool(a, x):
+    return functional.avg_pool2d(x, a["kernel_shape"], a.get("strides", 1), padding(a))
+
+
+def reduce_mean(a, x, axes=None):
+    axes = a.get("axes") if axes is None else axes.tolist()
+    return x.mean(dim=axes, keepdim=bool(a.get("keepdims", 1)))
+
+
+CALLS = {
+    "Conv": conv, "Gemm": gemm, "BatchNormalization": batch_norm, "MaxPool": max_pool,
+    "AveragePool": average_pool, "ReduceMean": reduce_mean,
+    "GlobalAveragePool": lambda a, x: x.mean((2, 3), keepdim=True),
+    "Relu": lambda a, x: functional.relu(x), "Sigmoid": lambda a, x: torch.sigmoid(x),
+    "Add": lambda a, x, y: x + y, "Identity": lambda a, x: x,
+    "Flatten": lambda a, x: torch.flatten(x, a.get("axis", 1)),
+    "Reshape": lambda a, x, shape: x.reshape([len(x), *shape.tolist()[1:]]),
+}
+
+
+class OnnxModule(torch.nn.Module):
+    def __init__(self, path):
+        super().__init__()
+        graph = onnx.load(path).graph
+        self.tensors = torch.nn.ParameterDict()
+        self.keys, self.shapes = {}, {}
+        for i, tensor in enumerate(graph.initializer):
+            value = torch.from_numpy(numpy_helper.to_array(tensor).copy())
+            if value.is_floating_point():
+                self.keys[tensor.name] = f"tensor{i}"
+                self.tensors[f"tensor{i}"] = torch.nn.Parameter(value, requires_grad=False)
+            else:
+                self.shapes[tensor.name] = value
+        self.input, self.output = graph.input[0].name, graph.output[0].name
+        self.steps = []
+        for node in graph.node:
+            if node.op_type not in CALLS:
+                raise NotImplementedError(f"{node.op_type} (node {node.name})")
+            attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            self.steps.append((CALLS[node.op_type], attributes, list(node.input), node.output[0]))
+
+    def forward(self, image):
+        values = {self.input: image, **self.shapes}
+        values.update((name, self.tensors[key]) for name, key in self.keys.items())
+        for call, attributes, inputs, output in self.steps:
+            values[output] = call(attributes, *(values[name] for name in inputs if name))
+        return values[self.output]
