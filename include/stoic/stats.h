@@ -110,9 +110,9 @@ STOIC_API double stoic_neyman_weight(const stoic_stratum *stratum);
 
 /* Splits `total` over n strata: first `least` each, the rest in proportion to `weights`
  * (>= 0), never more than caps[h] (NULL: no caps), largest remainders first, ties to the lower
- * index. Allocates less than `total` only where the caps leave no room; where `total` does not
- * pay for the least, earlier strata come first. STOIC_ERR_ARGUMENT: a negative or
- * non-finite weight. */
+ * index. Gives out less than `total` only where the caps (or weights of 0) leave no room; where
+ * `total` does not pay for the least, earlier strata come first. STOIC_ERR_ARGUMENT: a negative
+ * number or a non-finite weight. */
 STOIC_API stoic_status stoic_apportion(const double *weights, size_t n, int64_t total,
                                        int64_t least, const int64_t *caps, int64_t *out,
                                        stoic_error *err) STOIC_MUST_CHECK;

@@ -1,0 +1,107 @@
+#include <math.h>
+
+#include "stats/special.h"
+#include "stoic/stats.h"
+
+static const stoic_interval nothing = {NAN, NAN, NAN};
+
+static bool is_level(double alpha) {
+    return alpha > 0.0 && alpha < 1.0;
+}
+
+/* The bounds are the roots of (1+z²/n) θ² - (2p+z²/n) θ + p² = 0; the lower one by the product
+ * of the roots, which keeps its digits when it is small, and likewise 1 - high. */
+stoic_interval stoic_wilson(double successes, double n, double alpha) {
+    if (!(n >= 0.0 && successes >= 0.0 && successes <= n && is_level(alpha)))
+        return nothing;
+    if (n == 0.0)
+        return (stoic_interval){NAN, 0.0, 1.0};
+    double p = successes / n, q = (n - successes) / n;
+    double half = 0.5 * pow(stoic_normal_z(alpha), 2.0) / n; /* z²/2n */
+    double root = sqrt(2.0 * half * p * q + half * half);
+    double low = p * p / (p + half + root);
+    double rest = q * q / (q + half + root);
+    double high = p < 0.5 ? (p + half + root) / (1.0 + 2.0 * half) : 1.0 - rest;
+    if (p >= 0.5)
+        low = 1.0 - (q + half + root) / (1.0 + 2.0 * half);
+    return (stoic_interval){p, low, high};
+}
+
+stoic_interval stoic_clopper_pearson(int64_t k, int64_t n, double alpha) {
+    if (n < 0 || k < 0 || k > n || !is_level(alpha))
+        return nothing;
+    if (n == 0)
+        return (stoic_interval){NAN, 0.0, 1.0};
+    stoic_interval interval = {(double)k / (double)n, 0.0, 1.0};
+    double yes = (double)k, no = (double)(n - k);
+    if (k > 0)
+        interval.low = stoic_beta_quantile(0.5 * alpha, yes, no + 1.0, false);
+    if (k < n)
+        interval.high = stoic_beta_quantile(0.5 * alpha, yes + 1.0, no, true);
+    return interval;
+}
+
+stoic_interval stoic_poisson(int64_t count, double alpha) {
+    if (count < 0 || !is_level(alpha))
+        return nothing;
+    double k = (double)count;
+    double low = count > 0 ? stoic_gamma_quantile(0.5 * alpha, k, false) : 0.0;
+    return (stoic_interval){k, low, stoic_gamma_quantile(0.5 * alpha, k + 1.0, true)};
+}
+
+stoic_interval stoic_mean_interval(double mean, double variance, int64_t n, double alpha) {
+    if (!is_level(alpha))
+        return nothing;
+    if (n < 2)
+        return (stoic_interval){n == 1 ? mean : NAN, -INFINITY, INFINITY};
+    double half = stoic_student_t(alpha, (double)(n - 1)) * sqrt(variance / (double)n);
+    return (stoic_interval){mean, mean - half, mean + half};
+}
+
+stoic_interval stoic_rate_interval(double rate, double variance, int64_t trials, int64_t images,
+                                   double alpha) {
+    if (trials < 0 || images < 1)
+        return nothing;
+    double n = (double)trials, most = n * (double)images;
+    double effective = n; /* below two trials, and at rate 0 or 1, the variance says nothing */
+    double binomial = rate * (1.0 - rate);
+    if (binomial > 0.0 && variance >= 0.0)
+        effective = fmin(fmax(binomial / (variance / n), n), most);
+    return stoic_wilson(trials ? rate * effective : 0.0, effective, alpha);
+}
+
+/* Wilson over the strata that were sampled, as a share of the population beside what is known. */
+stoic_interval stoic_stratified_rate(const stoic_stratum *strata, size_t n, double alpha) {
+    double population = 0.0, known = 0.0, sampled = 0.0, unseen = 0.0;
+    double events = 0.0, smooth = 0.0, variance = 0.0;
+    for (size_t h = 0; h < n; h++) {
+        const stoic_stratum *s = &strata[h];
+        double trials = (double)s->trials;
+        population += s->population;
+        if (s->trials == 0) {
+            unseen += s->population;
+        } else if (s->complete) {
+            known += s->population * s->events / trials;
+        } else {
+            double q = (s->events + 0.5) / (trials + 1.0);
+            sampled += s->population;
+            events += s->population * s->events / trials;
+            smooth += s->population * q;
+            variance += s->population * s->population * q * (1.0 - q) / trials;
+        }
+    }
+    if (!(population > 0.0) || !is_level(alpha))
+        return nothing;
+    double seen = population - unseen;
+    stoic_interval rest = {0.0, 0.0, 0.0};
+    if (sampled > 0.0) {
+        double effective = smooth * (sampled - smooth) / variance;
+        double rate = fmin(events / sampled, 1.0);
+        rest = stoic_wilson(rate * effective, effective, alpha);
+    }
+    return (stoic_interval){
+        .value = seen > 0.0 ? (known + events) / seen : NAN,
+        .low = (known + sampled * rest.low) / population,
+        .high = (known + sampled * rest.high + unseen) / population,
+    };
+}
