@@ -41,7 +41,7 @@ typedef struct stoic_meta {
 
 struct stoic_model {
     char *name;
-    int opset;      /* of the default domain */
+    int opset; /* of the default domain */
     int64_t ir_version;
     stoic_value *values;
     size_t n_values;
@@ -62,6 +62,8 @@ typedef struct stoic_builder stoic_builder;
 stoic_status stoic_builder_create(const char *name, int opset, stoic_builder **out,
                                   stoic_error *err);
 void stoic_builder_free(stoic_builder *builder);
+/* The version of the file format that the model declares; 8 unless set. */
+void stoic_builder_ir_version(stoic_builder *b, int64_t version);
 
 /* The image input; `shape` with the batch dimension 1. */
 stoic_status stoic_builder_input(stoic_builder *b, const char *name, const stoic_shape *shape,
@@ -75,6 +77,10 @@ stoic_status stoic_builder_node(stoic_builder *b, const char *name, const stoic_
                                 stoic_attr *attrs, size_t n_attrs, const char *const *in,
                                 size_t n_in, const char *const *out, size_t n_out,
                                 stoic_error *err);
+/* A node whose operator is not known: finish() lists all of these that the output needs. */
+stoic_status stoic_builder_unsupported(stoic_builder *b, const char *name, const char *type,
+                                       const char *const *in, size_t n_in, const char *const *out,
+                                       size_t n_out, stoic_error *err);
 stoic_status stoic_builder_output(stoic_builder *b, const char *name, stoic_error *err);
 stoic_status stoic_builder_meta(stoic_builder *b, const char *key, const char *value,
                                 stoic_error *err);
@@ -85,8 +91,8 @@ stoic_status stoic_builder_finish(stoic_builder *b, stoic_model **out, stoic_err
 void stoic_attrs_free(stoic_attr *attrs, size_t n);
 
 /* Fills `call` for node `i` of a model; `in` and `out` have room for its operands. */
-void stoic_model_call(const stoic_model *model, size_t node, stoic_operand *in,
-                      stoic_operand *out, stoic_op_call *call);
+void stoic_model_call(const stoic_model *model, size_t node, stoic_operand *in, stoic_operand *out,
+                      stoic_op_call *call);
 
 /* A new model in which constants are replaced: value numbers and tensors of the same shape. */
 stoic_status stoic_model_with_constants(const stoic_model *model, const int *values,
