@@ -32,6 +32,7 @@ class Worker:
                                         stderr=subprocess.PIPE, env=environment)
         try:
             self.facts = self.answer()
+            del self.facts["ready"]
         except RuntimeError:
             self.stop()
             raise
