@@ -14,7 +14,7 @@ all: $(BUILD)/build.ninja
 	@ln -sf src/libstoic.so $(BUILD)/libstoic.so
 
 $(BUILD)/build.ninja:
-	meson setup $(BUILD) --prefix $(abspath $(PREFIX)) --libdir lib
+	meson setup $(BUILD)
 
 setup:
 	scripts/setup
@@ -24,7 +24,6 @@ demo: setup
 	scripts/demo.sh
 
 test: setup
-	$(MAKE) all
 	scripts/run-tests
 
 asan:
@@ -46,8 +45,8 @@ fuzz:
 	scripts/run-fuzzers $(FUZZ_SECONDS)
 
 install: all
-	meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
-	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
+	meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) -Dlibdir=lib
+	DESTDIR=$(abspath $(DESTDIR)) meson install -C $(BUILD)
 
 format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
