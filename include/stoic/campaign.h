@@ -13,6 +13,7 @@
 #include "stoic/dataset.h"
 #include "stoic/fault.h"
 #include "stoic/stats.h"
+#include "stoic/stats.h"
 
 #ifdef __cplusplus
 extern "C" {
