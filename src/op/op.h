@@ -38,6 +38,13 @@ typedef struct stoic_attr {
     stoic_tensor *tensor;
 } stoic_attr;
 
+/* An attribute an operator knows, the kind it must have and the opsets that define it. */
+typedef struct stoic_attr_spec {
+    const char *name;
+    stoic_attr_kind kind;
+    int since, until; /* both included; until 0: still defined */
+} stoic_attr_spec;
+
 /* An input or output of a node as its operator sees it. An input left out has present = false. */
 typedef struct stoic_operand {
     bool present;
@@ -61,7 +68,8 @@ typedef struct stoic_op_call {
     size_t n_out;
 } stoic_op_call;
 
-/* Facts about the function y = op(x), x the first input, other inputs constant. */
+/* Facts about the function y = op(x), x the first input, other inputs constant. For operators that
+ * broadcast, ELEMENTWISE and PER_CHANNEL hold where x has the shape of y. */
 enum {
     STOIC_OP_LAYER = 1 << 0,            /* Conv, Gemm, MatMul: its second input is a weight matrix */
     STOIC_OP_ELEMENTWISE = 1 << 1,      /* y[i] depends on x[i] alone (and on broadcast operands) */
@@ -72,6 +80,7 @@ enum {
     STOIC_OP_NONEXPANSIVE = 1 << 6,     /* |op(x) - op(y)| <= max |x - y| over what it reads */
     STOIC_OP_MOVES = 1 << 7,            /* copies values, computes nothing (Reshape, Transpose, …) */
     STOIC_OP_FOLD_ONLY = 1 << 8,        /* allowed only where its inputs are constant */
+    STOIC_OP_READS_SHAPE = 1 << 9,      /* needs the shape of x, not its values (Shape) */
 };
 
 struct stoic_op {
@@ -80,7 +89,7 @@ struct stoic_op {
     int since, until;   /* opset versions whose definition is understood, both included */
     int min_in, max_in; /* max_in = -1: any number */
     int max_out;
-    const char *const *attrs; /* names of the known attributes, NULL-terminated; others are refused */
+    const stoic_attr_spec *attrs; /* ended by a NULL name; other attributes are refused */
     unsigned facts;
 
     /* Checks attributes and input shapes, writes out[]. Fails with STOIC_ERR_SHAPE/UNSUPPORTED/
