@@ -68,7 +68,7 @@ double stoic_rng_unit(stoic_rng *rng) {
 
 /* cos(2πu) for u in [0, 1]. u and the reduction to |r| <= 1/8 are exact; the Taylor series end
  * where the next term is below 1e-17. */
-static double cosine_of_turns(double u) {
+double stoic_cos_turns_portable(double u) {
     int quarter = (int)(4.0 * u + 0.5);
     double y = 6.283185307179586477 * (u - 0.25 * quarter);
     double z = y * y;
@@ -97,7 +97,7 @@ static double cosine_of_turns(double u) {
 
 double stoic_rng_normal(stoic_rng *rng) {
     double radius = sqrt(-2.0 * stoic_log_portable(stoic_rng_unit(rng)));
-    return radius * cosine_of_turns(stoic_rng_unit(rng));
+    return radius * stoic_cos_turns_portable(stoic_rng_unit(rng));
 }
 
 /*

@@ -47,5 +47,7 @@ uint64_t stoic_permute(uint64_t seed, uint64_t tag, uint64_t n, uint64_t i);
 
 /* Natural logarithm of x > 0, to 1 ulp or so, with basic arithmetic alone. */
 double stoic_log_portable(double x);
+/* cos(2πu) for u in [0, 1], to 1e-15 absolute, likewise. */
+double stoic_cos_turns_portable(double u);
 
 #endif
