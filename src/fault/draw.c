@@ -1,0 +1,279 @@
+/* The sites of one trial: a pure function of (seed, trial). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/rng.h"
+#include "fault/sites.h"
+#include "store/layout.h"
+
+void stoic_hits_deinit(stoic_hits *hits) {
+    free(hits->items);
+    memset(hits, 0, sizeof *hits);
+}
+
+static stoic_status reserve(stoic_hits *hits, size_t count, stoic_error *err) {
+    if (count <= hits->capacity)
+        return STOIC_OK;
+    size_t capacity = count < 64 ? 64 : count + count / 2;
+    stoic_hit *items = NULL;
+    if (capacity > count / 2 && capacity < SIZE_MAX / sizeof *items)
+        items = realloc(hits->items, capacity * sizeof *items);
+    if (!items)
+        return stoic_fail_memory(err, "the sites of a trial",
+                                 (unsigned long long)capacity * sizeof *items);
+    hits->items = items;
+    hits->capacity = capacity;
+    return STOIC_OK;
+}
+
+static stoic_status add_hit(stoic_hits *hits, const stoic_site *site, int bit, stoic_action action,
+                            stoic_error *err) {
+    stoic_status status = reserve(hits, hits->count + 1, err);
+    if (status != STOIC_OK)
+        return status;
+    stoic_hit *hit = &hits->items[hits->count++];
+    memset(hit, 0, sizeof *hit);
+    hit->entry = site->patch->entry;
+    hit->bit = bit;
+    hit->word = site->word;
+    hit->action = action;
+    return STOIC_OK;
+}
+
+/* What the model does at one site. The pattern of `random` follows once the sites are sorted. */
+static stoic_status add_site(const stoic_fault *fault, const stoic_site *site, stoic_hits *hits,
+                             stoic_error *err) {
+    int bit = site->patch->bit[site->way];
+    switch (fault->kind) {
+    case STOIC_FAULT_STUCK0:
+        return add_hit(hits, site, bit, STOIC_SET_0, err);
+    case STOIC_FAULT_STUCK1:
+        return add_hit(hits, site, bit, STOIC_SET_1, err);
+    case STOIC_FAULT_SET:
+    case STOIC_FAULT_RANDOM:
+    case STOIC_FAULT_ZERO:
+        return add_hit(hits, site, -1, STOIC_SET_WORD, err);
+    default:
+        for (int k = 0; k < fault->run; k++) { /* one bit but for mbu */
+            stoic_status status = add_hit(hits, site, bit + k * fault->distance, STOIC_FLIP, err);
+            if (status != STOIC_OK)
+                return status;
+        }
+        return STOIC_OK;
+    }
+}
+
+/* A set of numbers: open addressing, at most half full. A slot holds number + 1. */
+typedef struct number_set {
+    uint64_t *slots;
+    uint64_t mask;
+} number_set;
+
+static stoic_status set_init(number_set *set, int64_t most, stoic_error *err) {
+    uint64_t size = 16;
+    while (size / 2 < (uint64_t)most)
+        size *= 2;
+    set->mask = size - 1;
+    set->slots = size < SIZE_MAX / sizeof *set->slots ? calloc(size, sizeof *set->slots) : NULL;
+    return set->slots ? STOIC_OK
+                      : stoic_fail_memory(err, "the sites of a trial", size * sizeof *set->slots);
+}
+
+/* False where the number is in the set already. */
+static bool set_add(number_set *set, uint64_t number) {
+    uint64_t at = number * 0x9E3779B97F4A7C15u >> 20 & set->mask;
+    for (; set->slots[at]; at = (at + 1) & set->mask) {
+        if (set->slots[at] == number + 1)
+            return false;
+    }
+    set->slots[at] = number + 1;
+    return true;
+}
+
+/* stuck0 and stuck1 hit distinct bits, the others distinct weights. */
+static bool units_are_sites(const stoic_fault *fault) {
+    return fault->kind == STOIC_FAULT_STUCK0 || fault->kind == STOIC_FAULT_STUCK1;
+}
+
+/* n of few: a site, refused where its weight (or bit) is taken. Each step is uniform over the
+ * bits that are left, whatever the width of the words. */
+static stoic_status draw_by_rejection(const stoic_fault *fault, stoic_rng *rng, number_set *taken,
+                                      stoic_hits *hits, stoic_error *err) {
+    for (int64_t found = 0; found < fault->n;) {
+        int64_t number = (int64_t)stoic_rng_below(rng, (uint64_t)fault->sites);
+        stoic_site site = stoic_sites_at(fault, number);
+        int64_t unit = units_are_sites(fault) ? number : site.patch->first_word + site.word;
+        if (!set_add(taken, (uint64_t)unit))
+            continue;
+        stoic_status status = add_site(fault, &site, hits, err);
+        if (status != STOIC_OK)
+            return status;
+        found++;
+    }
+    return STOIC_OK;
+}
+
+/* Most of all: Floyd's subset (Bentley, CACM 1987), n steps whatever n. Every subset of the units
+ * is equally likely, so all words must have the same number of ways. */
+static stoic_status draw_by_floyd(const stoic_fault *fault, stoic_rng *rng, number_set *taken,
+                                  stoic_hits *hits, stoic_error *err) {
+    bool sites = units_are_sites(fault);
+    int64_t units = sites ? fault->sites : fault->words;
+    for (int64_t last = units - fault->n; last < units; last++) {
+        int64_t unit = (int64_t)stoic_rng_below(rng, (uint64_t)last + 1);
+        if (!set_add(taken, (uint64_t)unit)) {
+            unit = last;
+            set_add(taken, (uint64_t)unit);
+        }
+        stoic_site site = sites ? stoic_sites_at(fault, unit) : stoic_sites_word(fault, unit);
+        if (!sites)
+            site.way = (int)stoic_rng_below(rng, (uint64_t)site.patch->ways);
+        stoic_status status = add_site(fault, &site, hits, err);
+        if (status != STOIC_OK)
+            return status;
+    }
+    return STOIC_OK;
+}
+
+static int compare_hits(const void *a, const void *b) {
+    const stoic_hit *x = a, *y = b;
+    if (x->entry != y->entry)
+        return x->entry < y->entry ? -1 : 1;
+    if (x->word != y->word)
+        return x->word < y->word ? -1 : 1;
+    return (x->bit > y->bit) - (x->bit < y->bit);
+}
+
+static stoic_status draw_many(const stoic_fault *fault, stoic_rng *rng, stoic_hits *hits,
+                              stoic_error *err) {
+    int64_t units = units_are_sites(fault) ? fault->sites : fault->words;
+    number_set taken = {0};
+    stoic_status status = STOIC_OK;
+    TRY(set_init(&taken, fault->n, err));
+    TRY(reserve(hits, (size_t)fault->n * (size_t)fault->run, err));
+    if ((units_are_sites(fault) || fault->same_ways) && fault->n > units / 2)
+        TRY(draw_by_floyd(fault, rng, &taken, hits, err));
+    else
+        TRY(draw_by_rejection(fault, rng, &taken, hits, err));
+    qsort(hits->items, hits->count, sizeof *hits->items, compare_hits);
+done:
+    free(taken.slots);
+    return status;
+}
+
+enum { SITE_PERMUTATION = 1 }; /* tag of the order in which single sites are drawn */
+
+/* A single site: trial t takes site pi(t). `random` goes on with another order after each round
+ * over all weights. */
+static stoic_status draw_one(const stoic_fault *fault, int64_t trial, stoic_hits *hits,
+                             stoic_error *err) {
+    uint64_t n = (uint64_t)fault->sites, tag = SITE_PERMUTATION;
+    uint64_t at = (uint64_t)trial;
+    if (fault->kind == STOIC_FAULT_RANDOM) {
+        tag += at / n;
+        at %= n;
+    }
+    stoic_site site = stoic_sites_at(fault, (int64_t)stoic_permute(fault->seed, tag, n, at));
+    return add_site(fault, &site, hits, err);
+}
+
+/* The field's bits of `value`, the other bits as they are stored. */
+static uint64_t replaced(const stoic_fault *fault, const stoic_hit *hit, uint64_t mask,
+                         uint64_t value) {
+    uint64_t stored = stoic_store_word(fault->store, hit->entry, hit->word);
+    return (stored & ~mask) | (value & mask);
+}
+
+static uint64_t mask_of_entry(const stoic_fault *fault, int entry) {
+    int low = 0, high = fault->n_patches - 1;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (fault->patches[middle].entry < entry)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return fault->patches[low].mask;
+}
+
+static void fill_patterns(const stoic_fault *fault, int64_t trial, stoic_hits *hits) {
+    const float zero = 0.0f;
+    stoic_rng rng;
+    stoic_rng_init(&rng, fault->seed, (uint64_t)trial, STOIC_STREAM_VALUE);
+    uint64_t value =
+        stoic_store_encode(fault->store, fault->kind == STOIC_FAULT_SET ? &fault->value : &zero);
+    for (size_t i = 0; i < hits->count; i++) {
+        stoic_hit *hit = &hits->items[i];
+        if (fault->kind == STOIC_FAULT_RANDOM) {
+            int bits = stoic_store_entry_at(fault->store, hit->entry)->word_bits;
+            value = bits <= 32 ? stoic_rng_u32(&rng) : stoic_rng_u64(&rng);
+        }
+        hit->pattern = replaced(fault, hit, mask_of_entry(fault, hit->entry), value);
+    }
+}
+
+/* Geometric gaps over the selected bits at the larger of the two rates; with different rates a
+ * candidate then stays with probability rate(stored bit) / larger rate (thinning). */
+static stoic_status draw_ber(const stoic_fault *fault, stoic_rng *rng, stoic_hits *hits,
+                             stoic_error *err) {
+    const double p = fault->p01 > fault->p10 ? fault->p01 : fault->p10;
+    if (p == 0.0)
+        return STOIC_OK;
+    uint64_t left = (uint64_t)fault->sites;
+    for (;;) {
+        uint64_t gap = stoic_rng_geometric(rng, p);
+        if (gap >= left)
+            return STOIC_OK;
+        stoic_site site = stoic_sites_at(fault, (int64_t)((uint64_t)fault->sites - left + gap));
+        left -= gap + 1;
+        if (fault->p01 != fault->p10) {
+            int bit = site.patch->bit[site.way];
+            bool one = stoic_store_word(fault->store, site.patch->entry, site.word) >> bit & 1;
+            if (stoic_rng_unit(rng) * p > (one ? fault->p10 : fault->p01))
+                continue;
+        }
+        stoic_status status = add_site(fault, &site, hits, err);
+        if (status != STOIC_OK)
+            return status;
+    }
+}
+
+static stoic_status draw_listed(const stoic_fault *fault, int64_t trial, stoic_hits *hits,
+                                stoic_error *err) {
+    for (int64_t i = fault->list_first[trial]; i < fault->list_first[trial + 1]; i++) {
+        const stoic_listed *listed = &fault->list[i];
+        const stoic_patch patch = {.entry = listed->entry};
+        const stoic_site site = {&patch, listed->word, 0};
+        stoic_status status = add_hit(hits, &site, listed->bit, STOIC_FLIP, err);
+        if (status != STOIC_OK)
+            return status;
+    }
+    return STOIC_OK;
+}
+
+stoic_status stoic_fault_draw(const stoic_fault *fault, int64_t trial, stoic_hits *hits,
+                              stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    stoic_rng rng;
+    int64_t most = stoic_fault_max_trials(fault);
+    hits->count = 0;
+    if (trial < 0 || (most >= 0 && trial >= most))
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "trial %lld of '%s', which has %lld",
+                          (long long)trial, fault->text, (long long)most);
+    if (fault->kind == STOIC_FAULT_CSV)
+        return draw_listed(fault, trial, hits, err);
+    stoic_rng_init(&rng, fault->seed, (uint64_t)trial, STOIC_STREAM_SITE);
+    if (fault->kind == STOIC_FAULT_EXHAUSTIVE) {
+        stoic_site site = stoic_sites_at(fault, trial);
+        return add_site(fault, &site, hits, err);
+    }
+    if (fault->kind == STOIC_FAULT_BER)
+        return draw_ber(fault, &rng, hits, err);
+    TRY(fault->n == 1 ? draw_one(fault, trial, hits, err) : draw_many(fault, &rng, hits, err));
+    if (fault->kind == STOIC_FAULT_SET || fault->kind == STOIC_FAULT_RANDOM ||
+        fault->kind == STOIC_FAULT_ZERO)
+        fill_patterns(fault, trial, hits);
+done:
+    return status;
+}

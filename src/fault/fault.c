@@ -1,0 +1,185 @@
+#include "stoic/fault.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "fault/sites.h"
+
+/* The shortest decimal that reads back as `value`; `text` has room for 40 bytes. The decimal point
+ * is a point in every locale. */
+static void number_text(double value, bool single, char text[40]) {
+    for (int digits = 1; digits <= 17; digits++) {
+        char raw[64];
+        double back = 0.0;
+        size_t used = 0;
+        snprintf(raw, sizeof raw, "%.*g", digits, value);
+        for (const char *p = raw; *p && used < 39; p++) {
+            if (strchr("+-0123456789einfa", *p))
+                text[used++] = *p;
+            else if (!used || text[used - 1] != '.')
+                text[used++] = '.';
+        }
+        text[used] = '\0';
+        if (stoic_parse_number(text, "", &back, NULL) != STOIC_OK)
+            return; /* inf, nan: spelled the same with any number of digits */
+        if (back == value || (single && (float)back == (float)value))
+            return;
+    }
+}
+
+/* What stands before the keys that every model has. */
+static void head_text(const stoic_fault *fault, char text[128]) {
+    char first[40], second[40];
+    long long n = (long long)fault->n;
+    switch (fault->kind) {
+    case STOIC_FAULT_FLIPS:
+        snprintf(text, 128, "flips:%lld", n);
+        return;
+    case STOIC_FAULT_BER:
+        number_text(fault->p01, false, first);
+        number_text(fault->p10, false, second);
+        if (fault->p01 == fault->p10)
+            snprintf(text, 128, "ber:%s", first);
+        else
+            snprintf(text, 128, "ber:%s:%s", first, second);
+        return;
+    case STOIC_FAULT_EXHAUSTIVE:
+        snprintf(text, 128, "exhaustive");
+        return;
+    case STOIC_FAULT_STUCK0:
+        snprintf(text, 128, "stuck0,n=%lld", n);
+        return;
+    case STOIC_FAULT_STUCK1:
+        snprintf(text, 128, "stuck1,n=%lld", n);
+        return;
+    case STOIC_FAULT_SET:
+        number_text((double)fault->value, true, first);
+        snprintf(text, 128, "set:%s,n=%lld", first[0] == '-' && first[1] == 'n' ? "nan" : first, n);
+        return;
+    case STOIC_FAULT_RANDOM:
+        snprintf(text, 128, "random,n=%lld", n);
+        return;
+    case STOIC_FAULT_ZERO:
+        snprintf(text, 128, "zero,n=%lld", n);
+        return;
+    case STOIC_FAULT_MBU:
+        snprintf(text, 128, "mbu:%d,n=%lld,distance=%d", fault->run, n, fault->distance);
+        return;
+    case STOIC_FAULT_CSV:
+        snprintf(text, 128, "list");
+    }
+}
+
+/* "list:PATH,tensor=weight,digest=…", commas in the path escaped again. */
+static stoic_status list_text(stoic_fault *fault, stoic_error *err) {
+    size_t room = 2 * strlen(fault->path) + 96, used = 0;
+    char *text = malloc(room);
+    if (!text)
+        return stoic_fail_memory(err, "a fault model", room);
+    used = (size_t)snprintf(text, room, "list:");
+    for (const char *p = fault->path; *p; p++) {
+        if (*p == ',')
+            text[used++] = '\\';
+        text[used++] = *p;
+    }
+    snprintf(text + used, room - used, ",tensor=%s,digest=%s", stoic_role_name(fault->list_role),
+             fault->digest);
+    fault->text = text;
+    return STOIC_OK;
+}
+
+static stoic_status write_text(stoic_fault *fault, stoic_error *err) {
+    char head[128], *keys = NULL;
+    if (fault->kind == STOIC_FAULT_CSV)
+        return list_text(fault, err);
+    stoic_status status = stoic_sites_text(fault, &keys, err);
+    if (status != STOIC_OK)
+        return status;
+    head_text(fault, head);
+    size_t room = strlen(head) + strlen(keys) + 1;
+    fault->text = malloc(room);
+    if (fault->text)
+        snprintf(fault->text, room, "%s%s", head, keys);
+    else
+        status = stoic_fail_memory(err, "a fault model", room);
+    free(keys);
+    return status;
+}
+
+stoic_status stoic_fault_create(const stoic_store *store, const char *spec, uint64_t seed,
+                                stoic_fault **out, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    stoic_fault *fault = calloc(1, sizeof *fault);
+    *out = NULL;
+    if (!fault)
+        return stoic_fail_memory(err, "a fault model", sizeof *fault);
+    fault->store = store;
+    fault->seed = seed;
+    TRY(stoic_fault_parse(fault, spec, err));
+    TRY(write_text(fault, err));
+done:
+    if (status == STOIC_OK)
+        *out = fault;
+    else
+        stoic_fault_free(fault);
+    return status;
+}
+
+void stoic_fault_free(stoic_fault *fault) {
+    if (!fault)
+        return;
+    free(fault->text);
+    free(fault->patches);
+    free(fault->list);
+    free(fault->list_first);
+    free(fault->path);
+    free(fault);
+}
+
+stoic_fault_kind stoic_fault_kind_of(const stoic_fault *fault) {
+    return fault->kind;
+}
+
+const char *stoic_fault_text(const stoic_fault *fault) {
+    return fault->text;
+}
+
+int64_t stoic_fault_population(const stoic_fault *fault) {
+    if (fault->kind == STOIC_FAULT_CSV)
+        return fault->n_list;
+    if (fault->kind == STOIC_FAULT_RANDOM && fault->n == 1) { /* a weight and its new bits */
+        int64_t total = 0;
+        for (int i = 0; i < fault->n_patches; i++) {
+            int bits = __builtin_popcountll(fault->patches[i].mask);
+            int64_t faults = 0;
+            if (bits > 62 ||
+                __builtin_mul_overflow(fault->patches[i].words, (int64_t)1 << bits, &faults) ||
+                __builtin_add_overflow(total, faults, &total))
+                return INT64_MAX;
+        }
+        return total;
+    }
+    bool single = stoic_fault_max_trials(fault) >= 0;
+    return single ? fault->sites : fault->selected_bits;
+}
+
+int64_t stoic_fault_trials(const stoic_fault *fault) {
+    if (fault->kind == STOIC_FAULT_CSV)
+        return fault->n_list_trials;
+    return fault->kind == STOIC_FAULT_EXHAUSTIVE ? fault->sites : -1;
+}
+
+int64_t stoic_fault_max_trials(const stoic_fault *fault) {
+    int64_t fixed = stoic_fault_trials(fault);
+    if (fixed >= 0)
+        return fixed;
+    /* a weight may be replaced at random again and again, by something else each time */
+    bool endless = fault->kind == STOIC_FAULT_BER || fault->kind == STOIC_FAULT_RANDOM;
+    return fault->n == 1 && !endless ? fault->sites : -1;
+}
+
+bool stoic_fault_is_ordered(const stoic_fault *fault) {
+    return fault->kind == STOIC_FAULT_EXHAUSTIVE;
+}

@@ -1,0 +1,84 @@
+/*
+ * What a stoic_fault is inside, and the space its trials are drawn from.
+ *
+ * The space numbers every single-site fault: site = entry, then word, then way. A way is one of
+ * the things that can happen to a word: a bit of the field for models of one bit, a first bit for
+ * mbu, the replacement itself for set, random and zero.
+ */
+#ifndef STOIC_FAULT_SITES_H
+#define STOIC_FAULT_SITES_H
+
+#include "base/spec.h"
+#include "stoic/fault.h"
+
+/* The selected part of one store entry. */
+typedef struct stoic_patch {
+    int entry;
+    int ways;       /* a word */
+    int8_t bit[64]; /* of each way, ascending; -1: the whole word */
+    uint64_t mask;  /* bits of the field */
+    int64_t words;
+    int64_t first_site, first_word;
+} stoic_patch;
+
+/* Sites of list:, sorted by trial, entry, word, bit. */
+typedef struct stoic_listed {
+    int64_t trial;
+    int64_t word;
+    int64_t line; /* of the file */
+    int32_t entry, bit;
+} stoic_listed;
+
+struct stoic_fault {
+    const stoic_store *store;
+    uint64_t seed;
+    stoic_fault_kind kind;
+    char *text;
+
+    stoic_patch *patches;
+    int n_patches;
+    bool same_ways;       /* every patch has as many ways a word */
+    int64_t sites, words; /* of all patches */
+    int64_t selected_bits;
+
+    int64_t n;         /* flips:N and n= */
+    double p01, p10;   /* ber */
+    float value;       /* set */
+    int run, distance; /* mbu */
+
+    stoic_listed *list; /* list: */
+    int64_t n_list, n_list_trials;
+    int64_t *list_first; /* index of each trial's first site, n_list_trials + 1 of them */
+    stoic_role list_role;
+    char *path;
+    char digest[33]; /* of the file's content, in hexadecimal */
+};
+
+/* A site taken apart. */
+typedef struct stoic_site {
+    const stoic_patch *patch;
+    int64_t word; /* of the entry */
+    int way;
+} stoic_site;
+
+/* Fills patches and their totals from layer=, bits= and tensor=. */
+stoic_status stoic_sites_select(stoic_fault *fault, const stoic_spec *spec, stoic_error *err);
+/* ",layer=…,bits=…,tensor=…" with defaults written out; malloc'ed. */
+stoic_status stoic_sites_text(const stoic_fault *fault, char **text, stoic_error *err);
+/* site in 0 … sites-1 */
+stoic_site stoic_sites_at(const stoic_fault *fault, int64_t site);
+/* word in 0 … words-1, way 0 */
+stoic_site stoic_sites_word(const stoic_fault *fault, int64_t word);
+
+/* A layer by number or name. */
+stoic_status stoic_sites_layer(const stoic_store *store, const char *name, int *layer,
+                               stoic_error *err);
+
+/* Reads the file of list:. `role` says which tensor of a layer its sites mean. */
+stoic_status stoic_list_read(stoic_fault *fault, const char *path, stoic_role role,
+                             uint8_t digest[16], stoic_error *err);
+
+/* Parses the spec into everything but the canonical text. */
+stoic_status stoic_fault_parse(stoic_fault *fault, const char *spec, stoic_error *err);
+
+#endif
