@@ -1,0 +1,46 @@
+/* Small things that every verb needs. */
+#include <string.h>
+#include <time.h>
+
+#include "verb.h"
+
+stoic_status cli_call_expect(const cli_call *call, size_t low, size_t high, const char *what,
+                             stoic_error *err) {
+    if (call->arguments.count < low)
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "", "expected %s", what);
+    if (call->arguments.count > high)
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "", "unexpected argument '%s'%s%s",
+                        call->arguments.items[high], high ? "; expected only " : "",
+                        high ? what : "");
+    return STOIC_OK;
+}
+
+stoic_status cli_require(const char *value, const char *option, stoic_error *err) {
+    return value ? STOIC_OK
+                 : cli_fail(err, STOIC_ERR_ARGUMENT, "", "missing option %s", option);
+}
+
+double cli_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void cli_quote(FILE *file, const char *word, bool first) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_@%+=:,./-";
+    if (!first)
+        fputc(' ', file);
+    if (*word && word[strspn(word, plain)] == '\0') {
+        fputs(word, file);
+        return;
+    }
+    fputc('\'', file);
+    for (; *word; word++) {
+        if (*word == '\'')
+            fputs("'\\''", file);
+        else
+            fputc(*word, file);
+    }
+    fputc('\'', file);
+}

@@ -1,0 +1,58 @@
+#include "output.h"
+#include "usage.h"
+
+typedef struct settings {
+    cli_common common;
+    bool man;
+} settings;
+
+/* --man is for the build, which makes stoic.1 with it. */
+static const cli_option options[] = {
+    {.name = "man", .kind = CLI_FLAG, .offset = offsetof(settings, man),
+     .help = "the man page, as troff"},
+    {.name = NULL},
+};
+
+stoic_status cli_help_print(const cli_verb *verb, stoic_error *err) {
+    cli_output output;
+    stoic_status status = cli_output_open(&output, NULL, CLI_TABLE, err);
+    if (status == STOIC_OK) {
+        if (verb)
+            status = cli_usage_verb(output.file, verb, err);
+        else
+            cli_usage_overview(output.file);
+    }
+    return cli_output_close(&output, status, err);
+}
+
+static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
+    const settings *set = given;
+    const cli_verb *verb = NULL;
+    stoic_status status = cli_call_expect(call, 0, 1, "VERB", err);
+    if (status != STOIC_OK)
+        return status;
+    if (set->man) {
+        cli_output output;
+        status = cli_output_open(&output, NULL, CLI_TABLE, err);
+        if (status == STOIC_OK)
+            status = cli_usage_man(output.file, err);
+        return cli_output_close(&output, status, err);
+    }
+    if (call->arguments.count == 1) {
+        verb = cli_verb_find(call->arguments.items[0]);
+        if (!verb)
+            return cli_verb_refuse(call->arguments.items[0], err);
+    }
+    return cli_help_print(verb, err);
+}
+
+const cli_verb cli_verb_help = {
+    .name = "help",
+    .arguments = "[VERB]",
+    .summary = "this list, or a verb's options",
+    .text = "Lists the verbs, or shows the options of one.",
+    .examples = {"stoic help", "stoic help inject"},
+    .options = options,
+    .settings_size = sizeof(settings),
+    .run = run,
+};

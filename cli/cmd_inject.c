@@ -1,0 +1,243 @@
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "output.h"
+#include "progress_line.h"
+#include "stoic/campaign.h"
+#include "stoic/fault.h"
+#include "stoic/parse.h"
+#include "summary.h"
+#include "verb.h"
+
+typedef struct settings {
+    cli_common common;
+    cli_data data;
+    cli_words faults;
+    const char *store, *images_per_trial, *shard, *by, *keep;
+    int64_t trials, max_trials;
+    double margin, confidence;
+    int margin_of, sampling, outcomes, engine, nan_rule;
+} settings;
+
+enum { SAMPLING_SIMPLE, SAMPLING_STRATIFIED };
+
+#define FAULT_HELP(enumerator, name, argument, summary) name " "
+
+static const cli_option options[] = {
+    CLI_DATA_OPTIONS(settings, data),
+    {.name = "fault", .kind = CLI_LIST, .argument = "MODEL[,KEY=VALUE...]",
+     .offset = offsetof(settings, faults),
+     .help = "what one trial is: " STOIC_FAULT_LIST(FAULT_HELP) "with the keys layer, bits, "
+             "tensor, n, distance"},
+    {.name = "store", .kind = CLI_TEXT, .argument = "SPEC", .offset = offsetof(settings, store),
+     .help = "how the weights lie in memory", .fallback = "fp32"},
+    CLI_OUTPUT_OPTION(settings, "the campaign file; an existing one of the same campaign is "
+                                "continued"),
+    {.name = "trials", .kind = CLI_COUNT, .argument = "N", .offset = offsetof(settings, trials),
+     .low = 1, .high = INT64_MAX, .help = "number of trials",
+     .fallback = "100, or all that an exhaustive or list fault has"},
+    {.name = "margin", .kind = CLI_FRACTION, .argument = "E",
+     .offset = offsetof(settings, margin),
+     .help = "run until the interval's half-width is E, instead of a number of trials"},
+    {.name = "confidence", .kind = CLI_FRACTION, .argument = "C",
+     .offset = offsetof(settings, confidence), .help = "level of the intervals"},
+    {.name = "margin-of", .kind = CLI_CHOICE, .argument = "critical|accuracy|drop",
+     .offset = offsetof(settings, margin_of), .help = "what --margin acts on"},
+    {.name = "max-trials", .kind = CLI_COUNT, .argument = "N",
+     .offset = offsetof(settings, max_trials), .low = 1, .high = INT64_MAX,
+     .help = "with --margin: stop here in any case",
+     .fallback = "every fault there is, at most 1,000,000"},
+    {.name = "sampling", .kind = CLI_CHOICE, .argument = "simple|stratified",
+     .offset = offsetof(settings, sampling),
+     .help = "how trials are drawn; stratified is not in this version"},
+    {.name = "images-per-trial", .kind = CLI_TEXT, .argument = "all|N|auto",
+     .offset = offsetof(settings, images_per_trial), .help = "images each trial sees"},
+    {.name = "by", .kind = CLI_TEXT, .argument = "layer,bit", .offset = offsetof(settings, by),
+     .help = "also show the result by layer, by bit or by both"},
+    {.name = "outcomes", .kind = CLI_CHOICE, .argument = "critical|all",
+     .offset = offsetof(settings, outcomes),
+     .help = "count critical outcomes only, or masked and tolerable ones as well (slower)"},
+    {.name = "engine", .kind = CLI_CHOICE, .argument = "auto|full",
+     .offset = offsetof(settings, engine),
+     .help = "auto recomputes only what a fault can change; full everything; same counts"},
+    {.name = "nan", .kind = CLI_CHOICE, .argument = "strict|argmax",
+     .offset = offsetof(settings, nan_rule),
+     .help = "an output with a NaN is wrong, or its first NaN is its top-1"},
+    {.name = "keep", .kind = CLI_TEXT, .argument = "images", .offset = offsetof(settings, keep),
+     .help = "keep the outcome of every image of every trial"},
+    {.name = "shard", .kind = CLI_TEXT, .argument = "I/N", .offset = offsetof(settings, shard),
+     .help = "run part I of N, counted from 1, to be merged later"},
+    CLI_SEED_OPTION(settings),
+    CLI_THREADS_OPTION(settings),
+    CLI_MEMORY_OPTION(settings),
+    CLI_FORMAT_OPTION(settings),
+    CLI_TALK_OPTIONS(settings),
+    {.name = NULL},
+};
+
+static void defaults(void *given) {
+    settings *set = given;
+    stoic_campaign_options options_now = stoic_campaign_options_default();
+    cli_data_default(&set->data);
+    set->images_per_trial = "all";
+    set->confidence = options_now.confidence;
+    set->margin_of = (int)options_now.margin_of;
+    set->outcomes = (int)options_now.outcomes;
+    set->engine = (int)options_now.engine;
+    set->nan_rule = (int)options_now.nan_rule;
+}
+
+static stoic_status parse_shard(const char *text, stoic_campaign_options *out, stoic_error *err) {
+    int64_t part, parts;
+    char number[24];
+    size_t length = strcspn(text, "/");
+    if (text[length] != '/' || length >= sizeof number)
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "--shard", "expected I/N, found '%s'", text);
+    snprintf(number, sizeof number, "%.*s", (int)length, text);
+    stoic_status status = stoic_parse_count(text + length + 1, "--shard", 1, 1000000, &parts, err);
+    if (status == STOIC_OK)
+        status = stoic_parse_count(number, "--shard", 1, parts, &part, err);
+    if (status == STOIC_OK) {
+        out->shard = (int)part;
+        out->shards = (int)parts;
+    }
+    return status;
+}
+
+static stoic_status parse_images(const char *text, int64_t *out, stoic_error *err) {
+    if (!strcmp(text, "all")) {
+        *out = 0;
+        return STOIC_OK;
+    }
+    if (!strcmp(text, "auto")) {
+        *out = -1;
+        return STOIC_OK;
+    }
+    return stoic_parse_count(text, "--images-per-trial", 1, INT64_MAX, out, err);
+}
+
+static stoic_status check(const settings *set, const cli_call *call, stoic_error *err) {
+    bool layer, bit;
+    stoic_status status = STOIC_OK;
+    TRY(cli_call_expect(call, 1, 1, "one model", err));
+    TRY(cli_require(set->data.spec, "--data SPEC", err));
+    TRY(cli_require(set->faults.count ? "" : NULL, "--fault MODEL", err));
+    TRY(cli_require(set->common.output, "-o RUN.db", err));
+    TRY(cli_by_parse(set->by, &layer, &bit, err));
+    if (set->keep && strcmp(set->keep, "images") != 0)
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "--keep", "expected images, found '%s'",
+                        set->keep);
+    if (set->sampling == SAMPLING_STRATIFIED)
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "--sampling", "stratified is not in this version");
+    if (set->margin > 0.0 && set->trials > 0)
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "--margin",
+                        "cannot be given together with --trials; see --max-trials");
+    if (set->margin > 0.0 && set->shard)
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "--shard",
+                        "cannot be combined with --margin: a shard does not see the whole sample");
+    if (set->max_trials > 0 && !(set->margin > 0.0))
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "--max-trials", "needs --margin");
+done:
+    return status;
+}
+
+static stoic_status campaign_options(const settings *set, stoic_campaign_options *out,
+                                     stoic_error *err) {
+    stoic_status status = parse_images(set->images_per_trial, &out->images_per_trial, err);
+    if (status == STOIC_OK && set->shard)
+        status = parse_shard(set->shard, out, err);
+    out->store = set->store;
+    out->faults = set->faults.items;
+    out->n_faults = set->faults.count;
+    out->trials = set->trials;
+    out->margin = set->margin;
+    out->margin_of = (stoic_margin_of)set->margin_of;
+    out->confidence = set->confidence;
+    out->max_trials = set->max_trials;
+    out->outcomes = (stoic_outcomes)set->outcomes;
+    out->engine = (stoic_engine_kind)set->engine;
+    out->nan_rule = (stoic_nan_rule)set->nan_rule;
+    out->keep_images = set->keep != NULL;
+    out->seed = (uint64_t)set->common.seed;
+    out->threads = (int)set->common.threads;
+    out->memory = set->common.memory;
+    return status;
+}
+
+static volatile int cancelled;
+
+static void on_signal(int number) {
+    (void)number;
+    cancelled = 1;
+}
+
+/* The second Ctrl-C ends the program at once; the file stands that as well. */
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void print_resume(const cli_call *call) {
+    fputs("what was done is kept; this goes on:\n  ", stderr);
+    for (int i = 0; i < call->argc; i++)
+        cli_quote(stderr, call->argv[i], i == 0);
+    fputc('\n', stderr);
+}
+
+static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
+    const settings *set = given;
+    stoic_campaign_options campaign = stoic_campaign_options_default();
+    stoic_model *model = NULL;
+    stoic_dataset *data = NULL;
+    char *data_text = NULL;
+    stoic_summary summary;
+    double start = cli_seconds();
+    stoic_status status = STOIC_OK;
+    TRY(check(set, call, err));
+    TRY(campaign_options(set, &campaign, err));
+    TRY(stoic_model_read(call->arguments.items[0], &model, err));
+    TRY(cli_data_open(&set->data, model, &data, err));
+    TRY(cli_data_text(&set->data, &data_text, err));
+    campaign.model_path = call->arguments.items[0];
+    campaign.data_spec = data_text;
+    campaign.progress = cli_progress_show;
+    campaign.cancel = &cancelled;
+    catch_signals();
+    cli_progress_start(set->common.quiet);
+    status = stoic_campaign_run(model, data, &campaign, set->common.output, &summary, err);
+    cli_progress_end();
+    if (status == STOIC_ERR_INTERRUPTED)
+        print_resume(call);
+    if (status == STOIC_OK) {
+        cli_result result = {set->common.output, call->arguments.items[0], set->by,
+                             cli_seconds() - start, &summary};
+        status = cli_result_write(&result, set->common.format, err);
+    }
+done:
+    free(data_text);
+    stoic_dataset_free(data);
+    stoic_model_free(model);
+    return status;
+}
+
+const cli_verb cli_verb_inject = {
+    .name = "inject",
+    .arguments = "MODEL.onnx --data SPEC --fault MODEL -o RUN.db",
+    .summary = "a fault campaign",
+    .text = "Runs a campaign: each trial corrupts stored weights as --fault says and classifies "
+            "the images. The records do not depend on threads, memory or interruption. Ctrl-C "
+            "keeps what is done and prints the command that goes on.",
+    .examples = {CLI_EXAMPLE_RUN,
+                 "stoic inject " CLI_EXAMPLE_MODEL " --data fashion-mnist --images 100 \\\n"
+                 "      --fault flips:1,bits=exponent --margin 0.05 --by layer -o exponent.db"},
+    .options = options,
+    .settings_size = sizeof(settings),
+    .defaults = defaults,
+    .run = run,
+};

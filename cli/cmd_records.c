@@ -1,0 +1,112 @@
+#include <stdlib.h>
+
+#include "output.h"
+#include "stoic/records.h"
+#include "verb.h"
+
+typedef struct settings {
+    cli_common common;
+    bool sites;
+} settings;
+
+static const cli_option options[] = {
+    {.name = "sites", .kind = CLI_FLAG, .offset = offsetof(settings, sites),
+     .help = "a row for each bit that was hit, instead of each trial"},
+    CLI_FORMAT_OPTION(settings),
+    CLI_OUTPUT_OPTION(settings, "write to FILE instead of standard output"),
+    CLI_TALK_OPTIONS(settings),
+    {.name = NULL},
+};
+
+static const char *const trial_columns[] = {
+    "trial",  "layer",    "index", "bit",      "before",    "after",  "image", "images", "correct",
+    "accuracy", "drop", "critical", "tolerable", "masked", "due",   "nan",    NULL};
+
+static bool add_trial(void *user, const stoic_record *record) {
+    bool single = record->index >= 0; /* otherwise there is no one value to name */
+    const cli_cell none = cli_cell_count(-1);
+    cli_cell cells[] = {cli_cell_count(record->trial),
+                        cli_cell_count(record->layer),
+                        cli_cell_count(record->index),
+                        cli_cell_count(record->bit),
+                        single ? cli_cell_float(record->before) : none,
+                        single ? cli_cell_float(record->after) : none,
+                        cli_cell_count(record->image),
+                        cli_cell_count(record->counts.images),
+                        cli_cell_count(record->counts.correct),
+                        cli_cell_double(record->accuracy),
+                        cli_cell_double(record->drop),
+                        cli_cell_count(record->counts.critical),
+                        cli_cell_count(record->counts.tolerable),
+                        cli_cell_count(record->counts.masked),
+                        cli_cell_count(record->counts.due),
+                        cli_cell_count(record->counts.nan)};
+    return cli_rows_add(user, cells);
+}
+
+static const char *const site_columns[] = {"trial", "kind",  "layer", "tensor", "word",
+                                           "index", "bit",   "role",  "image",  "step",
+                                           "before", "after", NULL};
+
+static bool add_site(void *user, const stoic_site_record *site) {
+    cli_cell cells[] = {cli_cell_count(site->trial), cli_cell_text(site->kind),
+                        cli_cell_count(site->layer), cli_cell_text(site->tensor),
+                        cli_cell_count(site->word),  cli_cell_count(site->index),
+                        cli_cell_count(site->bit),   cli_cell_text(site->role),
+                        cli_cell_count(site->image), cli_cell_count(site->step),
+                        cli_cell_float(site->before), cli_cell_float(site->after)};
+    return cli_rows_add(user, cells);
+}
+
+/* What stands around the array of rows in JSON. */
+static stoic_status open_object(cli_output *output, stoic_records *records, bool sites,
+                                stoic_error *err) {
+    const char *model = stoic_records_info(records, "model");
+    json_t *name = json_object();
+    char *text = NULL;
+    if (cli_put_text(name, "model", model) == 0)
+        text = json_dumps(json_object_get(name, "model"), JSON_ENCODE_ANY);
+    json_decref(name);
+    if (!text)
+        return cli_fail_memory(err);
+    fprintf(output->file, "{\"model\": %s, \"%s\": ", text, sites ? "sites" : "records");
+    free(text);
+    return STOIC_OK;
+}
+
+static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
+    const settings *set = given;
+    cli_output output = {.file = NULL};
+    stoic_records *records = NULL;
+    cli_rows rows;
+    stoic_status status = STOIC_OK;
+    TRY(cli_call_expect(call, 1, 1, "one campaign file", err));
+    TRY(stoic_records_open(call->arguments.items[0], &records, err));
+    TRY(cli_output_open(&output, set->common.output, set->common.format, err));
+    if (output.format == CLI_JSON)
+        TRY(open_object(&output, records, set->sites, err));
+    cli_rows_begin(&rows, &output, set->sites ? site_columns : trial_columns);
+    status = set->sites ? stoic_records_each_site(records, add_site, &rows, err)
+                        : stoic_records_each(records, add_trial, &rows, err);
+    stoic_status ended = cli_rows_end(&rows, status == STOIC_OK ? err : NULL);
+    status = status == STOIC_OK ? ended : status;
+    if (output.format == CLI_JSON)
+        fputs("}\n", output.file);
+done:
+    stoic_records_free(records);
+    return cli_output_close(&output, status, err);
+}
+
+const cli_verb cli_verb_records = {
+    .name = "records",
+    .arguments = "RUN.db",
+    .summary = "what a campaign recorded, a row a trial",
+    .text = "Writes a row for each complete trial, or with --sites for each bit that was hit. A "
+            "field is empty where it does not apply or was not measured. The same campaign gives "
+            "the same bytes, however it was run.",
+    .examples = {CLI_EXAMPLE_RUN "\n  stoic records run.db --format csv -o run.csv",
+                 CLI_EXAMPLE_RUN "\n  stoic records run.db --sites"},
+    .options = options,
+    .settings_size = sizeof(settings),
+    .run = run,
+};

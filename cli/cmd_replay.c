@@ -1,0 +1,149 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "output.h"
+#include "stoic/campaign.h"
+#include "stoic/records.h"
+#include "verb.h"
+
+typedef struct settings {
+    cli_common common;
+    const char *model;
+    cli_data data;
+    int64_t trial; /* -1: not given */
+} settings;
+
+static const cli_option options[] = {
+    {.name = "trial", .kind = CLI_COUNT, .argument = "N", .offset = offsetof(settings, trial),
+     .low = 0, .high = INT64_MAX, .help = "which trial, counted from 0", .fallback = "none"},
+    {.name = "model", .kind = CLI_TEXT, .argument = "M.onnx", .offset = offsetof(settings, model),
+     .help = "the model, where it has moved", .fallback = "as the campaign file says"},
+    CLI_DATA_OPTIONS(settings, data),
+    CLI_FORMAT_OPTION(settings),
+    CLI_OUTPUT_OPTION(settings, "write to FILE instead of standard output"),
+    CLI_TALK_OPTIONS(settings),
+    {.name = NULL},
+};
+
+static void defaults(void *given) {
+    settings *set = given;
+    cli_data_default(&set->data);
+    set->trial = -1;
+}
+
+typedef struct story {
+    cli_output *output;
+    json_t *steps;
+    bool bad;
+} story;
+
+static void tell(void *user, const char *line) {
+    story *told = user;
+    if (told->output->format == CLI_TABLE)
+        fprintf(told->output->file, "%s\n", line);
+    else
+        told->bad |= json_array_append_new(told->steps, json_string(line)) != 0;
+}
+
+/* Model and data as the campaign file names them, unless the options say otherwise. */
+static stoic_status open_inputs(const settings *set, const char *path, stoic_model **model,
+                                stoic_dataset **data, stoic_error *err) {
+    stoic_records *records = NULL;
+    cli_data found = set->data;
+    char *text = NULL;
+    stoic_status status = STOIC_OK;
+    TRY(stoic_records_open(path, &records, err));
+    const char *name = set->model ? set->model : stoic_records_info(records, "model");
+    if (!name) {
+        status = cli_fail(err, STOIC_ERR_ARGUMENT, path, "names no model; give --model M.onnx");
+        goto done;
+    }
+    if (!set->data.spec) {
+        const char *kept = stoic_records_info(records, "data");
+        if (!kept) {
+            status = cli_fail(err, STOIC_ERR_ARGUMENT, path, "names no data; give --data SPEC");
+            goto done;
+        }
+        text = strdup(kept);
+        if (!text) {
+            status = cli_fail_memory(err);
+            goto done;
+        }
+        TRY(cli_data_parse(text, &found, err));
+    }
+    TRY(stoic_model_read(name, model, err));
+    TRY(cli_data_open(&found, *model, data, err));
+done:
+    free(text);
+    stoic_records_free(records);
+    return status;
+}
+
+static json_t *facts(const settings *set, const char *path, bool identical, json_t *steps,
+                     double seconds) {
+    json_t *object = json_object();
+    int bad = cli_put_text(object, "campaign", path);
+    bad |= cli_put_count(object, "trial", set->trial);
+    bad |= json_object_set(object, "steps", steps);
+    bad |= json_object_set_new(object, "identical", json_boolean(identical));
+    bad |= cli_put_number(object, "seconds", seconds);
+    if (!bad)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static stoic_status show(const settings *set, const char *path, story *told, bool identical,
+                         double seconds, stoic_error *err) {
+    if (told->bad)
+        return cli_fail_memory(err);
+    if (told->output->format == CLI_TABLE) {
+        fprintf(told->output->file, "%s\n",
+                identical ? "identical to the record" : "NOT identical to the record");
+        return STOIC_OK;
+    }
+    json_t *object = facts(set, path, identical, told->steps, seconds);
+    return told->output->format == CLI_JSON ? cli_output_json(told->output, object, err)
+                                            : cli_output_flat(told->output, object, err);
+}
+
+static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
+    const settings *set = given;
+    cli_output output = {.file = NULL};
+    story told = {&output, json_array(), false};
+    stoic_model *model = NULL;
+    stoic_dataset *data = NULL;
+    bool identical = false;
+    double start = cli_seconds();
+    stoic_status status = STOIC_OK;
+    TRY(cli_call_expect(call, 1, 1, "one campaign file", err));
+    TRY(cli_require(set->trial < 0 ? NULL : "", "--trial N", err));
+    const char *path = call->arguments.items[0];
+    TRY(open_inputs(set, path, &model, &data, err));
+    TRY(cli_output_open(&output, set->common.output, set->common.format, err));
+    TRY(stoic_campaign_replay(model, data, path, set->trial, tell, &told, &identical, err));
+    TRY(show(set, path, &told, identical, cli_seconds() - start, err));
+done:
+    json_decref(told.steps);
+    stoic_dataset_free(data);
+    stoic_model_free(model);
+    status = cli_output_close(&output, status, err);
+    if (status == STOIC_OK && !identical)
+        status = cli_fail(err, STOIC_ERR_MISMATCH, call->arguments.items[0],
+                          "trial %lld does not give what is recorded", (long long)set->trial);
+    return status;
+}
+
+const cli_verb cli_verb_replay = {
+    .name = "replay",
+    .arguments = "RUN.db --trial N",
+    .summary = "one trial again, told step by step",
+    .text = "Runs one trial of a campaign again, alone and in full, tells what it does step by "
+            "step, and compares the outcome with the record. Fails if they differ.",
+    .examples = {CLI_EXAMPLE_RUN "\n  stoic replay run.db --trial 7",
+                 CLI_EXAMPLE_RUN "\n  stoic replay run.db --trial 7 --format json"},
+    .options = options,
+    .settings_size = sizeof(settings),
+    .defaults = defaults,
+    .run = run,
+};

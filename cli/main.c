@@ -1,0 +1,86 @@
+/* stoic VERB: finds the verb, reads its options, runs it, and says how it went. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "progress_line.h"
+#include "usage.h"
+#include "verb.h"
+
+enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+static int exit_code(stoic_status status) {
+    switch (status) {
+    case STOIC_OK:
+        return EXIT_SUCCESS;
+    case STOIC_ERR_ARGUMENT:
+        return EXIT_USAGE;
+    case STOIC_ERR_INTERRUPTED:
+        return EXIT_INTERRUPTED;
+    default:
+        return EXIT_FAILURE;
+    }
+}
+
+/* With a standard stream closed, the next file opened would take its number and receive what is
+ * printed. Opened the wrong way round, so that using it still fails. */
+static void hold_streams(void) {
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) == -1)
+            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+    }
+}
+
+static int complain(const char *verb, stoic_status status, const stoic_error *err) {
+    fprintf(stderr, "stoic%s%s: %s%s%s\n", verb ? " " : "", verb ? verb : "", err->place,
+            *err->place ? ": " : "", err->message);
+    return exit_code(status);
+}
+
+static stoic_status run_verb(const cli_verb *verb, int argc, char *const *argv, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    cli_call call = {argc, argv, {NULL, 0}};
+    bool help = false;
+    cli_common *settings = calloc(1, verb->settings_size); /* a verb's settings start with it */
+    if (!settings)
+        return cli_fail_memory(err);
+    if (verb->defaults)
+        verb->defaults(settings);
+    TRY(cli_options_parse(verb->options, settings, argc - 2, argv + 2, &call.arguments, &help,
+                          err));
+    stoic_log_set(cli_log, &settings->verbose);
+    if (help)
+        status = cli_help_print(verb, err);
+    else
+        status = verb->run(settings, &call, err);
+done:
+    stoic_log_set(NULL, NULL);
+    cli_words_deinit(&call.arguments);
+    cli_options_deinit(verb->options, settings);
+    free(settings);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    static char help[] = "help", version[] = "version";
+    stoic_error err = {.code = STOIC_OK};
+    hold_streams();
+    signal(SIGPIPE, SIG_IGN); /* a reader that leaves is a write that fails, with a message */
+    if (argc < 2) {
+        cli_usage_overview(stderr);
+        return EXIT_USAGE;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+        argv[1] = help;
+    else if (!strcmp(argv[1], "--version"))
+        argv[1] = version;
+    const cli_verb *verb = cli_verb_find(argv[1]);
+    if (!verb) {
+        stoic_status status = cli_verb_refuse(argv[1], &err);
+        return complain(NULL, status, &err);
+    }
+    stoic_status status = run_verb(verb, argc, argv, &err);
+    return status == STOIC_OK ? EXIT_SUCCESS : complain(verb->name, status, &err);
+}

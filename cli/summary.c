@@ -1,0 +1,227 @@
+#include "summary.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+#include "output.h"
+#include "progress_line.h"
+#include "stoic/records.h"
+
+/* X(member of stoic_counts, what it counts) */
+#define OUTCOME_LIST(X)                                  \
+    X(masked, "output bit-identical")                    \
+    X(tolerable, "output differs, same top-1")           \
+    X(critical, "top-1 differs")                         \
+    X(due, "detected, not repaired")                     \
+    X(nan, "output has a NaN")                           \
+    X(sdc5, "top-1 outside golden's top 5")              \
+    X(sdc10, "confidence moved by more than 10 %")       \
+    X(sdc20, "confidence moved by more than 20 %")
+
+stoic_status cli_by_parse(const char *text, bool *layer, bool *bit, stoic_error *err) {
+    *layer = *bit = false;
+    while (text && *text) {
+        size_t length = strcspn(text, ",");
+        if (length == 5 && !memcmp(text, "layer", 5))
+            *layer = true;
+        else if (length == 3 && !memcmp(text, "bit", 3))
+            *bit = true;
+        else
+            return cli_fail(err, STOIC_ERR_ARGUMENT, "--by",
+                            "expected layer, bit or layer,bit, found '%s'", text);
+        text += length;
+        text += *text == ',';
+    }
+    return STOIC_OK;
+}
+
+typedef struct groups {
+    stoic_records *records;
+    stoic_group *items;
+    size_t count;
+    bool layer, bit;
+} groups;
+
+static stoic_status read_groups(const cli_result *result, groups *out, stoic_error *err) {
+    stoic_status status = cli_by_parse(result->by, &out->layer, &out->bit, err);
+    if (status == STOIC_OK)
+        status = stoic_records_open(result->campaign, &out->records, err);
+    if (status == STOIC_OK && (out->layer || out->bit))
+        status = stoic_records_groups(out->records, out->layer, out->bit, &out->items,
+                                      &out->count, err);
+    return status;
+}
+
+static int put_interval(json_t *object, const char *key, const char *middle,
+                        const stoic_interval *interval) {
+    json_t *inner = json_object();
+    int bad = cli_put_number(inner, middle, interval->value);
+    bad |= cli_put_number(inner, "low", interval->low);
+    bad |= cli_put_number(inner, "high", interval->high);
+    return bad | json_object_set_new(object, key, inner);
+}
+
+static int put_outcomes(json_t *object, const stoic_counts *counts) {
+    json_t *inner = json_object();
+    int bad = 0;
+#define PUT(member, what) bad |= cli_put_count(inner, #member, counts->member);
+    OUTCOME_LIST(PUT)
+#undef PUT
+    return bad | json_object_set_new(object, "outcomes", inner);
+}
+
+static json_t *group_object(const groups *all, const stoic_group *group) {
+    json_t *object = json_object();
+    int bad = cli_put_count(object, "layer", group->layer);
+    bad |= cli_put_text(object, "name",
+                        group->layer < 0 ? NULL
+                                         : stoic_records_layer_name(all->records, group->layer));
+    bad |= cli_put_count(object, "bit", group->bit);
+    bad |= cli_put_count(object, "trials", group->trials);
+    bad |= put_interval(object, "accuracy", "mean", &group->accuracy);
+    bad |= cli_put_number(json_object_get(object, "accuracy"), "min", group->accuracy_min);
+    bad |= put_interval(object, "critical_rate", "value", &group->critical_rate);
+    bad |= put_outcomes(object, &group->totals);
+    if (!bad)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static const char *model_name(const cli_result *result, const groups *all) {
+    return result->model ? result->model : stoic_records_info(all->records, "model");
+}
+
+static json_t *summary_object(const cli_result *result, const groups *all) {
+    const stoic_summary *summary = result->summary;
+    json_t *object = json_object(), *golden = json_object(), *list = json_array();
+    int bad = cli_put_text(object, "model", model_name(result, all));
+    bad |= cli_put_text(object, "campaign", result->campaign);
+    bad |= cli_put_text(object, "store", stoic_records_info(all->records, "store"));
+    bad |= cli_put_text(object, "fault", stoic_records_info(all->records, "fault"));
+    bad |= cli_put_count(object, "trials", summary->trials);
+    bad |= cli_put_count(object, "images", summary->images);
+    bad |= cli_put_number(golden, "accuracy", summary->golden_accuracy);
+    bad |= json_object_set_new(object, "golden", golden);
+    bad |= put_interval(object, "accuracy", "mean", &summary->accuracy);
+    json_t *accuracy = json_object_get(object, "accuracy");
+    bad |= cli_put_number(accuracy, "std", summary->accuracy_std);
+    bad |= cli_put_number(accuracy, "min", summary->accuracy_min);
+    bad |= cli_put_number(accuracy, "max", summary->accuracy_max);
+    bad |= put_interval(object, "drop", "mean", &summary->drop);
+    bad |= put_outcomes(object, &summary->totals);
+    bad |= put_interval(object, "critical_rate", "value", &summary->critical_rate);
+    bad |= cli_put_number(object, "confidence", summary->confidence);
+    bad |= cli_put_text(object, "stopped", summary->stopped);
+    bad |= cli_put_number(object, "seconds", result->seconds);
+    for (size_t i = 0; i < all->count; i++)
+        bad |= json_array_append_new(list, group_object(all, &all->items[i]));
+    bad |= json_object_set_new(object, "groups", list);
+    if (!bad)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+/* The columns of a grouping: those it does not use are left out of a table, not of CSV. */
+static stoic_status write_groups(const groups *all, cli_output *output, stoic_error *err) {
+    static const char *const columns[] = {
+        "layer",         "name",         "bit",           "trials",   "accuracy",
+        "accuracy_low",  "accuracy_high", "accuracy_min", "critical_rate", "critical_low",
+        "critical_high", "critical",     "nan",           NULL};
+    cli_rows rows;
+    cli_rows_begin(&rows, output, columns);
+    for (size_t i = 0; i < all->count; i++) {
+        const stoic_group *group = &all->items[i];
+        const char *name =
+            group->layer < 0 ? NULL : stoic_records_layer_name(all->records, group->layer);
+        cli_cell cells[] = {cli_cell_count(group->layer),
+                            cli_cell_text(name),
+                            cli_cell_count(group->bit),
+                            cli_cell_count(group->trials),
+                            cli_cell_double(group->accuracy.value),
+                            cli_cell_double(group->accuracy.low),
+                            cli_cell_double(group->accuracy.high),
+                            cli_cell_double(group->accuracy_min),
+                            cli_cell_double(group->critical_rate.value),
+                            cli_cell_double(group->critical_rate.low),
+                            cli_cell_double(group->critical_rate.high),
+                            cli_cell_count(group->totals.critical),
+                            cli_cell_count(group->totals.nan)};
+        if (!cli_rows_add(&rows, cells))
+            break;
+    }
+    return cli_rows_end(&rows, err);
+}
+
+static void print_interval(FILE *file, const char *name, const stoic_interval *interval) {
+    if (isnan(interval->value))
+        fprintf(file, "%-11snot measured", name);
+    else
+        fprintf(file, "%-11s%.6g  [%.6g, %.6g]", name, interval->value, interval->low,
+                interval->high);
+}
+
+static void print_outcome(FILE *file, const char *name, int64_t count, int64_t images,
+                          const char *what) {
+    if (count >= 0)
+        fprintf(file, "  %-9s%12lld  %9.4f %%  %s\n", name, (long long)count,
+                images > 0 ? 100.0 * (double)count / (double)images : 0.0, what);
+}
+
+static void print_summary(FILE *file, const cli_result *result, const groups *all) {
+    const stoic_summary *summary = result->summary;
+    const char *fault = stoic_records_info(all->records, "fault");
+    const char *store = stoic_records_info(all->records, "store");
+    const char *model = model_name(result, all);
+    char duration[40];
+    fprintf(file, "model      %s\n", model ? model : "unknown");
+    fprintf(file, "campaign   %s: %s on %s\n", result->campaign, fault ? fault : "unknown",
+            store ? store : "fp32");
+    fprintf(file, "trials     %lld of %lld, %lld images each, stopped: %s\n",
+            (long long)summary->trials, (long long)summary->planned, (long long)summary->images,
+            summary->stopped);
+    fprintf(file, "golden     accuracy %.6g\n", summary->golden_accuracy);
+    print_interval(file, "accuracy", &summary->accuracy);
+    if (!isnan(summary->accuracy.value))
+        fprintf(file, "  std %.4g, min %.6g, max %.6g", summary->accuracy_std,
+                summary->accuracy_min, summary->accuracy_max);
+    fputc('\n', file);
+    print_interval(file, "drop", &summary->drop);
+    fputc('\n', file);
+    print_interval(file, "critical", &summary->critical_rate);
+    fprintf(file, "\n           intervals at %g %%, for these images\noutcomes\n",
+            100.0 * summary->confidence);
+#define PRINT(member, what) \
+    print_outcome(file, #member, summary->totals.member, summary->totals.images, what);
+    OUTCOME_LIST(PRINT)
+#undef PRINT
+    fprintf(file, "time       %s\n", cli_duration_text(result->seconds, duration));
+}
+
+stoic_status cli_result_write(const cli_result *result, int format, stoic_error *err) {
+    cli_output output = {.file = NULL};
+    groups all = {.records = NULL};
+    stoic_status status = STOIC_OK;
+    TRY(read_groups(result, &all, err));
+    TRY(cli_output_open(&output, NULL, format, err));
+    if (output.format == CLI_JSON) {
+        status = cli_output_json(&output, summary_object(result, &all), err);
+    } else if (output.format == CLI_CSV && !result->by) {
+        status = cli_output_flat(&output, summary_object(result, &all), err);
+    } else {
+        if (output.format == CLI_TABLE)
+            print_summary(output.file, result, &all);
+        if (result->by) {
+            if (output.format == CLI_TABLE)
+                fputc('\n', output.file);
+            status = write_groups(&all, &output, err);
+        }
+    }
+done:
+    stoic_groups_free(all.items);
+    stoic_records_free(all.records);
+    return cli_output_close(&output, status, err);
+}
