@@ -7,6 +7,7 @@
  * the table below.
  */
 #include <limits.h>
+#include <stdio.h>
 
 #include "base/fail.h"
 #include "op/geometry.h"
@@ -171,5 +172,31 @@ stoic_status stoic_batch_check(const stoic_op_call *call, stoic_error *err) {
     TRY(check_outputs(call, err));
     TRY(rule->check(call, err));
 done:
+    return status;
+}
+
+stoic_status stoic_batch_release(stoic_builder *b, int node, const stoic_op_call *call,
+                                 stoic_error *err) {
+    char name[64];
+    stoic_tensor *free_shape = NULL;
+    /* A target dimension of 0 means "as the input", which has the batch there too. */
+    if (call->op != &stoic_op_reshape || stoic_attr_int(call, "allowzero", 0) != 0 ||
+        stoic_tensor_get(call->in[1].constant, 0) != 1)
+        return STOIC_OK;
+    const stoic_tensor *fixed = call->in[1].constant;
+    stoic_status status = STOIC_OK;
+    TRY(stoic_tensor_create(STOIC_I64, stoic_tensor_shape(fixed), &free_shape, err));
+    for (int64_t i = 0; i < stoic_tensor_count(fixed); i++)
+        stoic_tensor_set(free_shape, i, i == 0 ? 0 : stoic_tensor_get(fixed, i));
+    for (int suffix = node;; suffix++) {
+        snprintf(name, sizeof name, "free_batch_shape_%d", suffix);
+        if (stoic_names_find(&b->names, name) < 0)
+            break;
+    }
+    TRY(stoic_builder_constant(b, name, free_shape, err));
+    b->nodes[node].in[1] = stoic_names_find(&b->names, name);
+    b->values[b->nodes[node].in[1]].live = true;
+done:
+    stoic_tensor_free(free_shape);
     return status;
 }

@@ -77,4 +77,9 @@ stoic_status stoic_draft_fold(stoic_builder *b, int node, stoic_op_call *call, s
  * its operands are used as scratch. */
 stoic_status stoic_batch_check(const stoic_op_call *call, stoic_error *err);
 
+/* Where a node has the batch of 1 written into a constant (Reshape to [1, 400]), gives it one in
+ * which the batch is free. */
+stoic_status stoic_batch_release(stoic_builder *b, int node, const stoic_op_call *call,
+                                 stoic_error *err);
+
 #endif

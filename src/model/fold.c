@@ -168,8 +168,11 @@ static stoic_status settle_computed(stoic_builder *b, int node, stoic_op_call *c
         return STOIC_OK;
     }
     stoic_status status = stoic_batch_check(call, err);
+    if (status == STOIC_OK)
+        status = stoic_batch_release(b, node, call, err);
     if (status != STOIC_OK)
         return status;
+    n = &b->nodes[node];
     for (size_t i = 0; i < n->n_out; i++) {
         if (!call->out[i].present)
             continue;
@@ -209,7 +212,7 @@ static stoic_status evaluate(stoic_builder *b, int node, stoic_error *err) {
     if (!resolve_inputs(b, n, &computed))
         return STOIC_OK;
     stoic_draft_call(b, node, &call);
-    bool shape_only = n->op == &stoic_op_shape;
+    bool shape_only = (n->op->facts & STOIC_OP_READS_SHAPE) != 0;
     if (computed && !shape_only && (n->op->facts & STOIC_OP_FOLD_ONLY) && !is_copy(&call)) {
         char why[128];
         snprintf(why, sizeof why, "%.80s of a computed value", n->type);
