@@ -36,6 +36,8 @@ STOIC_API stoic_status stoic_program_compile(const stoic_model *model,
                                              stoic_program **out, stoic_error *err) STOIC_MUST_CHECK;
 STOIC_API void stoic_program_free(stoic_program *program);
 STOIC_API int stoic_program_batch(const stoic_program *program);
+/* The model it was compiled from; lives as long as the program. */
+STOIC_API const stoic_model *stoic_program_model(const stoic_program *program);
 /* Bytes one session of this program takes. */
 STOIC_API int64_t stoic_program_session_bytes(const stoic_program *program);
 

@@ -1,0 +1,110 @@
+/* Accuracy over a data set: workers take slices of images; each decodes and runs its own. */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/fail.h"
+#include "base/pool.h"
+#include "stoic/dataset.h"
+#include "stoic/session.h"
+
+typedef struct evaluation {
+    const stoic_program *program;
+    const stoic_dataset *data;
+    float *outputs;
+    int64_t slice, images, classes;
+    atomic_llong next, correct, nan;
+    atomic_int status;
+    stoic_error error; /* of the worker that failed first */
+} evaluation;
+
+static stoic_status run_slice(evaluation *e, stoic_session *session, int64_t first, float *images,
+                              int *labels, float *out, stoic_error *err) {
+    int64_t n = e->images - first < e->slice ? e->images - first : e->slice;
+    int64_t correct = 0, with_nan = 0;
+    stoic_status status = STOIC_OK;
+    if (e->outputs)
+        out = e->outputs + first * e->classes;
+    TRY(stoic_dataset_read(e->data, first, n, images, labels, err));
+    TRY(stoic_session_run(session, images, n, out, err));
+    for (int64_t i = 0; i < n; i++) {
+        bool nan;
+        int top = stoic_top1(out + i * e->classes, e->classes, &nan);
+        with_nan += nan;
+        correct += !nan && top == labels[i]; /* strict: an output with a NaN is wrong */
+    }
+    atomic_fetch_add(&e->correct, correct);
+    atomic_fetch_add(&e->nan, with_nan);
+done:
+    return status;
+}
+
+static void worker(int index, void *user) {
+    (void)index;
+    evaluation *e = user;
+    stoic_status status = STOIC_OK;
+    stoic_error error = {0};
+    stoic_session *session = NULL;
+    int64_t size = stoic_shape_count(stoic_dataset_shape(e->data));
+    float *images = malloc((size_t)(e->slice * size) * sizeof *images);
+    int *labels = malloc((size_t)e->slice * sizeof *labels);
+    float *out = malloc((size_t)(e->slice * e->classes) * sizeof *out);
+    if (!images || !labels || !out) {
+        status = stoic_fail_memory(&error, "a slice of images", (unsigned long long)(e->slice * size));
+        goto done;
+    }
+    TRY(stoic_session_create(e->program, &session, &error));
+    while (atomic_load(&e->status) == STOIC_OK) {
+        int64_t first = atomic_fetch_add(&e->next, e->slice);
+        if (first >= e->images)
+            break;
+        TRY(run_slice(e, session, first, images, labels, out, &error));
+    }
+done:
+    if (status != STOIC_OK) {
+        int none = STOIC_OK;
+        if (atomic_compare_exchange_strong(&e->status, &none, (int)status))
+            e->error = error;
+    }
+    stoic_session_free(session);
+    free(images);
+    free(labels);
+    free(out);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+stoic_status stoic_evaluate(const stoic_program *program, const struct stoic_dataset *data,
+                            int threads, float *outputs, stoic_evaluation *out, stoic_error *err) {
+    const stoic_model *model = stoic_program_model(program);
+    evaluation e = {.program = program,
+                    .data = data,
+                    .outputs = outputs,
+                    .images = stoic_dataset_count(data),
+                    .classes = stoic_model_classes(model)};
+    double start = now();
+    e.slice = stoic_program_batch(program);
+    e.slice *= e.slice < 32 ? (32 + e.slice - 1) / e.slice : 1;
+    if (threads <= 0)
+        threads = stoic_cpu_count();
+    if (stoic_shape_count(stoic_dataset_shape(data)) !=
+        stoic_shape_count(stoic_model_input_shape(model)))
+        return stoic_fail(err, STOIC_ERR_SHAPE, "", "the images do not fit the network's input");
+    stoic_status status = stoic_pool_run(threads, worker, &e, err);
+    if (status != STOIC_OK)
+        return status;
+    if (atomic_load(&e.status) != STOIC_OK) {
+        if (err)
+            *err = e.error;
+        return (stoic_status)atomic_load(&e.status);
+    }
+    *out = (stoic_evaluation){.images = e.images, .correct = e.correct, .nan = e.nan};
+    out->accuracy = e.images ? (double)e.correct / (double)e.images : 0;
+    out->seconds = now() - start;
+    out->images_per_second = out->seconds > 0 ? (double)e.images / out->seconds : 0;
+    return STOIC_OK;
+}

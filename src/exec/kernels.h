@@ -1,0 +1,75 @@
+/*
+ * Our own kernels: everything that is not a convolution or matrix product, because oneDNN's
+ * activations and pooling lose NaN (METHODS.md 7), and a convolution for the shapes for which
+ * oneDNN has no implementation with IEEE semantics.
+ *
+ * One source, compiled once per instruction set; stoic_kernels() picks. All sets give the same
+ * bits: elementwise formulas and fixed orders of summation, explicit fma where one is meant.
+ * Data is channels last: `rows` pixels of `channels` floats. Nothing allocates.
+ */
+#ifndef STOIC_EXEC_KERNELS_H
+#define STOIC_EXEC_KERNELS_H
+
+#include <stdint.h>
+
+#include "op/geometry.h"
+
+typedef enum stoic_act { STOIC_ACT_NONE, STOIC_ACT_RELU, STOIC_ACT_LEAKY, STOIC_ACT_CLIP } stoic_act;
+
+/* act(x) with NaN kept: relu, leaky (a = slope), clip (a = low, b = high). */
+typedef struct stoic_activation {
+    stoic_act kind;
+    float a, b;
+} stoic_activation;
+
+typedef enum stoic_binary { STOIC_ADD, STOIC_SUB, STOIC_MUL, STOIC_DIV } stoic_binary;
+typedef enum stoic_unary {
+    STOIC_SIGMOID,      /* 1 / (1 + e^-x), correctly monotone over all floats */
+    STOIC_TANH,
+    STOIC_HARD_SIGMOID, /* clip(a x + b, 0, 1) */
+    STOIC_HARD_SWISH,   /* x * clip(x / 6 + 0.5, 0, 1) */
+} stoic_unary;
+
+/* A convolution by our own kernel. Weights packed [group][kh][kw][ic][oc], or [kh][kw][group] when
+ * depthwise (ic = oc = 1). Out-of-range taps are skipped, never multiplied. */
+typedef struct stoic_direct_conv {
+    int64_t groups, ic, oc, ih, iw, oh, ow, kh, kw;
+    int64_t stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+} stoic_direct_conv;
+
+typedef struct stoic_kernels {
+    const char *isa;
+
+    /* dst = act(src * scale[c] + shift[c] + add); scale and shift both NULL: left out; add NULL: left
+     * out. dst may be src. The product is rounded before the sum. */
+    void (*affine)(float *dst, const float *src, const float *add, const float *scale,
+                   const float *shift, stoic_activation act, int64_t rows, int64_t channels);
+
+    /* One image. A NaN in the window gives NaN; the activation is applied to the result. */
+    void (*max_pool)(const stoic_window *w, const float *src, float *dst, stoic_activation act);
+    /* One image. The window is summed row by row, then divided once. */
+    void (*average_pool)(const stoic_window *w, const float *src, float *dst);
+
+    void (*unary)(stoic_unary f, float a, float b, const float *src, float *dst, int64_t n);
+    void (*binary)(stoic_binary f, const float *x, const float *y, float *dst, int64_t n);
+
+    /* Over n values at stride `step`: e^(x - max) / sum, or its logarithm. Any NaN gives all NaN. */
+    void (*softmax)(const float *src, float *dst, int64_t n, int64_t step, bool logarithm);
+
+    /* One image; bias may be NULL. */
+    void (*direct_conv)(const stoic_direct_conv *c, const float *weights, const float *bias,
+                        const float *src, float *dst);
+
+    /* out[r][c] += x[r][k] * w[k][c] over k in order, by fma; r < rows, c < columns. */
+    void (*accumulate)(float *out, int64_t out_stride, const float *x, int64_t x_stride,
+                       const float *w, int64_t w_stride, int64_t rows, int64_t inner,
+                       int64_t columns);
+} stoic_kernels;
+
+/* The best set for this CPU. Safe from any thread. */
+const stoic_kernels *stoic_kernels_get(void);
+
+/* All sets this CPU can run, for tests; returns their number (at most 3). */
+int stoic_kernels_all(const stoic_kernels *sets[3]);
+
+#endif

@@ -1,0 +1,377 @@
+/*
+ * The kernels, compiled once per instruction set: STOIC_KERNEL_SET names the table.
+ * Loops are written so that the compiler vectorises them; no reduction is reordered.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "exec/kernels.h"
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define TEXT_(a) #a
+#define TEXT(a) TEXT_(a)
+
+/* the iterations do not depend on each other: vectorise without looking */
+#ifdef __clang__
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+extern const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET);
+
+/* x < 0 is false for NaN, so NaN stays */
+static inline float act_relu(float x) {
+    return x < 0 ? 0 : x;
+}
+
+static inline float act_leaky(float x, float slope) {
+    return x < 0 ? x * slope : x;
+}
+
+static inline float act_clip(float x, float low, float high) {
+    float y = x < low ? low : x;
+    return y > high ? high : y;
+}
+
+#define AFFINE_ROWS(expression)                                    \
+    for (int64_t r = 0; r < rows; r++) {                           \
+        const float *s = src + r * channels;                       \
+        const float *t = add ? add + r * channels : s;             \
+        float *d = dst + r * channels;                             \
+        INDEPENDENT for (int64_t c = 0; c < channels; c++) { \
+            float x = (expression);                                \
+            d[c] = ACT(x);                                         \
+        }                                                          \
+        (void)t;                                                   \
+    }
+
+#define AFFINE_CASES()                                             \
+    if (scale && add)                                              \
+        AFFINE_ROWS(s[c] * scale[c] + shift[c] + t[c])             \
+    else if (scale)                                                \
+        AFFINE_ROWS(s[c] * scale[c] + shift[c])                    \
+    else if (add)                                                  \
+        AFFINE_ROWS(s[c] + t[c])                                   \
+    else                                                           \
+        AFFINE_ROWS(s[c])
+
+static void affine(float *dst, const float *src, const float *add, const float *scale,
+                   const float *shift, stoic_activation act, int64_t rows, int64_t channels) {
+    if (!scale) { /* no operand depends on the channel: one long row */
+        channels *= rows;
+        rows = 1;
+    }
+    switch (act.kind) {
+#define ACT(x) (x)
+    case STOIC_ACT_NONE:
+        AFFINE_CASES()
+        break;
+#undef ACT
+#define ACT(x) act_relu(x)
+    case STOIC_ACT_RELU:
+        AFFINE_CASES()
+        break;
+#undef ACT
+#define ACT(x) act_leaky(x, act.a)
+    case STOIC_ACT_LEAKY:
+        AFFINE_CASES()
+        break;
+#undef ACT
+#define ACT(x) act_clip(x, act.a, act.b)
+    case STOIC_ACT_CLIP:
+        AFFINE_CASES()
+        break;
+#undef ACT
+    }
+}
+
+/* Once m is NaN nothing compares greater; a NaN x replaces m. */
+static inline float max_nan(float m, float x) {
+    return x > m || x != x ? x : m;
+}
+
+static void max_pool(const stoic_window *w, const float *src, float *dst, stoic_activation act) {
+    int64_t channels = w->out_channels;
+    for (int64_t oy = 0; oy < w->out[0]; oy++) {
+        for (int64_t ox = 0; ox < w->out[1]; ox++, dst += channels) {
+            for (int64_t c = 0; c < channels; c++)
+                dst[c] = -INFINITY;
+            for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
+                int64_t y = oy * w->stride[0] - w->pad_low[0] + ky * w->dilation[0];
+                if (y < 0 || y >= w->in[0])
+                    continue;
+                for (int64_t kx = 0; kx < w->kernel[1]; kx++) {
+                    int64_t x = ox * w->stride[1] - w->pad_low[1] + kx * w->dilation[1];
+                    if (x < 0 || x >= w->in[1])
+                        continue;
+                    const float *s = src + (y * w->in[1] + x) * channels;
+                    INDEPENDENT for (int64_t c = 0; c < channels; c++)
+                        dst[c] = max_nan(dst[c], s[c]);
+                }
+            }
+            if (act.kind != STOIC_ACT_NONE)
+                affine(dst, dst, NULL, NULL, NULL, act, 1, channels);
+        }
+    }
+}
+
+/* How many positions of the window count as its size along one axis (padding included or not). */
+static int64_t window_extent(const stoic_window *w, int axis, int64_t start) {
+    int64_t n = 0;
+    for (int64_t k = 0; k < w->kernel[axis]; k++) {
+        int64_t p = start + k * w->dilation[axis];
+        if (w->count_include_pad ? p < w->in[axis] + w->pad_high[axis]
+                                 : p >= 0 && p < w->in[axis])
+            n++;
+    }
+    return n;
+}
+
+static void average_pool(const stoic_window *w, const float *src, float *dst) {
+    int64_t channels = w->out_channels;
+    for (int64_t oy = 0; oy < w->out[0]; oy++) {
+        int64_t y0 = oy * w->stride[0] - w->pad_low[0];
+        for (int64_t ox = 0; ox < w->out[1]; ox++, dst += channels) {
+            int64_t x0 = ox * w->stride[1] - w->pad_low[1];
+            float count = (float)(window_extent(w, 0, y0) * window_extent(w, 1, x0));
+            for (int64_t c = 0; c < channels; c++)
+                dst[c] = 0;
+            for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
+                int64_t y = y0 + ky * w->dilation[0];
+                for (int64_t kx = 0; kx < w->kernel[1]; kx++) {
+                    int64_t x = x0 + kx * w->dilation[1];
+                    if (y < 0 || y >= w->in[0] || x < 0 || x >= w->in[1])
+                        continue;
+                    const float *s = src + (y * w->in[1] + x) * channels;
+                    INDEPENDENT for (int64_t c = 0; c < channels; c++)
+                        dst[c] += s[c];
+                }
+            }
+            for (int64_t c = 0; c < channels; c++)
+                dst[c] /= count;
+        }
+    }
+}
+
+/*
+ * e^x for x in [-746, 0] (and NaN), in double: x = k ln 2 + r, |r| <= ln 2 / 2, Taylor to r^13
+ * (error below 1e-17), scaled by 2^k. *rest gets e^r - 1, which keeps its digits near r = 0.
+ */
+static inline double exp_parts(double x, double *rest, double *power) {
+    const double log2e = 0x1.71547652b82fep+0, ln2_high = 0x1.62e42fefa3800p-1,
+                 ln2_low = 0x1.ef35793c76730p-45, shift = 0x1.8p52;
+    double k = (x * log2e + shift) - shift;
+    double r = fma(-k, ln2_low, fma(-k, ln2_high, x));
+    double p = 1.0 / 6227020800.0;
+    p = fma(p, r, 1.0 / 479001600.0);
+    p = fma(p, r, 1.0 / 39916800.0);
+    p = fma(p, r, 1.0 / 3628800.0);
+    p = fma(p, r, 1.0 / 362880.0);
+    p = fma(p, r, 1.0 / 40320.0);
+    p = fma(p, r, 1.0 / 5040.0);
+    p = fma(p, r, 1.0 / 720.0);
+    p = fma(p, r, 1.0 / 120.0);
+    p = fma(p, r, 1.0 / 24.0);
+    p = fma(p, r, 1.0 / 6.0);
+    p = fma(p, r, 0.5);
+    p = fma(p, r, 1.0);
+    *rest = p * r;
+    union {
+        double d;
+        int64_t i;
+    } bits = {.d = k + shift};
+    /* k + 1.5 * 2^52 holds k in its low bits; clamp to normal powers, and NaN goes through rest */
+    int64_t exponent = (int64_t)((uint64_t)bits.i << 13) >> 13;
+    exponent = exponent < -1000 ? -1000 : exponent;
+    exponent = exponent > 0 ? 0 : exponent;
+    bits.i = (exponent + 1023) << 52;
+    *power = bits.d;
+    return fma(*rest, *power, *power);
+}
+
+static inline double exp_nonpositive(double x) {
+    double rest, power;
+    return exp_parts(x < -700 ? -700 : x, &rest, &power);
+}
+
+static inline float sigmoid_one(float x) {
+    double e = exp_nonpositive(-fabs((double)x));
+    double s = (x < 0 ? e : 1.0) / (1.0 + e);
+    return (float)(x != x ? (double)x : s);
+}
+
+static inline float tanh_one(float x) {
+    double rest, power, a = -2 * fabs((double)x);
+    exp_parts(a < -700 ? -700 : a, &rest, &power);
+    double minus = fma(rest, power, power - 1.0); /* e^a - 1, without cancellation near 0 */
+    double t = -minus / (2.0 + minus);
+    return (float)(x != x ? (double)x : x < 0 ? -t : x > 0 ? t : (double)x);
+}
+
+static void unary(stoic_unary f, float a, float b, const float *src, float *dst, int64_t n) {
+    switch (f) {
+    case STOIC_SIGMOID:
+        INDEPENDENT for (int64_t i = 0; i < n; i++)
+            dst[i] = sigmoid_one(src[i]);
+        break;
+    case STOIC_TANH:
+        INDEPENDENT for (int64_t i = 0; i < n; i++)
+            dst[i] = tanh_one(src[i]);
+        break;
+    case STOIC_HARD_SIGMOID:
+        INDEPENDENT for (int64_t i = 0; i < n; i++)
+            dst[i] = act_clip(src[i] * a + b, 0, 1);
+        break;
+    case STOIC_HARD_SWISH:
+        INDEPENDENT for (int64_t i = 0; i < n; i++)
+            dst[i] = src[i] * act_clip(src[i] * (1.0f / 6) + 0.5f, 0, 1);
+        break;
+    }
+}
+
+static void binary(stoic_binary f, const float *x, const float *y, float *dst, int64_t n) {
+    switch (f) {
+    case STOIC_ADD:
+        INDEPENDENT for (int64_t i = 0; i < n; i++)
+            dst[i] = x[i] + y[i];
+        break;
+    case STOIC_SUB:
+        INDEPENDENT for (int64_t i = 0; i < n; i++)
+            dst[i] = x[i] - y[i];
+        break;
+    case STOIC_MUL:
+        INDEPENDENT for (int64_t i = 0; i < n; i++)
+            dst[i] = x[i] * y[i];
+        break;
+    case STOIC_DIV:
+        INDEPENDENT for (int64_t i = 0; i < n; i++)
+            dst[i] = x[i] / y[i];
+        break;
+    }
+}
+
+static void softmax(const float *src, float *dst, int64_t n, int64_t step, bool logarithm) {
+    float top = -INFINITY;
+    for (int64_t i = 0; i < n; i++)
+        top = max_nan(top, src[i * step]);
+    /* Inf - Inf is NaN, as in PyTorch */
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double d = (double)src[i * step] - (double)top;
+        sum += d != d ? d : exp_nonpositive(d);
+    }
+    double log_sum = logarithm ? log(sum) : 0;
+    for (int64_t i = 0; i < n; i++) {
+        double d = (double)src[i * step] - (double)top;
+        double e = d != d ? d : exp_nonpositive(d);
+        dst[i * step] = (float)(logarithm ? d - log_sum : e / sum);
+    }
+}
+
+static inline bool inside(int64_t p, int64_t n) {
+    return p >= 0 && p < n;
+}
+
+/* One output pixel of a depthwise convolution: all groups side by side. */
+static void depthwise_pixel(const stoic_direct_conv *c, const float *weights, const float *src,
+                            int64_t y0, int64_t x0, float *dst) {
+    for (int64_t ky = 0; ky < c->kh; ky++) {
+        for (int64_t kx = 0; kx < c->kw; kx++) {
+            int64_t y = y0 + ky * c->dilation_h, x = x0 + kx * c->dilation_w;
+            if (!inside(y, c->ih) || !inside(x, c->iw))
+                continue;
+            const float *s = src + (y * c->iw + x) * c->groups;
+            const float *w = weights + (ky * c->kw + kx) * c->groups;
+            INDEPENDENT for (int64_t g = 0; g < c->groups; g++)
+                dst[g] = fmaf(s[g], w[g], dst[g]);
+        }
+    }
+}
+
+static void grouped_pixel(const stoic_direct_conv *c, const float *weights, const float *src,
+                          int64_t y0, int64_t x0, float *dst) {
+    int64_t taps = c->kh * c->kw * c->ic * c->oc;
+    for (int64_t g = 0; g < c->groups; g++) {
+        float *d = dst + g * c->oc;
+        for (int64_t ky = 0; ky < c->kh; ky++) {
+            for (int64_t kx = 0; kx < c->kw; kx++) {
+                int64_t y = y0 + ky * c->dilation_h, x = x0 + kx * c->dilation_w;
+                if (!inside(y, c->ih) || !inside(x, c->iw))
+                    continue;
+                const float *s = src + (y * c->iw + x) * c->groups * c->ic + g * c->ic;
+                const float *w = weights + g * taps + (ky * c->kw + kx) * c->ic * c->oc;
+                for (int64_t i = 0; i < c->ic; i++) {
+                    INDEPENDENT for (int64_t o = 0; o < c->oc; o++)
+                        d[o] = fmaf(s[i], w[i * c->oc + o], d[o]);
+                }
+            }
+        }
+    }
+}
+
+static void direct_conv(const stoic_direct_conv *c, const float *weights, const float *bias,
+                        const float *src, float *dst) {
+    int64_t channels = c->groups * c->oc;
+    for (int64_t oy = 0; oy < c->oh; oy++) {
+        for (int64_t ox = 0; ox < c->ow; ox++, dst += channels) {
+            int64_t y0 = oy * c->stride_h - c->pad_top, x0 = ox * c->stride_w - c->pad_left;
+            for (int64_t o = 0; o < channels; o++)
+                dst[o] = bias ? bias[o] : 0;
+            if (c->ic == 1 && c->oc == 1)
+                depthwise_pixel(c, weights, src, y0, x0, dst);
+            else
+                grouped_pixel(c, weights, src, y0, x0, dst);
+        }
+    }
+}
+
+enum { COLUMN_BLOCK = 64, ROW_BLOCK = 4 };
+
+static void accumulate_block(float *out, int64_t out_stride, const float *x, int64_t x_stride,
+                             const float *w, int64_t w_stride, int64_t rows, int64_t inner,
+                             int64_t columns) {
+    float sum[ROW_BLOCK][COLUMN_BLOCK];
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(sum[r], out + r * out_stride, (size_t)columns * sizeof(float));
+    for (int64_t k = 0; k < inner; k++) {
+        for (int64_t r = 0; r < rows; r++) {
+            float v = x[r * x_stride + k];
+            for (int64_t c = 0; c < columns; c++)
+                sum[r][c] = fmaf(v, w[k * w_stride + c], sum[r][c]);
+        }
+    }
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(out + r * out_stride, sum[r], (size_t)columns * sizeof(float));
+}
+
+static void accumulate(float *out, int64_t out_stride, const float *x, int64_t x_stride,
+                       const float *w, int64_t w_stride, int64_t rows, int64_t inner,
+                       int64_t columns) {
+    for (int64_t r = 0; r < rows; r += ROW_BLOCK) {
+        int64_t n = rows - r < ROW_BLOCK ? rows - r : ROW_BLOCK;
+        for (int64_t c = 0; c < columns; c += COLUMN_BLOCK) {
+            int64_t m = columns - c < COLUMN_BLOCK ? columns - c : COLUMN_BLOCK;
+            /* constant bounds let the compiler keep the sums in registers */
+            if (n == ROW_BLOCK && m == COLUMN_BLOCK)
+                accumulate_block(out + r * out_stride + c, out_stride, x + r * x_stride, x_stride,
+                                 w + c, w_stride, ROW_BLOCK, inner, COLUMN_BLOCK);
+            else
+                accumulate_block(out + r * out_stride + c, out_stride, x + r * x_stride, x_stride,
+                                 w + c, w_stride, n, inner, m);
+        }
+    }
+}
+
+const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET) = {
+    .isa = TEXT(STOIC_KERNEL_SET),
+    .affine = affine,
+    .max_pool = max_pool,
+    .average_pool = average_pool,
+    .unary = unary,
+    .binary = binary,
+    .softmax = softmax,
+    .direct_conv = direct_conv,
+    .accumulate = accumulate,
+};
