@@ -88,6 +88,10 @@ stoic_status stoic_builder_meta(stoic_builder *b, const char *key, const char *v
  * layers. Consumes the builder, also on failure. */
 stoic_status stoic_builder_finish(stoic_builder *b, stoic_model **out, stoic_error *err);
 
+/* Reads an ONNX model from memory. External data is looked for in `folder`; NULL: refused. */
+stoic_status stoic_model_parse(const void *data, size_t bytes, const char *folder,
+                               stoic_model **out, stoic_error *err);
+
 void stoic_attrs_free(stoic_attr *attrs, size_t n);
 
 /* Fills `call` for node `i` of a model; `in` and `out` have room for its operands. */

@@ -38,10 +38,6 @@ enum { ONNX_OPSET_MIN = 7, ONNX_OPSET_MAX = 23 };
 #error "ONNX stores little-endian bytes, which are used as they are"
 #endif
 
-/* Reads a model from memory. External data is looked for in `folder`; NULL: refused. */
-stoic_status stoic_model_parse(const void *data, size_t bytes, const char *folder,
-                               stoic_model **out, stoic_error *err);
-
 /* Checks that `data` is a well-formed ModelProto that is safe to decode. */
 stoic_status stoic_onnx_scan(const uint8_t *data, size_t bytes, stoic_error *err);
 
