@@ -15,10 +15,10 @@ typedef struct stoic_engine stoic_engine;
 
 /* What the network gives without faults, under the campaign's store. */
 typedef struct stoic_golden {
-    uint8_t digest[16];      /* of all outputs, in the order of the images */
+    uint8_t digest[16]; /* of all outputs, in the order of the images */
     int64_t images, correct;
-    const uint16_t *top1;    /* one an image, borrowed from the engine */
-    const uint8_t *hits;     /* 1: top-1 equals the label; one an image, borrowed */
+    const uint16_t *top1; /* one an image, borrowed from the engine */
+    const uint8_t *hits;  /* 1: top-1 equals the label; one an image, borrowed */
 } stoic_golden;
 
 /* The design of a new campaign: from counted multiply-adds, never from clocks, threads or memory,

@@ -27,10 +27,10 @@ typedef struct stoic_worker_api {
 
 /* The parts of a campaign that decide its bytes; frozen in the file when it is created. */
 typedef struct stoic_design {
-    int64_t chunk;           /* trials a chunk */
-    int64_t block;           /* images a block */
-    int64_t images;          /* images of the data set */
-    int64_t images_per_trial;/* 0: all */
+    int64_t chunk;            /* trials a chunk */
+    int64_t block;            /* images a block */
+    int64_t images;           /* images of the data set */
+    int64_t images_per_trial; /* 0: all */
 } stoic_design;
 
 #endif

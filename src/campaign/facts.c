@@ -1,0 +1,99 @@
+#include "campaign/facts.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+
+void stoic_facts_deinit(stoic_facts *facts) {
+    for (size_t i = 0; i < facts->count; i++) {
+        free(facts->items[i].key);
+        free(facts->items[i].value);
+    }
+    free(facts->items);
+    memset(facts, 0, sizeof *facts);
+}
+
+static stoic_fact *find(const stoic_facts *facts, const char *key) {
+    for (size_t i = 0; i < facts->count; i++) {
+        if (!strcmp(facts->items[i].key, key))
+            return &facts->items[i];
+    }
+    return NULL;
+}
+
+static stoic_fact *append(stoic_facts *facts, const char *key) {
+    if (facts->count == facts->capacity) {
+        size_t capacity = facts->capacity ? 2 * facts->capacity : 32;
+        stoic_fact *items = realloc(facts->items, capacity * sizeof *items);
+        if (!items)
+            return NULL;
+        facts->items = items;
+        facts->capacity = capacity;
+    }
+    char *copy = strdup(key);
+    if (!copy)
+        return NULL;
+    stoic_fact *fact = &facts->items[facts->count++];
+    *fact = (stoic_fact){copy, NULL, false};
+    return fact;
+}
+
+stoic_status stoic_facts_set(stoic_facts *facts, bool identity, const char *key, stoic_error *err,
+                             const char *fmt, ...) {
+    char *value = NULL;
+    va_list args;
+    va_start(args, fmt);
+    int length = vasprintf(&value, fmt, args);
+    va_end(args);
+    if (length < 0)
+        return stoic_fail_memory(err, key, strlen(fmt));
+    stoic_fact *fact = find(facts, key);
+    if (!fact)
+        fact = append(facts, key);
+    if (!fact) {
+        free(value);
+        return stoic_fail_memory(err, key, strlen(key));
+    }
+    free(fact->value);
+    fact->value = value;
+    fact->identity = identity;
+    return STOIC_OK;
+}
+
+stoic_status stoic_facts_set_digest(stoic_facts *facts, const char *key, const uint8_t digest[16],
+                                    stoic_error *err) {
+    char text[33];
+    for (int i = 0; i < 16; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    return stoic_facts_set(facts, true, key, err, "%s", text);
+}
+
+const char *stoic_facts_get(const stoic_facts *facts, const char *key) {
+    const stoic_fact *fact = find(facts, key);
+    return fact ? fact->value : NULL;
+}
+
+stoic_status stoic_facts_match(const stoic_facts *file, const stoic_facts *wanted, bool complete,
+                               const char *path, stoic_error *err) {
+    for (size_t i = 0; i < wanted->count; i++) {
+        const stoic_fact *fact = &wanted->items[i];
+        const stoic_fact *other = find(file, fact->key);
+        if (!fact->identity || (!other && !complete))
+            continue;
+        const char *value = other ? other->value : "nothing";
+        if (strcmp(value, fact->value) != 0)
+            return stoic_fail(err, STOIC_ERR_MISMATCH, path,
+                              "the file belongs to another campaign: its %s is %s, wanted is %s",
+                              fact->key, value, fact->value);
+    }
+    for (size_t i = 0; complete && i < file->count; i++) {
+        if (file->items[i].identity && !find(wanted, file->items[i].key))
+            return stoic_fail(err, STOIC_ERR_MISMATCH, path,
+                              "the file belongs to another campaign: its %s is %s, wanted is none",
+                              file->items[i].key, file->items[i].value);
+    }
+    return STOIC_OK;
+}

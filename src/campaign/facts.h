@@ -1,0 +1,40 @@
+/*
+ * Facts about a campaign, by key: the contents of the table `meta`. Those that are part of its
+ * identity must be equal whenever the campaign is continued or merged.
+ */
+#ifndef STOIC_CAMPAIGN_FACTS_H
+#define STOIC_CAMPAIGN_FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stoic/status.h"
+
+typedef struct stoic_fact {
+    char *key, *value;
+    bool identity;
+} stoic_fact;
+
+/* Zero-initialised: empty. Kept in the order in which facts were added. */
+typedef struct stoic_facts {
+    stoic_fact *items;
+    size_t count, capacity;
+} stoic_facts;
+
+void stoic_facts_deinit(stoic_facts *facts);
+
+/* Adds a fact, or gives it a new value. */
+stoic_status stoic_facts_set(stoic_facts *facts, bool identity, const char *key, stoic_error *err,
+                             const char *fmt, ...) STOIC_PRINTF(5, 6);
+stoic_status stoic_facts_set_digest(stoic_facts *facts, const char *key, const uint8_t digest[16],
+                                    stoic_error *err);
+/* The value of `key`, or NULL. */
+const char *stoic_facts_get(const stoic_facts *facts, const char *key);
+
+/* Compares the identity of a file with what is wanted; STOIC_ERR_MISMATCH names the first key that
+ * differs and both values. Keys that only one side has are skipped unless `complete`. */
+stoic_status stoic_facts_match(const stoic_facts *file, const stoic_facts *wanted, bool complete,
+                               const char *path, stoic_error *err);
+
+#endif

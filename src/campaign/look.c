@@ -1,0 +1,61 @@
+#include "campaign/look.h"
+
+#include "base/fail.h"
+#include "campaign/estimate.h"
+#include "campaign/rows.h"
+
+static int64_t trials_at(const stoic_look *look, int k) {
+    int64_t n = stoic_look_trials(k);
+    return n < look->most ? n : look->most;
+}
+
+stoic_status stoic_look_init(stoic_look *look, stoic_campaign_file *file, double margin,
+                             stoic_margin_of of, double confidence, int64_t most,
+                             stoic_error *err) {
+    *look = (stoic_look){.margin = margin, .alpha = 1.0 - confidence, .of = of, .most = most};
+    if (margin <= 0.0)
+        return STOIC_OK;
+    stoic_status status;
+    TRY(stoic_campaign_file_set(file, "margin", err, "%.17g", margin));
+    if (stoic_campaign_file_integer(file, "prefix", -1) < 0) {
+        TRY(stoic_campaign_file_set(file, "prefix", err, "0"));
+        TRY(stoic_campaign_file_set(file, "look", err, "-1"));
+    }
+done:
+    return status;
+}
+
+/* Number and outcome of a look belong together: one transaction, or part of the caller's. */
+static stoic_status keep(const stoic_look *look, stoic_campaign_file *file, int64_t n,
+                         stoic_error *err) {
+    stoic_status status;
+    TRY(stoic_sql_exec(file->db, "SAVEPOINT look", err));
+    TRY(stoic_campaign_file_set(file, "look", err, "%d", look->next));
+    TRY(stoic_campaign_file_set(file, "prefix", err, "%lld", (long long)n));
+    status = stoic_sql_exec(file->db, "RELEASE look", err);
+done:
+    return status;
+}
+
+stoic_status stoic_look_take(stoic_look *look, stoic_campaign_file *file, int64_t prefix,
+                             stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    while (look->margin > 0.0 && !look->decided && prefix >= trials_at(look, look->next)) {
+        int64_t n = trials_at(look, look->next);
+        stoic_moments moments;
+        TRY(stoic_rows_moments(file, n, &moments, err));
+        double alpha = stoic_look_alpha(look->alpha, look->next);
+        int64_t images = stoic_campaign_file_integer(file, "trial_images", 1);
+        look->reached =
+            stoic_estimate_half_width(&moments, images, alpha, look->of) <= look->margin;
+        look->decided = look->reached || n == look->most;
+        TRY(keep(look, file, n, err));
+        look->next++;
+    }
+done:
+    return status;
+}
+
+int64_t stoic_look_limit(const stoic_look *look, int64_t planned) {
+    return look->margin > 0.0 ? trials_at(look, look->next) : planned;
+}

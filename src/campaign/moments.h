@@ -1,0 +1,35 @@
+/* Sums over trials from which every estimate follows: integers, so that order never matters. */
+#ifndef STOIC_CAMPAIGN_MOMENTS_H
+#define STOIC_CAMPAIGN_MOMENTS_H
+
+#include "stoic/campaign.h"
+
+/* The ten members of stoic_counts in their order, for loops. */
+enum { STOIC_COUNT_FIELDS = 10 };
+int64_t *stoic_counts_fields(stoic_counts *counts);
+
+/* Nothing evaluated yet: zeros. */
+void stoic_counts_clear(stoic_counts *counts);
+/* Adds images; a member that either side did not measure (-1) stays unmeasured. */
+void stoic_counts_add(stoic_counts *sum, const stoic_counts *part);
+
+/* Zero-initialised: no trials. The tallies hold trials only where the member was measured. */
+typedef struct stoic_moments {
+    int64_t trials;
+    stoic_counts totals;
+    stoic_tally correct, critical;
+} stoic_moments;
+
+void stoic_moments_add(stoic_moments *moments, const stoic_counts *counts);
+void stoic_moments_merge(stoic_moments *moments, const stoic_moments *other);
+
+/* critical / images, with its interval (METHODS.md 6); NaN where not measured. `complete`: every
+ * (fault, image) pair was run, nothing is left to chance. */
+stoic_interval stoic_moments_critical(const stoic_moments *moments, int64_t images, double alpha,
+                                      bool complete);
+stoic_interval stoic_moments_accuracy(const stoic_moments *moments, int64_t images, double alpha,
+                                      bool complete);
+/* golden - accuracy. */
+stoic_interval stoic_accuracy_drop(stoic_interval accuracy, double golden);
+
+#endif

@@ -1,0 +1,416 @@
+#include "campaign/runner.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fail.h"
+#include "base/pool.h"
+#include "campaign/estimate.h"
+#include "campaign/look.h"
+#include "campaign/rows.h"
+#include "campaign/schedule.h"
+#include "campaign/unit.h"
+
+static const double commit_interval = 0.1; /* seconds */
+enum { QUEUE_LIMIT = 1024 };               /* units measured and not yet committed */
+
+typedef struct runner {
+    const stoic_run_options *options;
+    stoic_campaign_file *file;
+    stoic_rows *rows;
+    stoic_schedule schedule;
+    stoic_moments running; /* of all complete trials, for progress */
+    stoic_look look;
+    int threads;
+    double started;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t work;   /* workers wait for units, or for room in the queue */
+    pthread_cond_t result; /* the committer waits for results */
+    stoic_unit *queue, **queue_end;
+    stoic_unit *spare;
+    int queued, active;
+    int idle;            /* workers that found no unit in this round */
+    unsigned round;      /* the committer's */
+    bool broken;         /* the file takes no more rows */
+    bool stop;           /* hand out nothing more */
+    atomic_bool abort;   /* and drop what is being evaluated */
+    stoic_status status; /* the first failure */
+    stoic_error error;
+} runner;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Keeps the first failure and stops everybody. Called with the mutex held. */
+static void give_up(runner *run, stoic_status status, const stoic_error *error) {
+    if (run->status == STOIC_OK) {
+        run->status = status;
+        run->error = *error;
+    }
+    run->stop = true;
+    atomic_store(&run->abort, true);
+    pthread_cond_broadcast(&run->work);
+    pthread_cond_signal(&run->result);
+}
+
+/* ---- workers ---- */
+
+/* Waits for a unit; NULL: there will be none. Called with the mutex held. */
+static stoic_unit *next_unit(runner *run, stoic_error *err, stoic_status *status) {
+    *status = STOIC_OK;
+    while (!run->stop) {
+        stoic_unit *unit = NULL;
+        if (run->queued < QUEUE_LIMIT) {
+            unit = run->spare;
+            if (unit)
+                run->spare = unit->next;
+            else if ((*status = stoic_unit_create(run->options, &unit, err)) != STOIC_OK)
+                return NULL;
+            *status = stoic_schedule_next(&run->schedule, &unit->piece, &unit->block, err);
+            if (*status == STOIC_OK && unit->piece)
+                return unit;
+            unit->next = run->spare;
+            run->spare = unit;
+            if (*status != STOIC_OK)
+                return NULL;
+        }
+        run->idle++;
+        pthread_cond_signal(&run->result);
+        for (unsigned round = run->round; round == run->round && !run->stop;)
+            pthread_cond_wait(&run->work, &run->mutex);
+    }
+    return NULL;
+}
+
+static void put_result(runner *run, stoic_unit *unit) {
+    unit->next = NULL;
+    *run->queue_end = unit;
+    run->queue_end = &unit->next;
+    if (++run->queued == QUEUE_LIMIT / 2)
+        pthread_cond_signal(&run->result);
+}
+
+static void work(runner *run, int worker) {
+    stoic_error error = {0};
+    stoic_status status = STOIC_OK;
+    stoic_unit_state state;
+    bool open = false;
+    pthread_mutex_lock(&run->mutex);
+    for (;;) {
+        stoic_unit *unit = next_unit(run, &error, &status);
+        if (!unit)
+            break;
+        pthread_mutex_unlock(&run->mutex);
+        if (!open)
+            status = stoic_unit_state_open(&state, run->options, worker, &error);
+        open = open || status == STOIC_OK;
+        if (status == STOIC_OK)
+            status = stoic_unit_run(unit, &state, &run->abort, &error);
+        pthread_mutex_lock(&run->mutex);
+        if (status == STOIC_OK && !unit->dropped) {
+            put_result(run, unit);
+        } else {
+            unit->next = run->spare;
+            run->spare = unit;
+        }
+        if (status != STOIC_OK)
+            break;
+    }
+    if (status != STOIC_OK)
+        give_up(run, status, &error);
+    pthread_mutex_unlock(&run->mutex);
+    if (open)
+        stoic_unit_state_close(&state);
+    pthread_mutex_lock(&run->mutex);
+    run->active--;
+    pthread_cond_signal(&run->result);
+    pthread_mutex_unlock(&run->mutex);
+}
+
+/* ---- the committer ---- */
+
+static stoic_status write_outcomes(runner *run, const stoic_unit *unit, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    const uint8_t *outcome = unit->outcome;
+    for (int64_t t = 0; outcome && t < unit->piece->hi - unit->piece->lo; t++) {
+        if (unit->evaluated[t] > 0)
+            TRY(stoic_rows_outcome(run->rows, unit->piece->lo + t, unit->block, outcome,
+                                   unit->evaluated[t], err));
+        outcome += unit->evaluated[t];
+    }
+done:
+    return status;
+}
+
+static stoic_status fold(runner *run, stoic_piece *piece, stoic_error *err) {
+    int64_t n = piece->hi - piece->lo, *images = NULL;
+    const stoic_design *design = &run->options->design;
+    if (design->images_per_trial == 1) {
+        images = malloc((size_t)n * sizeof *images);
+        if (!images)
+            return stoic_fail_memory(err, "the images of a chunk", (size_t)n * sizeof *images);
+        for (int64_t t = 0; t < n; t++)
+            stoic_pick_images(run->options->seed, piece->lo + t, design->images, 1, NULL,
+                              &images[t]);
+    }
+    stoic_complete complete = {piece->chunk, piece->lo, piece->hi, piece->counts, images};
+    stoic_status status = stoic_rows_fold(run->rows, &complete, err);
+    free(images);
+    for (int64_t t = 0; status == STOIC_OK && t < n; t++)
+        stoic_moments_add(&run->running, &piece->counts[t]);
+    return status;
+}
+
+/* All results of the batch in one transaction: complete pieces become trials, the others leave
+ * journal rows. */
+static stoic_status write_batch(runner *run, stoic_unit *batch, stoic_error *err) {
+    stoic_status status;
+    TRY(stoic_rows_begin(run->rows, err));
+    for (stoic_unit *unit = batch; unit; unit = unit->next) {
+        for (int64_t t = 0; t < unit->piece->hi - unit->piece->lo; t++)
+            stoic_counts_add(&unit->piece->counts[t], &unit->counts[t]);
+        unit->last = --unit->piece->left == 0;
+        TRY(write_outcomes(run, unit, err));
+    }
+    for (stoic_unit *unit = batch; unit; unit = unit->next) {
+        const stoic_piece *piece = unit->piece;
+        if (piece->left > 0)
+            TRY(stoic_rows_journal(run->rows, piece->chunk, unit->block, piece->lo,
+                                   piece->hi - piece->lo, unit->counts, err));
+        else if (unit->last)
+            TRY(fold(run, unit->piece, err));
+    }
+    status = stoic_rows_commit(run->rows, err);
+done:
+    if (status != STOIC_OK)
+        stoic_rows_rollback(run->rows);
+    return status;
+}
+
+/* The rows are in the file: closes complete pieces, recycles units. Called with the mutex held. */
+static stoic_status retire_batch(runner *run, stoic_unit *batch, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    while (batch) {
+        stoic_unit *unit = batch;
+        batch = unit->next;
+        run->schedule.work_done += unit->piece->hi - unit->piece->lo;
+        if (unit->last && status == STOIC_OK)
+            status = stoic_schedule_close(&run->schedule, unit->piece, err);
+        unit->next = run->spare;
+        run->spare = unit;
+    }
+    return status;
+}
+
+static void tell_progress(runner *run, int64_t trials_before) {
+    const stoic_run_options *options = run->options;
+    if (!options->progress)
+        return;
+    int64_t images = options->design.images_per_trial ? options->design.images_per_trial
+                                                      : options->design.images;
+    double alpha = 1.0 - options->confidence;
+    stoic_campaign_progress progress = {0};
+    pthread_mutex_lock(&run->mutex);
+    const stoic_schedule *schedule = &run->schedule;
+    progress.trials_done = schedule->trials_done;
+    progress.trials_total = schedule->trials_total;
+    if (schedule->work_total > 0)
+        progress.fraction = (double)schedule->work_done / (double)schedule->work_total;
+    pthread_mutex_unlock(&run->mutex);
+    progress.seconds = now() - run->started;
+    if (progress.seconds > 0.0)
+        progress.trials_per_second =
+            (double)(progress.trials_done - trials_before) / progress.seconds;
+    progress.critical_rate = stoic_moments_critical(&run->running, images, alpha, false);
+    progress.accuracy = stoic_moments_accuracy(&run->running, images, alpha, false).value;
+    options->progress(options->user, &progress);
+}
+
+/* Sleeps until there is reason to commit. Called with the mutex held. */
+static void wait_for_results(runner *run, double deadline) {
+    while (run->active > 0 && run->idle < run->active && run->queued < QUEUE_LIMIT / 2) {
+        struct timespec until = {(time_t)deadline, 0};
+        until.tv_nsec = (long)((deadline - (double)until.tv_sec) * 1e9);
+        if (pthread_cond_timedwait(&run->result, &run->mutex, &until) == ETIMEDOUT)
+            return;
+    }
+}
+
+/* The file is up to date: what may be done next? Called with the mutex held. */
+static void open_next_round(runner *run) {
+    if (run->look.decided)
+        atomic_store(&run->abort, true);
+    if (run->look.decided || stoic_schedule_finished(&run->schedule))
+        run->stop = true;
+    run->schedule.limit = stoic_look_limit(&run->look, run->schedule.planned);
+    run->idle = 0;
+    run->round++;
+    pthread_cond_broadcast(&run->work);
+}
+
+/* One round: takes what is queued, commits it, decides. Returns whether to go on. */
+static bool commit_round(runner *run, stoic_error *err, stoic_status *status) {
+    pthread_mutex_lock(&run->mutex);
+    wait_for_results(run, now() + commit_interval);
+    if (run->options->cancel && *run->options->cancel)
+        run->stop = true;
+    stoic_unit *batch = run->queue;
+    run->queue = NULL;
+    run->queue_end = &run->queue;
+    run->queued = 0;
+    bool last = run->active == 0;
+    pthread_mutex_unlock(&run->mutex);
+    *status = batch && !run->broken ? write_batch(run, batch, err) : STOIC_OK;
+    run->broken = run->broken || *status != STOIC_OK;
+    pthread_mutex_lock(&run->mutex);
+    if (run->broken)
+        stoic_unit_free_list(batch);
+    else
+        *status = retire_batch(run, batch, err);
+    pthread_mutex_unlock(&run->mutex);
+    if (!run->broken && *status == STOIC_OK)
+        *status =
+            stoic_look_take(&run->look, run->file, stoic_schedule_prefix(&run->schedule), err);
+    pthread_mutex_lock(&run->mutex);
+    if (*status != STOIC_OK)
+        give_up(run, *status, err);
+    open_next_round(run);
+    pthread_mutex_unlock(&run->mutex);
+    return !last;
+}
+
+static void commit_loop(runner *run) {
+    int64_t trials_before = run->schedule.trials_done;
+    stoic_error error = {0};
+    bool failed = false, more = true;
+    while (more) {
+        stoic_status status;
+        more = commit_round(run, &error, &status);
+        failed = failed || status != STOIC_OK;
+        if (!failed)
+            tell_progress(run, trials_before);
+    }
+}
+
+static void thread_main(int worker, void *user) {
+    runner *run = user;
+    if (worker == run->threads)
+        commit_loop(run);
+    else
+        work(run, worker);
+}
+
+/* ---- all of it ---- */
+
+static stoic_status init_sync(runner *run, stoic_error *err) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    bool failed = pthread_mutex_init(&run->mutex, NULL) != 0 ||
+                  pthread_cond_init(&run->work, NULL) != 0 ||
+                  pthread_cond_init(&run->result, &attributes) != 0;
+    pthread_condattr_destroy(&attributes);
+    if (failed)
+        return stoic_fail(err, STOIC_ERR_MEMORY, "", "cannot create a mutex");
+    run->queue_end = &run->queue;
+    return STOIC_OK;
+}
+
+static void deinit_sync(runner *run) {
+    stoic_unit_free_list(run->queue);
+    stoic_unit_free_list(run->spare);
+    pthread_mutex_destroy(&run->mutex);
+    pthread_cond_destroy(&run->work);
+    pthread_cond_destroy(&run->result);
+}
+
+/* No more threads than units: each one costs a session. */
+static int useful_threads(const runner *run) {
+    const stoic_schedule *schedule = &run->schedule;
+    int64_t trials = schedule->trials_total - schedule->trials_done;
+    int64_t units = (trials / run->options->design.chunk + 2) * schedule->blocks;
+    int threads = run->options->threads > 0 ? run->options->threads : stoic_cpu_count();
+    return units < threads ? (int)units : threads;
+}
+
+static const char *reason(const runner *run, int64_t planned) {
+    const stoic_run_options *options = run->options;
+    if (run->look.decided && !run->look.reached)
+        return options->limit == planned ? "exhausted" : "max-trials";
+    if (run->look.decided)
+        return "margin";
+    if (!stoic_schedule_finished(&run->schedule))
+        return "interrupted";
+    if (options->shards > 1)
+        return "shard";
+    return options->limit == planned ? "exhausted" : "trials";
+}
+
+static stoic_status begin(runner *run, int64_t planned, stoic_error *err) {
+    const stoic_run_options *options = run->options;
+    stoic_status status;
+    TRY(stoic_schedule_init(&run->schedule, run->file, &options->design, options->shard,
+                            options->shards, planned, err));
+    TRY(stoic_rows_moments(run->file, -1, &run->running, err));
+    TRY(stoic_look_init(&run->look, run->file, options->margin, options->margin_of,
+                        options->confidence, planned, err));
+    int64_t done = run->schedule.trials_done;
+    TRY(stoic_campaign_file_set(run->file, "planned", err, "%lld",
+                                (long long)(planned > done ? planned : done)));
+    TRY(stoic_look_take(&run->look, run->file, stoic_schedule_prefix(&run->schedule), err));
+    run->schedule.limit = stoic_look_limit(&run->look, planned);
+    run->stop = run->look.decided || stoic_schedule_finished(&run->schedule);
+done:
+    return status;
+}
+
+stoic_status stoic_campaign_execute(stoic_campaign_file *file, const stoic_run_options *options,
+                                    stoic_summary *summary, stoic_error *err) {
+    runner run = {.options = options, .file = file, .started = now()};
+    int64_t planned = options->trials;
+    if (options->limit >= 0 && planned > options->limit)
+        planned = options->limit;
+    if (options->margin > 0.0 && options->shards > 1)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--margin",
+                          "stopping at a margin looks at all trials: it cannot go with --shard");
+    stoic_status status = init_sync(&run, err);
+    if (status != STOIC_OK)
+        return status;
+    TRY(stoic_rows_create(file, options->sites, &run.rows, err));
+    TRY(stoic_sql_exec(file->db, "BEGIN IMMEDIATE", err));
+    TRY(begin(&run, planned, err));
+    TRY(stoic_campaign_file_set(file, "stopped", err, "%s", reason(&run, planned)));
+    TRY(stoic_sql_exec(file->db, "COMMIT", err));
+    if (!run.stop) {
+        run.threads = run.active = useful_threads(&run);
+        TRY(stoic_pool_run(run.threads + 1, thread_main, &run, err));
+    }
+    status = run.status;
+    if (status != STOIC_OK) {
+        if (err)
+            *err = run.error;
+        goto done;
+    }
+    TRY(stoic_campaign_file_set(file, "stopped", err, "%s", reason(&run, planned)));
+    TRY(stoic_estimate_summary(file, summary, err));
+    if (!strcmp(summary->stopped, "interrupted"))
+        status =
+            stoic_fail(err, STOIC_ERR_INTERRUPTED, file->path,
+                       "stopped after %lld of %lld trials; what was done is kept",
+                       (long long)run.schedule.trials_done, (long long)run.schedule.trials_total);
+done:
+    if (run.rows)
+        stoic_rows_rollback(run.rows);
+    stoic_rows_free(run.rows);
+    stoic_schedule_deinit(&run.schedule);
+    deinit_sync(&run);
+    return status;
+}

@@ -1,0 +1,35 @@
+/*
+ * Runs what a campaign file lacks: workers evaluate units, one thread commits.
+ * What is done is in the file at most a quarter of a second after it was measured.
+ */
+#ifndef STOIC_CAMPAIGN_RUNNER_H
+#define STOIC_CAMPAIGN_RUNNER_H
+
+#include "campaign/campaign_file.h"
+#include "campaign/sites.h"
+#include "campaign/worker.h"
+
+typedef struct stoic_run_options {
+    stoic_worker_api worker;
+    const stoic_site_source *sites; /* NULL: no sites are recorded */
+    stoic_design design;            /* the file's */
+    uint64_t seed;
+    int64_t trials; /* asked for; with a margin the most there may be */
+    int64_t limit;  /* there are no more trials than that; -1: no limit */
+    double margin;  /* 0: none */
+    stoic_margin_of margin_of;
+    double confidence;
+    int shard, shards;
+    int threads;
+    bool keep_images;
+    void (*progress)(void *user, const stoic_campaign_progress *progress);
+    void *user;
+    const volatile int *cancel;
+} stoic_run_options;
+
+/* The file is created, and known to belong to this campaign. `summary` is filled on success and
+ * with STOIC_ERR_INTERRUPTED; after any failure everything that was committed is kept. */
+stoic_status stoic_campaign_execute(stoic_campaign_file *file, const stoic_run_options *options,
+                                    stoic_summary *summary, stoic_error *err) STOIC_MUST_CHECK;
+
+#endif

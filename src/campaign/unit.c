@@ -1,0 +1,115 @@
+#include "campaign/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "campaign/moments.h"
+
+stoic_status stoic_unit_create(const stoic_run_options *options, stoic_unit **out,
+                               stoic_error *err) {
+    size_t trials = (size_t)options->design.chunk, images = (size_t)options->design.block;
+    stoic_unit *unit = calloc(1, sizeof *unit);
+    *out = unit;
+    if (unit) {
+        unit->counts = calloc(trials, sizeof *unit->counts);
+        unit->evaluated = calloc(trials, sizeof *unit->evaluated);
+        unit->outcome = options->keep_images ? calloc(trials, images) : NULL;
+    }
+    if (unit && unit->counts && unit->evaluated && (unit->outcome || !options->keep_images))
+        return STOIC_OK;
+    stoic_unit_free_list(unit);
+    *out = NULL;
+    return stoic_fail_memory(err, "a unit of work", trials * sizeof(stoic_counts));
+}
+
+void stoic_unit_free_list(stoic_unit *units) {
+    while (units) {
+        stoic_unit *next = units->next;
+        free(units->counts);
+        free(units->evaluated);
+        free(units->outcome);
+        free(units);
+        units = next;
+    }
+}
+
+void stoic_unit_state_close(stoic_unit_state *state) {
+    if (state->worker)
+        state->options->worker.close(state->worker);
+    free(state->bitmap);
+    free(state->picks);
+    free(state->offsets);
+    memset(state, 0, sizeof *state);
+}
+
+stoic_status stoic_unit_state_open(stoic_unit_state *state, const stoic_run_options *options,
+                                   int worker, stoic_error *err) {
+    memset(state, 0, sizeof *state);
+    state->options = options;
+    size_t picks = (size_t)options->design.images_per_trial;
+    if (picks > 0) {
+        state->bitmap = calloc((size_t)options->design.images / 8 + 1, 1);
+        state->picks = calloc(picks, sizeof *state->picks);
+        state->offsets = calloc(picks, sizeof *state->offsets);
+        if (!state->bitmap || !state->picks || !state->offsets) {
+            stoic_unit_state_close(state);
+            return stoic_fail_memory(err, "the images of a trial", picks * 12);
+        }
+    }
+    stoic_status status = options->worker.open(options->worker.user, worker, &state->worker, err);
+    if (status != STOIC_OK) {
+        state->worker = NULL;
+        stoic_unit_state_close(state);
+    }
+    return status;
+}
+
+/* The trial's images that lie in the block, as offsets into it. */
+static int64_t images_in_block(stoic_unit_state *state, int64_t trial, int64_t first,
+                               int64_t count) {
+    const stoic_design *design = &state->options->design;
+    stoic_pick_images(state->options->seed, trial, design->images, design->images_per_trial,
+                      state->bitmap, state->picks);
+    int64_t n = 0;
+    for (int64_t i = 0; i < design->images_per_trial; i++) {
+        if (state->picks[i] >= first && state->picks[i] < first + count)
+            state->offsets[n++] = (int32_t)(state->picks[i] - first);
+    }
+    return n;
+}
+
+stoic_status stoic_unit_run(stoic_unit *unit, stoic_unit_state *state, const atomic_bool *abort,
+                            stoic_error *err) {
+    const stoic_worker_api *api = &state->options->worker;
+    bool picks = state->options->design.images_per_trial > 0, ready = false;
+    int64_t first, count = stoic_schedule_block(&state->options->design, unit->block, &first);
+    uint8_t *outcome = unit->outcome;
+    stoic_status status = STOIC_OK;
+    unit->dropped = false;
+    for (int64_t t = 0; t < unit->piece->hi - unit->piece->lo; t++) {
+        int64_t trial = unit->piece->lo + t;
+        int64_t n = picks ? images_in_block(state, trial, first, count) : 0;
+        stoic_counts_clear(&unit->counts[t]);
+        unit->evaluated[t] = picks ? n : count;
+        if (unit->evaluated[t] == 0)
+            continue;
+        unit->dropped = atomic_load_explicit(abort, memory_order_relaxed);
+        if (unit->dropped)
+            return STOIC_OK;
+        if (!ready)
+            TRY(api->block(state->worker, first, count, err));
+        ready = true;
+        TRY(api->trial(state->worker, trial, picks ? state->offsets : NULL, n, &unit->counts[t],
+                       outcome, err));
+        if (unit->counts[t].images != unit->evaluated[t])
+            return stoic_fail(err, STOIC_ERR_INTERNAL, "",
+                              "trial %lld was evaluated on %lld images instead of %lld",
+                              (long long)trial, (long long)unit->counts[t].images,
+                              (long long)unit->evaluated[t]);
+        if (outcome)
+            outcome += unit->evaluated[t];
+    }
+done:
+    return status;
+}
