@@ -91,26 +91,25 @@ static double not_zero(double x) {
 
 enum { FRACTION_STEPS = 10000000 };
 
-/* The continued fraction of I_x(a, b) (DLMF 8.17.22) by Lentz's method; quick for
- * x < (a+1)/(a+b+2), in about sqrt(max(a, b)) steps. */
-static double beta_fraction(double x, double a, double b) {
-    double c = 1.0;
-    double d = 1.0 / not_zero(1.0 - (a + b) * x / (a + 1.0));
-    double value = d;
+/* I_x(a, b) / prefactor for x < (a+1)/(a+b+2): the even part of the continued fraction DLMF
+ * 8.17.22, 1/(B_0 + A_1/(B_1 + A_2/(B_2 + …))) by Lentz's method, in about sqrt(max(a, b)) steps.
+ * The terms are arranged around lambda = a - (a+b) x, which the caller knows without
+ * cancellation (as Didonato and Morris do, TOMS 708). */
+static double beta_fraction(double x, double y, double a, double b, double lambda) {
+    double value = not_zero(a * (1.0 + lambda) / (a + 1.0));
+    double c = value, d = 0.0;
     for (int step = 1; step < FRACTION_STEPS; step++) {
-        double m = step;
-        double even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        d = 1.0 / not_zero(1.0 + even * d);
-        c = not_zero(1.0 + even / c);
-        value *= c * d;
-        double odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        d = 1.0 / not_zero(1.0 + odd * d);
-        c = not_zero(1.0 + odd / c);
+        double n = step, odd = a + 2.0 * n - 1.0;
+        double numerator = (a + n - 1.0) / odd * ((a + b + n - 1.0) / odd) * n * (b - n) * x * x;
+        double term =
+            n + n * (b - n) * x / odd + (a + n) * (1.0 + lambda + n * (1.0 + y)) / (odd + 2.0);
+        d = 1.0 / not_zero(term + numerator * d);
+        c = not_zero(term + numerator / c);
         value *= c * d;
         if (fabs(c * d - 1.0) < 2.0 * DBL_EPSILON)
             break;
     }
-    return value;
+    return 1.0 / value;
 }
 
 double stoic_beta_tail(double x, double a, double b, bool upper) {
@@ -119,9 +118,10 @@ double stoic_beta_tail(double x, double a, double b, bool upper) {
     if (x >= 1.0)
         return upper ? 0.0 : 1.0;
     double y = 1.0 - x, prefactor = beta_prefactor(x, y, a, b);
+    double lambda = x < 0.5 ? a - (a + b) * x : (a + b) * y - b;
     bool left = x < (a + 1.0) / (a + b + 2.0);
     double tail =
-        left ? prefactor * beta_fraction(x, a, b) / a : prefactor * beta_fraction(y, b, a) / b;
+        prefactor * (left ? beta_fraction(x, y, a, b, lambda) : beta_fraction(y, x, b, a, -lambda));
     return left == upper ? 1.0 - tail : tail;
 }
 
