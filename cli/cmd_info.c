@@ -146,7 +146,11 @@ static void print_head(FILE *file, const look *at) {
     fprintf(file, "macs         %lld\n", (long long)stoic_model_macs(at->model));
     for (size_t i = 0; i < stoic_model_meta_count(at->model); i++) {
         const char *key = stoic_model_meta_key(at->model, i);
-        fprintf(file, "metadata     %s = %s\n", key, stoic_model_meta_get(at->model, key));
+        fputs("metadata     ", file);
+        cli_put_plain(file, key);
+        fputs(" = ", file);
+        cli_put_plain(file, stoic_model_meta_get(at->model, key));
+        fputc('\n', file);
     }
     fputc('\n', file);
 }

@@ -39,10 +39,12 @@ typedef struct story {
 
 static void tell(void *user, const char *line) {
     story *told = user;
-    if (told->output->format == CLI_TABLE)
-        fprintf(told->output->file, "%s\n", line);
-    else
+    if (told->output->format == CLI_TABLE) {
+        cli_put_plain(told->output->file, line);
+        fputc('\n', told->output->file);
+    } else {
         told->bad |= json_array_append_new(told->steps, json_string(line)) != 0;
+    }
 }
 
 /* Model and data as the campaign file names them, unless the options say otherwise. */

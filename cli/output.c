@@ -156,6 +156,11 @@ const char *cli_text_double(double value, char text[40]) {
     return text;
 }
 
+void cli_put_plain(FILE *file, const char *text) {
+    for (; *text; text++)
+        fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, file);
+}
+
 void cli_csv_field(FILE *file, const char *text) {
     if (!text[strcspn(text, ",\"\r\n")]) {
         fputs(text, file);

@@ -43,6 +43,9 @@ json_t *cli_json_number(double value);
 const char *cli_text_double(double value, char text[40]);
 const char *cli_text_float(float value, char text[40]);
 
+/* A file's own text for a terminal: control characters become '?'. */
+void cli_put_plain(FILE *file, const char *text);
+
 /* One CSV field, quoted where it must be. */
 void cli_csv_field(FILE *file, const char *text);
 

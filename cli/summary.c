@@ -177,9 +177,13 @@ static void print_summary(FILE *file, const cli_result *result, const groups *al
     const char *store = stoic_records_info(all->records, "store");
     const char *model = model_name(result, all);
     char duration[40];
-    fprintf(file, "model      %s\n", model ? model : "unknown");
-    fprintf(file, "campaign   %s: %s on %s\n", result->campaign, fault ? fault : "unknown",
-            store ? store : "fp32");
+    fputs("model      ", file);
+    cli_put_plain(file, model ? model : "unknown");
+    fprintf(file, "\ncampaign   %s: ", result->campaign);
+    cli_put_plain(file, fault ? fault : "unknown");
+    fputs(" on ", file);
+    cli_put_plain(file, store ? store : "unknown");
+    fputc('\n', file);
     fprintf(file, "trials     %lld of %lld, %lld images each, stopped: %s\n",
             (long long)summary->trials, (long long)summary->planned, (long long)summary->images,
             summary->stopped);

@@ -84,10 +84,13 @@ void cli_rows_begin(cli_rows *rows, cli_output *output, const char *const *colum
 static void write_aligned(const cli_rows *rows, size_t column, const char *text) {
     FILE *file = rows->output->file;
     bool last = column + 1 == rows->n_columns;
-    if (!rows->is_text[column])
-        fprintf(file, "%*s", rows->width[column], text);
-    else
-        fprintf(file, "%-*s", last ? 0 : rows->width[column], text);
+    int blanks = rows->width[column] - (int)strlen(text);
+    bool left = rows->is_text[column];
+    if (!left)
+        fprintf(file, "%*s", blanks > 0 ? blanks : 0, "");
+    cli_put_plain(file, text);
+    if (left && !last)
+        fprintf(file, "%*s", blanks > 0 ? blanks : 0, "");
     fputs(last ? "\n" : "  ", file);
 }
 

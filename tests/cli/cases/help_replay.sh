@@ -1,0 +1,1 @@
+stoic replay --help

@@ -1,0 +1,3 @@
+stoic inejct; echo $?
+stoic frobnicate; echo $?
+stoic help frobnicate; echo $?

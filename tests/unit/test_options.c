@@ -1,0 +1,243 @@
+/* The option tables of the command: every kind of value, every refusal, what --help shows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../cli/options.h"
+
+typedef struct settings {
+    bool flag;
+    const char *text;
+    int64_t count, bytes;
+    double fraction;
+    int choice;
+    cli_range range;
+    cli_words list;
+} settings;
+
+static const cli_option table[] = {
+    {.name = "flag", .letter = 'f', .kind = CLI_FLAG, .offset = offsetof(settings, flag),
+     .help = "a flag"},
+    {.name = "text", .letter = 't', .kind = CLI_TEXT, .argument = "T",
+     .offset = offsetof(settings, text), .help = "a text"},
+    {.name = "count", .kind = CLI_COUNT, .argument = "N", .offset = offsetof(settings, count),
+     .low = -3, .high = 1000000, .help = "a count"},
+    {.name = "bytes", .kind = CLI_BYTES, .argument = "SIZE", .offset = offsetof(settings, bytes),
+     .help = "a size", .fallback = "enough"},
+    {.name = "fraction", .kind = CLI_FRACTION, .argument = "P",
+     .offset = offsetof(settings, fraction), .help = "a fraction"},
+    {.name = "choice", .kind = CLI_CHOICE, .argument = "one|two|three",
+     .offset = offsetof(settings, choice), .help = "a choice"},
+    {.name = "range", .kind = CLI_RANGE, .argument = "N|A-B", .offset = offsetof(settings, range),
+     .help = "a range"},
+    {.name = "list", .kind = CLI_LIST, .argument = "L", .offset = offsetof(settings, list),
+     .help = "a list"},
+    {.name = NULL},
+};
+
+typedef struct parsed {
+    settings set;
+    cli_words arguments;
+    bool help;
+    stoic_status status;
+    stoic_error err;
+} parsed;
+
+enum { MAX_WORDS = 16 };
+
+/* `line` is cut at blanks; "''" stands for an empty word. */
+static void parse(parsed *out, char *line) {
+    static char empty[] = "";
+    char *words[MAX_WORDS], *rest;
+    int n = 0;
+    memset(out, 0, sizeof *out);
+    for (char *word = strtok_r(line, " ", &rest); word && n < MAX_WORDS;
+         word = strtok_r(NULL, " ", &rest))
+        words[n++] = strcmp(word, "''") ? word : empty;
+    out->status =
+        cli_options_parse(table, &out->set, n, words, &out->arguments, &out->help, &out->err);
+}
+
+static void release(parsed *out) {
+    cli_words_deinit(&out->arguments);
+    cli_options_deinit(table, &out->set);
+}
+
+static void test_values(void **state) {
+    char line[] = "a --flag --text hello --count=1e3 b --bytes 2K --fraction 0.25 --choice two "
+                  "--range 3-7 --list x";
+    parsed got;
+    (void)state;
+    parse(&got, line);
+    assert_int_equal(got.status, STOIC_OK);
+    assert_true(got.set.flag);
+    assert_string_equal(got.set.text, "hello");
+    assert_int_equal(got.set.count, 1000);
+    assert_int_equal(got.set.bytes, 2048);
+    assert_true(got.set.fraction == 0.25);
+    assert_int_equal(got.set.choice, 1);
+    assert_int_equal(got.set.range.first, 3);
+    assert_int_equal(got.set.range.count, 5);
+    assert_int_equal(got.arguments.count, 2);
+    assert_string_equal(got.arguments.items[0], "a");
+    assert_string_equal(got.arguments.items[1], "b");
+    assert_false(got.help);
+    release(&got);
+}
+
+static void test_forms(void **state) {
+    char line[] = "-thello --list a --list=b=c --count -3 --range 9 -f - -- --flag -t";
+    parsed got;
+    (void)state;
+    parse(&got, line);
+    assert_int_equal(got.status, STOIC_OK);
+    assert_string_equal(got.set.text, "hello");
+    assert_int_equal(got.set.list.count, 2);
+    assert_string_equal(got.set.list.items[0], "a");
+    assert_string_equal(got.set.list.items[1], "b=c");
+    assert_int_equal(got.set.count, -3);
+    assert_int_equal(got.set.range.first, 0);
+    assert_int_equal(got.set.range.count, 9);
+    assert_true(got.set.flag);
+    assert_int_equal(got.arguments.count, 3); /* "-" and what follows "--" */
+    assert_string_equal(got.arguments.items[0], "-");
+    assert_string_equal(got.arguments.items[2], "-t");
+    release(&got);
+}
+
+static void test_last_one_wins(void **state) {
+    char line[] = "--count 1 --choice three --count 2 --choice one";
+    parsed got;
+    (void)state;
+    parse(&got, line);
+    assert_int_equal(got.status, STOIC_OK);
+    assert_int_equal(got.set.count, 2);
+    assert_int_equal(got.set.choice, 0);
+    release(&got);
+}
+
+static void test_help_is_seen(void **state) {
+    char with[] = "a --help", letter[] = "-h", after[] = "-- --help";
+    parsed got;
+    (void)state;
+    parse(&got, with);
+    assert_true(got.status == STOIC_OK && got.help);
+    release(&got);
+    parse(&got, letter);
+    assert_true(got.status == STOIC_OK && got.help);
+    release(&got);
+    parse(&got, after);
+    assert_true(got.status == STOIC_OK && !got.help);
+    release(&got);
+}
+
+static void test_refusals(void **state) {
+    static const struct {
+        const char *line, *says;
+    } cases[] = {
+        {"--flga", "unknown option '--flga'; did you mean '--flag'?"},
+        {"--cuont=3", "unknown option '--cuont'; did you mean '--count'?"},
+        {"--hepl", "did you mean '--help'?"},
+        {"--qqqqqqqq", "unknown option '--qqqqqqqq'"},
+        {"-q", "unknown option '-q'"},
+        {"-fx", "unknown option '-fx'"},
+        {"--flag=yes", "option '--flag' takes no value, found 'yes'"},
+        {"--text", "option '--text' needs a value: T"},
+        {"--text ''", "expected T, found nothing"},
+        {"--count 1.5", "--count: expected a whole number from -3 to 1000000, found '1.5'"},
+        {"--count -4", "--count: expected a whole number from -3"},
+        {"--count=", "--count: expected a whole number"},
+        {"--bytes 2Q", "--bytes: expected a size in bytes"},
+        {"--fraction 0", "--fraction: expected a fraction between 0 and 1, found '0'"},
+        {"--fraction 1", "--fraction: expected a fraction"},
+        {"--fraction nan", "--fraction: expected a number"},
+        {"--choice tow", "expected one|two|three, found 'tow'; did you mean 'two'?"},
+        {"--range 7-3", "--range: expected a whole number from 7"},
+        {"--range 0", "--range: expected a whole number from 1"},
+        {"--range -2", "--range: expected a whole number from 1"},
+        {"--range 1-2-3", "--range: expected a whole number"},
+    };
+    parsed got;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "%s", cases[i].line);
+        parse(&got, line);
+        assert_int_equal(got.status, STOIC_ERR_ARGUMENT);
+        if (!strstr(got.err.message, cases[i].says))
+            fail_msg("'%s' says '%s', not '%s'", cases[i].line, got.err.message, cases[i].says);
+        release(&got);
+    }
+}
+
+static void test_far_words_get_no_suggestion(void **state) {
+    char line[] = "--qqqqqqqq";
+    parsed got;
+    (void)state;
+    parse(&got, line);
+    assert_null(strstr(got.err.message, "did you mean"));
+    release(&got);
+}
+
+static void expect_default(const char *name, const settings *set, const char *expected) {
+    char text[64] = "";
+    const cli_option *option = table;
+    while (strcmp(option->name, name) != 0)
+        option++;
+    bool any = cli_option_default(option, set, text, sizeof text);
+    assert_int_equal(any, expected != NULL);
+    if (expected)
+        assert_string_equal(text, expected);
+}
+
+/* Defaults are what the settings hold now, not a copy in the help text. */
+static void test_defaults_are_live(void **state) {
+    settings set = {.count = 7, .choice = 2, .fraction = 0.95, .text = "t"};
+    char usage[64];
+    (void)state;
+    expect_default("count", &set, "7");
+    expect_default("choice", &set, "three");
+    expect_default("fraction", &set, "0.95");
+    expect_default("text", &set, "t");
+    expect_default("bytes", &set, "enough");
+    expect_default("flag", &set, NULL);
+    expect_default("list", &set, NULL);
+    set.count = 8;
+    set.choice = 0;
+    set.text = NULL;
+    expect_default("count", &set, "8");
+    expect_default("choice", &set, "one");
+    expect_default("text", &set, NULL);
+    cli_option_usage(&table[0], usage, sizeof usage);
+    assert_string_equal(usage, "-f, --flag");
+    cli_option_usage(&table[2], usage, sizeof usage);
+    assert_string_equal(usage, "--count N");
+}
+
+static void test_messages_are_one_line(void **state) {
+    stoic_error err;
+    (void)state;
+    assert_int_equal(cli_fail(&err, STOIC_ERR_IO, "a\nb", "c\td\x7f%s", "\x1b[31m"),
+                     STOIC_ERR_IO);
+    assert_string_equal(err.place, "a?b");
+    assert_string_equal(err.message, "c?d??[31m");
+    assert_int_equal(cli_fail(NULL, STOIC_ERR_IO, "", "nobody listens"), STOIC_ERR_IO);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_last_one_wins),
+        cmocka_unit_test(test_help_is_seen),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_far_words_get_no_suggestion),
+        cmocka_unit_test(test_defaults_are_live),
+        cmocka_unit_test(test_messages_are_one_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
