@@ -179,15 +179,14 @@ stoic_status stoic_batch_release(stoic_builder *b, int node, const stoic_op_call
                                  stoic_error *err) {
     char name[64];
     stoic_tensor *free_shape = NULL;
-    /* A target dimension of 0 means "as the input", which has the batch there too. */
-    if (call->op != &stoic_op_reshape || stoic_attr_int(call, "allowzero", 0) != 0 ||
-        stoic_tensor_get(call->in[1].constant, 0) != 1)
+    if (call->op != &stoic_op_reshape || stoic_tensor_get(call->in[1].constant, 0) != 1)
         return STOIC_OK;
     const stoic_tensor *fixed = call->in[1].constant;
+    const stoic_shape *out = &call->out[0].shape;
     stoic_status status = STOIC_OK;
     TRY(stoic_tensor_create(STOIC_I64, stoic_tensor_shape(fixed), &free_shape, err));
-    for (int64_t i = 0; i < stoic_tensor_count(fixed); i++)
-        stoic_tensor_set(free_shape, i, i == 0 ? 0 : stoic_tensor_get(fixed, i));
+    for (int i = 0; i < out->rank; i++)
+        stoic_tensor_set(free_shape, i, i == 0 ? -1 : (double)out->dim[i]);
     for (int suffix = node;; suffix++) {
         snprintf(name, sizeof name, "free_batch_shape_%d", suffix);
         if (stoic_names_find(&b->names, name) < 0)

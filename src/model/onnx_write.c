@@ -126,8 +126,20 @@ static void fill_node(writer *w, Onnx__NodeProto *proto, const stoic_node *node)
         fill_attr(w, proto->attribute[i], &node->attrs[i]);
 }
 
-/* The graph's input or output: the batch is the free dimension N. */
-static Onnx__ValueInfoProto **value_info(writer *w, const stoic_value *value) {
+/* Constants broadcast over the batch here; in ONNX those of a Concat do not. */
+static bool batch_is_free(const stoic_model *model) {
+    for (size_t i = 0; i < model->n_nodes; i++) {
+        const stoic_node *node = &model->nodes[i];
+        for (size_t k = 0; k < node->n_in && node->op == &stoic_op_concat; k++) {
+            if (node->in[k] >= 0 && model->values[node->in[k]].constant)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The graph's input or output: the batch is the free dimension N where that is possible. */
+static Onnx__ValueInfoProto **value_info(writer *w, const stoic_value *value, bool free_batch) {
     size_t rank = (size_t)value->shape.rank;
     Onnx__ValueInfoProto **info = LIST(w, Onnx__ValueInfoProto, value_info_proto, 1);
     Onnx__TypeProto **type = LIST(w, Onnx__TypeProto, type_proto, 1);
@@ -138,9 +150,10 @@ static Onnx__ValueInfoProto **value_info(writer *w, const stoic_value *value) {
     if (w->failed)
         return NULL;
     for (size_t i = 0; i < rank; i++) {
-        dims[i]->has_dim_value = i > 0;
+        bool is_free = i == 0 && free_batch;
+        dims[i]->has_dim_value = !is_free;
         dims[i]->dim_value = value->shape.dim[i];
-        dims[i]->dim_param = i > 0 ? NULL : (char *)"N";
+        dims[i]->dim_param = is_free ? (char *)"N" : NULL;
     }
     (*shape)->n_dim = rank;
     (*shape)->dim = dims;
@@ -169,8 +182,9 @@ static void fill_graph(writer *w, Onnx__GraphProto *graph) {
     const stoic_model *model = w->model;
     graph->name = *model->name ? model->name : (char *)"model"; /* the checker wants one */
     graph->node = LIST(w, Onnx__NodeProto, node_proto, model->n_nodes);
-    graph->input = value_info(w, &model->values[model->input]);
-    graph->output = value_info(w, &model->values[model->output]);
+    bool free_batch = batch_is_free(model);
+    graph->input = value_info(w, &model->values[model->input], free_batch);
+    graph->output = value_info(w, &model->values[model->output], free_batch);
     fill_initialisers(w, graph);
     if (w->failed)
         return;
@@ -192,7 +206,8 @@ static void fill_model(writer *w, Onnx__ModelProto *proto) {
     if (w->failed)
         return;
     proto->has_ir_version = 1;
-    proto->ir_version = model->ir_version;
+    /* Before version 4 every initialiser had to be an input too. */
+    proto->ir_version = model->ir_version < 4 ? 4 : model->ir_version;
     proto->producer_name = (char *)"stoic";
     proto->n_opset_import = own_domain ? 2 : 1;
     proto->opset_import[0]->domain = (char *)"";
