@@ -195,7 +195,7 @@ static void tails_invert(void **state) {
             double x = stoic_beta_quantile(p, a, b, upper);
             double y = stoic_gamma_quantile(p, a, upper);
             if (x < 0.999) /* nearer to 1 the rounding of x itself is the limit */
-                assert_true(close_to(stoic_beta_tail(x, a, b, upper), p, 1e-10));
+                assert_true(close_to(stoic_beta_tail(x, a, b, upper), p, 1e-9));
             assert_true(close_to(stoic_gamma_tail(y, a, upper), p, 1e-10));
             assert_false(close_to(stoic_gamma_tail(y * 1.01, a, upper), p, 1e-10));
         }
