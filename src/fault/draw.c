@@ -4,7 +4,7 @@
 
 #include "base/fail.h"
 #include "base/rng.h"
-#include "fault/sites.h"
+#include "fault/space.h"
 #include "store/layout.h"
 
 void stoic_hits_deinit(stoic_hits *hits) {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "fault/sites.h"
+#include "fault/space.h"
 
 /* The shortest decimal that reads back as `value`; `text` has room for 40 bytes. The decimal point
  * is a point in every locale. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "fault/sites.h"
+#include "fault/space.h"
 
 typedef stoic_status (*read_argument)(stoic_fault *fault, const char *argument, stoic_error *err);
 

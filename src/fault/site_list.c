@@ -8,7 +8,7 @@
 
 #include "base/digest.h"
 #include "base/fail.h"
-#include "fault/sites.h"
+#include "fault/space.h"
 #include "store/layout.h"
 
 enum { LAYER, INDEX, BIT, TRIAL, N_COLUMNS, MAX_FIELDS = 8 };

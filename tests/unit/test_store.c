@@ -86,38 +86,39 @@ static void a_spec_has_one_canonical_spelling(void **state) {
     }
 }
 
+static const struct {
+    const char *spec;
+    stoic_status status;
+    const char *says;
+} bad[] = {
+    {"fp16", STOIC_ERR_UNSUPPORTED, "format 'fp16' is not supported yet"},
+    {"fixed:8:6", STOIC_ERR_UNSUPPORTED, "format 'fixed:8:6'"},
+    {"affine:5,code=msb3", STOIC_ERR_UNSUPPORTED, "format 'affine:5'"},
+    {"fp32,code=secded72", STOIC_ERR_UNSUPPORTED, "code 'secded72'"},
+    {"fp32,code=rep:3", STOIC_ERR_UNSUPPORTED, "code 'rep:3'"},
+    {"fp32,scale=max:1.9999", STOIC_ERR_UNSUPPORTED, "scale 'max:1.9999'"},
+    {"fp32,granularity=channel", STOIC_ERR_UNSUPPORTED, "granularity 'channel'"},
+    {"fp32,outliers=sparse", STOIC_ERR_UNSUPPORTED, "outliers 'sparse'"},
+    {"fp32,rescale=fold", STOIC_ERR_UNSUPPORTED, "rescale 'fold'"},
+    {"fp33", STOIC_ERR_ARGUMENT, "did you mean 'fp32'?"},
+    {"fp32:7", STOIC_ERR_ARGUMENT, "takes no argument"},
+    {"fp32,code=secdet72", STOIC_ERR_ARGUMENT, "did you mean 'secded72'?"},
+    {"fp32,sacle=none", STOIC_ERR_ARGUMENT, "did you mean 'scale'?"},
+    {"fp32,scale", STOIC_ERR_ARGUMENT, "key 'scale' needs a value"},
+    {"fp32,scale=", STOIC_ERR_ARGUMENT, "key 'scale' needs a value"},
+    {"fp32,due=keep", STOIC_ERR_ARGUMENT, "needs a code"},
+    {"fp32,due=kepe", STOIC_ERR_ARGUMENT, "did you mean 'keep'?"},
+    {"fp32,include=weight+", STOIC_ERR_ARGUMENT, "include: expected"},
+    {"fp32,include=weights", STOIC_ERR_ARGUMENT, "include: expected"},
+    {"fp32,protect=exponnet", STOIC_ERR_ARGUMENT, "did you mean 'exponent'?"},
+    {"fp32,protect=32", STOIC_ERR_ARGUMENT, "from 0 to 31"},
+    {"fp32,protect=3+", STOIC_ERR_ARGUMENT, "empty item"},
+    {"fp32,protect=3-", STOIC_ERR_ARGUMENT, "from 0 to 31"},
+    {",code=none", STOIC_ERR_ARGUMENT, ""},
+};
+
 static void a_bad_spec_is_refused_by_name(void **state) {
     (void)state;
-    static const struct {
-        const char *spec;
-        stoic_status status;
-        const char *says;
-    } bad[] = {
-        {"fp16", STOIC_ERR_UNSUPPORTED, "format 'fp16' is not supported yet"},
-        {"fixed:8:6", STOIC_ERR_UNSUPPORTED, "format 'fixed:8:6'"},
-        {"affine:5,code=msb3", STOIC_ERR_UNSUPPORTED, "format 'affine:5'"},
-        {"fp32,code=secded72", STOIC_ERR_UNSUPPORTED, "code 'secded72'"},
-        {"fp32,code=rep:3", STOIC_ERR_UNSUPPORTED, "code 'rep:3'"},
-        {"fp32,scale=max:1.9999", STOIC_ERR_UNSUPPORTED, "scale 'max:1.9999'"},
-        {"fp32,granularity=channel", STOIC_ERR_UNSUPPORTED, "granularity 'channel'"},
-        {"fp32,outliers=sparse", STOIC_ERR_UNSUPPORTED, "outliers 'sparse'"},
-        {"fp32,rescale=fold", STOIC_ERR_UNSUPPORTED, "rescale 'fold'"},
-        {"fp33", STOIC_ERR_ARGUMENT, "did you mean 'fp32'?"},
-        {"fp32:7", STOIC_ERR_ARGUMENT, "takes no argument"},
-        {"fp32,code=secdet72", STOIC_ERR_ARGUMENT, "did you mean 'secded72'?"},
-        {"fp32,sacle=none", STOIC_ERR_ARGUMENT, "did you mean 'scale'?"},
-        {"fp32,scale", STOIC_ERR_ARGUMENT, "key 'scale' needs a value"},
-        {"fp32,scale=", STOIC_ERR_ARGUMENT, "key 'scale' needs a value"},
-        {"fp32,due=keep", STOIC_ERR_ARGUMENT, "needs a code"},
-        {"fp32,due=kepe", STOIC_ERR_ARGUMENT, "did you mean 'keep'?"},
-        {"fp32,include=weight+", STOIC_ERR_ARGUMENT, "include: expected"},
-        {"fp32,include=weights", STOIC_ERR_ARGUMENT, "include: expected"},
-        {"fp32,protect=exponnet", STOIC_ERR_ARGUMENT, "did you mean 'exponent'?"},
-        {"fp32,protect=32", STOIC_ERR_ARGUMENT, "from 0 to 31"},
-        {"fp32,protect=3+", STOIC_ERR_ARGUMENT, "empty item"},
-        {"fp32,protect=3-", STOIC_ERR_ARGUMENT, "from 0 to 31"},
-        {",code=none", STOIC_ERR_ARGUMENT, ""},
-    };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         stoic_store *store = NULL;
         stoic_error err = {0};
@@ -314,16 +315,17 @@ static void room_is_respected(void **state) {
 
 static void hits_outside_the_store_are_refused(void **state) {
     (void)state;
-    static const stoic_hit bad[] = {{-1, 0, 0, STOIC_FLIP, 0}, {3, 0, 0, STOIC_FLIP, 0},
-                                    {0, -1, 0, STOIC_FLIP, 0}, {0, 32, 0, STOIC_SET_0, 0},
-                                    {0, 0, -1, STOIC_FLIP, 0}, {0, 0, 18, STOIC_SET_WORD, 0},
-                                    {0, 30, 0, STOIC_FLIP, 0}, {0, 0, 0, (stoic_action)9, 0}};
+    static const stoic_hit outside[] = {{-1, 0, 0, STOIC_FLIP, 0}, {3, 0, 0, STOIC_FLIP, 0},
+                                        {0, -1, 0, STOIC_FLIP, 0}, {0, 32, 0, STOIC_SET_0, 0},
+                                        {0, 0, -1, STOIC_FLIP, 0}, {0, 0, 18, STOIC_SET_WORD, 0},
+                                        {0, 30, 0, STOIC_FLIP, 0}, {0, 0, 0, (stoic_action)9, 0}};
     stoic_store *store = make("fp32,protect=exponent-msb");
     stoic_edit edit;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
         stoic_error err = {0};
         size_t n = 1;
-        assert_int_equal(stoic_store_apply(store, &bad[i], 1, &edit, &n, &err), STOIC_ERR_ARGUMENT);
+        assert_int_equal(stoic_store_apply(store, &outside[i], 1, &edit, &n, &err),
+                         STOIC_ERR_ARGUMENT);
         assert_int_equal(n, 0);
         assert_int_equal(strncmp(err.message, "hit: ", 5), 0);
     }

@@ -5,8 +5,8 @@
  * the things that can happen to a word: a bit of the field for models of one bit, a first bit for
  * mbu, the replacement itself for set, random and zero.
  */
-#ifndef STOIC_FAULT_SITES_H
-#define STOIC_FAULT_SITES_H
+#ifndef STOIC_FAULT_SPACE_H
+#define STOIC_FAULT_SPACE_H
 
 #include "base/spec.h"
 #include "stoic/fault.h"

@@ -1,4 +1,4 @@
-#include "fault/sites.h"
+#include "fault/space.h"
 
 #include <stdio.h>
 #include <stdlib.h>
