@@ -102,7 +102,7 @@ static json_t *facts(const char *path, const stoic_evaluation *result,
 
 static void print_list(FILE *file, const char *name, const float *values, int n,
                        const char *source) {
-    fprintf(file, "%s", name);
+    fputs(name, file);
     if (n == 0)
         fputs(" none", file);
     for (int i = 0; i < n; i++)
@@ -115,11 +115,13 @@ static void print_table(FILE *file, const char *path, const stoic_evaluation *re
     fprintf(file, "model          %s\n", path);
     fputs("preprocessing  ", file);
     if (used->resize)
-        fprintf(file, "resize %d, ", used->resize);
+        fprintf(file, "resize %d%s", used->resize, used->crop ? ", " : "");
     if (used->crop)
-        fprintf(file, "crop %d, ", used->crop);
-    fprintf(file, "%s (%s); ", used->resize || used->crop ? "in this order" : "size as it is",
-            used->source[0]);
+        fprintf(file, "crop %d", used->crop);
+    if (used->resize || used->crop)
+        fprintf(file, " (%s); ", used->source[0]);
+    else
+        fputs("size as it is; ", file);
     print_list(file, "mean", used->mean, used->channels, used->source[1]);
     print_list(file, "; std", used->std, used->channels, used->source[2]);
     fprintf(file, "\nimages         %lld\n", (long long)result->images);

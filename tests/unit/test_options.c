@@ -2,12 +2,17 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "../../cli/options.h"
+#include "../../cli/output.h"
+#include "../../cli/progress_line.h"
+#include "../../cli/verb.h"
 
 typedef struct settings {
     bool flag;
@@ -228,6 +233,73 @@ static void test_messages_are_one_line(void **state) {
     assert_int_equal(cli_fail(NULL, STOIC_ERR_IO, "", "nobody listens"), STOIC_ERR_IO);
 }
 
+/* What a campaign file keeps for `replay` says the same when read again, whatever the names. */
+static void test_data_text_round_trip(void **state) {
+    cli_data data, again;
+    char *text = NULL;
+    (void)state;
+    cli_data_default(&data);
+    data.spec = "idx:my images,it's\\,labels";
+    data.mean = "-0.5,1e-3";
+    data.images = (cli_range){10, 90};
+    data.crop = 0;
+    assert_int_equal(cli_data_text(&data, &text, NULL), STOIC_OK);
+    assert_int_equal(cli_data_parse(text, &again, NULL), STOIC_OK);
+    assert_string_equal(again.spec, data.spec);
+    assert_string_equal(again.mean, data.mean);
+    assert_null(again.std);
+    assert_null(again.labels);
+    assert_int_equal(again.images.first, 10);
+    assert_int_equal(again.images.count, 90);
+    assert_int_equal(again.crop, 0);
+    assert_int_equal(again.resize, -1);
+    free(text);
+}
+
+static void test_foreign_data_text_is_refused(void **state) {
+    static const char *const bad[] = {"", "a b", "a --nothing 1", "a --images", "--crop 3"};
+    cli_data data;
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char *copy = strdup(bad[i]);
+        assert_non_null(copy);
+        assert_int_not_equal(cli_data_parse(copy, &data, NULL), STOIC_OK);
+        free(copy);
+    }
+}
+
+static void test_numbers_read_back(void **state) {
+    static const double doubles[] = {0.1, 1.0 / 3.0, 0.8967, 5e-324, 1e300, -0.0, INFINITY};
+    static const float floats[] = {0.1f, 1.0f / 3.0f, 1e-45f, 3.4e38f, -INFINITY};
+    char text[40];
+    (void)state;
+    for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++)
+        assert_true(strtod(cli_text_double(doubles[i], text), NULL) == doubles[i]);
+    for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
+        assert_true(strtof(cli_text_float(floats[i], text), NULL) == floats[i]);
+    assert_string_equal(cli_text_double(0.8967, text), "0.8967");
+    assert_string_equal(cli_text_double(-NAN, text), "nan");
+    assert_string_equal(cli_text_float(-NAN, text), "nan");
+}
+
+static void test_progress_text(void **state) {
+    stoic_campaign_progress progress = {.trials_done = 250, .trials_total = 1000,
+                                        .fraction = 0.25, .seconds = 40.0,
+                                        .trials_per_second = 6.25,
+                                        .critical_rate = {0.0123, 0.0101, 0.015}};
+    char text[201];
+    (void)state;
+    cli_progress_text(&progress, text, 200);
+    assert_string_equal(text, "250/1000 trials  25 %  6.25/s  2 min 0 s left  "
+                              "critical 0.0123 [0.0101, 0.015]");
+    cli_progress_text(&progress, text, 10);
+    assert_string_equal(text, "250/1000 t");
+    progress.fraction = 0.0;
+    progress.critical_rate.value = NAN;
+    cli_progress_text(&progress, text, 200);
+    assert_string_equal(text, "250/1000 trials  0 %  6.25/s  some time left");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
@@ -238,6 +310,10 @@ int main(void) {
         cmocka_unit_test(test_far_words_get_no_suggestion),
         cmocka_unit_test(test_defaults_are_live),
         cmocka_unit_test(test_messages_are_one_line),
+        cmocka_unit_test(test_data_text_round_trip),
+        cmocka_unit_test(test_foreign_data_text_is_refused),
+        cmocka_unit_test(test_numbers_read_back),
+        cmocka_unit_test(test_progress_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
