@@ -16,8 +16,7 @@ stoic_status cli_call_expect(const cli_call *call, size_t low, size_t high, cons
 }
 
 stoic_status cli_require(const char *value, const char *option, stoic_error *err) {
-    return value ? STOIC_OK
-                 : cli_fail(err, STOIC_ERR_ARGUMENT, "", "missing option %s", option);
+    return value ? STOIC_OK : cli_fail(err, STOIC_ERR_ARGUMENT, "", "missing option %s", option);
 }
 
 double cli_seconds(void) {

@@ -8,7 +8,9 @@ typedef struct settings {
 
 /* --man is for the build, which makes stoic.1 with it. */
 static const cli_option options[] = {
-    {.name = "man", .kind = CLI_FLAG, .offset = offsetof(settings, man),
+    {.name = "man",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, man),
      .help = "the man page, as troff"},
     {.name = NULL},
 };

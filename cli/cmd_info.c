@@ -13,9 +13,14 @@ typedef struct settings {
 } settings;
 
 static const cli_option options[] = {
-    {.name = "bits", .kind = CLI_TEXT, .argument = "FIELD", .offset = offsetof(settings, bits),
+    {.name = "bits",
+     .kind = CLI_TEXT,
+     .argument = "FIELD",
+     .offset = offsetof(settings, bits),
      .help = "show the stored bits of a field: sign, exponent, mantissa, all or a list 30+23-26"},
-    {.name = "set", .kind = CLI_LIST, .argument = "KEY=VALUE",
+    {.name = "set",
+     .kind = CLI_LIST,
+     .argument = "KEY=VALUE",
      .offset = offsetof(settings, changes),
      .help = "write a model with mean, std, resize or crop changed in its metadata (an empty "
              "value removes it), to the file that -o names"},
@@ -45,9 +50,9 @@ static int64_t layer_bits(const stoic_store *store, int layer) {
     return bits;
 }
 
-static const char *const columns[] = {"index",  "name", "op",   "weights", "bits",
-                                      "macs",   "output", "min", "max",    "mean",
-                                      "std",    "max_abs", "below2", "not_finite", NULL};
+static const char *const columns[] = {"index", "name",    "op",     "weights",    "bits",
+                                      "macs",  "output",  "min",    "max",        "mean",
+                                      "std",   "max_abs", "below2", "not_finite", NULL};
 enum { COLUMNS = 14 };
 
 static void layer_cells(const look *at, int index, char output[128], cli_cell cells[COLUMNS]) {
@@ -111,8 +116,8 @@ static json_t *facts(const look *at) {
     char shape[128];
     json_t *object = json_object(), *layers = json_array();
     int bad = cli_put_text(object, "model", at->path);
-    bad |= cli_put_text(object, "input",
-                        stoic_shape_text(stoic_model_input_shape(at->model), shape));
+    bad |=
+        cli_put_text(object, "input", stoic_shape_text(stoic_model_input_shape(at->model), shape));
     bad |= cli_put_text(object, "output",
                         stoic_shape_text(stoic_model_output_shape(at->model), shape));
     bad |= cli_put_count(object, "parameters", stoic_model_parameters(at->model));
@@ -137,8 +142,7 @@ static json_t *facts(const look *at) {
 static void print_head(FILE *file, const look *at) {
     char shape[128];
     fprintf(file, "model        %s\n", at->path);
-    fprintf(file, "input        %s\n",
-            stoic_shape_text(stoic_model_input_shape(at->model), shape));
+    fprintf(file, "input        %s\n", stoic_shape_text(stoic_model_input_shape(at->model), shape));
     fprintf(file, "output       %s\n",
             stoic_shape_text(stoic_model_output_shape(at->model), shape));
     fprintf(file, "parameters   %lld\n", (long long)stoic_model_parameters(at->model));

@@ -9,7 +9,10 @@ typedef struct settings {
 
 static const cli_option options[] = {
     CLI_OUTPUT_OPTION(settings, "the campaign file to write"),
-    {.name = "by", .kind = CLI_TEXT, .argument = "layer,bit", .offset = offsetof(settings, by),
+    {.name = "by",
+     .kind = CLI_TEXT,
+     .argument = "layer,bit",
+     .offset = offsetof(settings, by),
      .help = "also show the result by layer, by bit or by both"},
     CLI_FORMAT_OPTION(settings),
     CLI_TALK_OPTIONS(settings),
@@ -33,8 +36,8 @@ done:
     return status;
 }
 
-#define EXAMPLE_SHARDS                                                                          \
-    "for i in 1 2; do stoic inject " CLI_EXAMPLE_MODEL " --data fashion-mnist --images 100 \\\n" \
+#define EXAMPLE_SHARDS                                                                             \
+    "for i in 1 2; do stoic inject " CLI_EXAMPLE_MODEL " --data fashion-mnist --images 100 \\\n"   \
     "      --fault flips:2 --shard $i/2 -o part$i.db; done\n"
 
 const cli_verb cli_verb_merge = {

@@ -8,7 +8,9 @@ typedef struct settings {
 } settings;
 
 static const cli_option options[] = {
-    {.name = "list", .kind = CLI_FLAG, .offset = offsetof(settings, list),
+    {.name = "list",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, list),
      .help = "the networks there are"},
     CLI_OUTPUT_OPTION(settings, "the ONNX file to write"),
     CLI_SEED_OPTION(settings),
@@ -63,14 +65,14 @@ static stoic_status build(const settings *set, const char *name, stoic_error *er
     int64_t parameters = stoic_model_parameters(model);
     double seconds = cli_seconds() - start;
     if (output.format == CLI_JSON)
-        status = cli_output_json(&output, facts(set->common.output, name, parameters, seconds),
-                                 err);
+        status =
+            cli_output_json(&output, facts(set->common.output, name, parameters, seconds), err);
     else if (output.format == CLI_CSV)
-        status = cli_output_flat(&output, facts(set->common.output, name, parameters, seconds),
-                                 err);
+        status =
+            cli_output_flat(&output, facts(set->common.output, name, parameters, seconds), err);
     else
-        fprintf(output.file, "%s: %s, %lld parameters, untrained, seed %lld\n",
-                set->common.output, name, (long long)parameters, (long long)set->common.seed);
+        fprintf(output.file, "%s: %s, %lld parameters, untrained, seed %lld\n", set->common.output,
+                name, (long long)parameters, (long long)set->common.seed);
 done:
     stoic_model_free(model);
     return cli_output_close(&output, status, err);

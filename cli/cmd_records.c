@@ -10,7 +10,9 @@ typedef struct settings {
 } settings;
 
 static const cli_option options[] = {
-    {.name = "sites", .kind = CLI_FLAG, .offset = offsetof(settings, sites),
+    {.name = "sites",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, sites),
      .help = "a row for each bit that was hit, instead of each trial"},
     CLI_FORMAT_OPTION(settings),
     CLI_OUTPUT_OPTION(settings, "write to FILE instead of standard output"),
@@ -19,8 +21,8 @@ static const cli_option options[] = {
 };
 
 static const char *const trial_columns[] = {
-    "trial",  "layer",    "index", "bit",      "before",    "after",  "image", "images", "correct",
-    "accuracy", "drop", "critical", "tolerable", "masked", "due",   "nan",    NULL};
+    "trial",    "layer", "index",    "bit",       "before", "after", "image", "images", "correct",
+    "accuracy", "drop",  "critical", "tolerable", "masked", "due",   "nan",   NULL};
 
 static bool add_trial(void *user, const stoic_record *record) {
     bool single = record->index >= 0; /* otherwise there is no one value to name */
@@ -44,17 +46,16 @@ static bool add_trial(void *user, const stoic_record *record) {
     return cli_rows_add(user, cells);
 }
 
-static const char *const site_columns[] = {"trial", "kind",  "layer", "tensor", "word",
-                                           "index", "bit",   "role",  "image",  "step",
+static const char *const site_columns[] = {"trial",  "kind",  "layer", "tensor", "word",
+                                           "index",  "bit",   "role",  "image",  "step",
                                            "before", "after", NULL};
 
 static bool add_site(void *user, const stoic_site_record *site) {
-    cli_cell cells[] = {cli_cell_count(site->trial), cli_cell_text(site->kind),
-                        cli_cell_count(site->layer), cli_cell_text(site->tensor),
-                        cli_cell_count(site->word),  cli_cell_count(site->index),
-                        cli_cell_count(site->bit),   cli_cell_text(site->role),
-                        cli_cell_count(site->image), cli_cell_count(site->step),
-                        cli_cell_float(site->before), cli_cell_float(site->after)};
+    cli_cell cells[] = {
+        cli_cell_count(site->trial), cli_cell_text(site->kind),    cli_cell_count(site->layer),
+        cli_cell_text(site->tensor), cli_cell_count(site->word),   cli_cell_count(site->index),
+        cli_cell_count(site->bit),   cli_cell_text(site->role),    cli_cell_count(site->image),
+        cli_cell_count(site->step),  cli_cell_float(site->before), cli_cell_float(site->after)};
     return cli_rows_add(user, cells);
 }
 

@@ -67,15 +67,14 @@ stoic_status cli_choice_parse(const char *choices, const char *word, const char 
     }
     known[n] = NULL;
     const char *near = stoic_nearest(word, known);
-    status = cli_fail(err, STOIC_ERR_ARGUMENT, what, "expected %s, found '%s'%s%s%s", choices,
-                      word, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    status = cli_fail(err, STOIC_ERR_ARGUMENT, what, "expected %s, found '%s'%s%s%s", choices, word,
+                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 done:
     free(copy);
     return status;
 }
 
-stoic_status cli_range_parse(const char *text, const char *what, cli_range *out,
-                             stoic_error *err) {
+stoic_status cli_range_parse(const char *text, const char *what, cli_range *out, stoic_error *err) {
     stoic_status status = STOIC_OK;
     char *dash, *copy = strdup(text);
     int64_t last;
@@ -182,9 +181,8 @@ static stoic_status parse_option(const cli_option *table, void *settings, int ar
     return set_value(option, settings, value, (size_t)argc, err);
 }
 
-stoic_status cli_options_parse(const cli_option *table, void *settings, int argc,
-                               char *const *argv, cli_words *arguments, bool *help,
-                               stoic_error *err) {
+stoic_status cli_options_parse(const cli_option *table, void *settings, int argc, char *const *argv,
+                               cli_words *arguments, bool *help, stoic_error *err) {
     stoic_status status = STOIC_OK;
     bool open = true; /* until "--" */
     for (int i = 0; i < argc && status == STOIC_OK; i++) {

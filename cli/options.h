@@ -49,9 +49,8 @@ typedef struct cli_option {
 /* Reads `argc` words (without program and verb) into `settings`; what is not an option lands in
  * `arguments`, in order. Options may stand anywhere, "--" ends them. -h and --help set *help.
  * Values point into argv. Fails with STOIC_ERR_ARGUMENT. */
-stoic_status cli_options_parse(const cli_option *table, void *settings, int argc,
-                               char *const *argv, cli_words *arguments, bool *help,
-                               stoic_error *err);
+stoic_status cli_options_parse(const cli_option *table, void *settings, int argc, char *const *argv,
+                               cli_words *arguments, bool *help, stoic_error *err);
 /* Frees the lists in `settings`. */
 void cli_options_deinit(const cli_option *table, void *settings);
 
@@ -61,8 +60,7 @@ void cli_option_usage(const cli_option *option, char *text, size_t size);
 bool cli_option_default(const cli_option *option, const void *settings, char *text, size_t size);
 
 /* Reads "N" or "A-B". */
-stoic_status cli_range_parse(const char *text, const char *what, cli_range *out,
-                             stoic_error *err);
+stoic_status cli_range_parse(const char *text, const char *what, cli_range *out, stoic_error *err);
 /* The position of `word` in "one|two|three"; the message suggests the nearest. */
 stoic_status cli_choice_parse(const char *choices, const char *word, const char *what, int *out,
                               stoic_error *err);
@@ -76,11 +74,11 @@ stoic_status cli_fail_errno(stoic_error *err, const char *place, const char *wha
 stoic_status cli_fail_memory(stoic_error *err);
 
 /* Forward a failure: in a function whose clean-up stands after the label `done`. */
-#define TRY(call)                \
-    do {                         \
-        status = (call);         \
-        if (status != STOIC_OK)  \
-            goto done;           \
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        status = (call);                                                                           \
+        if (status != STOIC_OK)                                                                    \
+            goto done;                                                                             \
     } while (0)
 
 #endif

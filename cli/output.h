@@ -65,9 +65,9 @@ typedef struct cli_cell {
     const char *text;
 } cli_cell;
 
-cli_cell cli_cell_count(int64_t value); /* empty when negative */
-cli_cell cli_cell_double(double value); /* empty when NaN */
-cli_cell cli_cell_float(float value);   /* NaN is a value */
+cli_cell cli_cell_count(int64_t value);   /* empty when negative */
+cli_cell cli_cell_double(double value);   /* empty when NaN */
+cli_cell cli_cell_float(float value);     /* NaN is a value */
 cli_cell cli_cell_text(const char *text); /* NULL is empty */
 
 /* The cells as a JSON object under the names of the columns. */

@@ -36,11 +36,11 @@ void cli_progress_text(const stoic_campaign_progress *progress, char *text, size
     else
         snprintf(left, sizeof left, "some time");
     if (!isnan(rate->value))
-        snprintf(estimate, sizeof estimate, "  critical %.4g [%.4g, %.4g]", rate->value,
-                 rate->low, rate->high);
+        snprintf(estimate, sizeof estimate, "  critical %.4g [%.4g, %.4g]", rate->value, rate->low,
+                 rate->high);
     snprintf(line, sizeof line, "%lld/%lld trials  %.0f %%  %.3g/s  %s left%s",
-             (long long)progress->trials_done, (long long)progress->trials_total,
-             100.0 * fraction, progress->trials_per_second, left, estimate);
+             (long long)progress->trials_done, (long long)progress->trials_total, 100.0 * fraction,
+             progress->trials_per_second, left, estimate);
     snprintf(text, width + 1, "%s", line);
 }
 

@@ -10,14 +10,14 @@
 #include "stoic/records.h"
 
 /* X(member of stoic_counts, what it counts) */
-#define OUTCOME_LIST(X)                                  \
-    X(masked, "output bit-identical")                    \
-    X(tolerable, "output differs, same top-1")           \
-    X(critical, "top-1 differs")                         \
-    X(due, "detected, not repaired")                     \
-    X(nan, "output has a NaN")                           \
-    X(sdc5, "top-1 outside golden's top 5")              \
-    X(sdc10, "confidence moved by more than 10 %")       \
+#define OUTCOME_LIST(X)                                                                            \
+    X(masked, "output bit-identical")                                                              \
+    X(tolerable, "output differs, same top-1")                                                     \
+    X(critical, "top-1 differs")                                                                   \
+    X(due, "detected, not repaired")                                                               \
+    X(nan, "output has a NaN")                                                                     \
+    X(sdc5, "top-1 outside golden's top 5")                                                        \
+    X(sdc10, "confidence moved by more than 10 %")                                                 \
     X(sdc20, "confidence moved by more than 20 %")
 
 stoic_status cli_by_parse(const char *text, bool *layer, bool *bit, stoic_error *err) {
@@ -49,8 +49,8 @@ static stoic_status read_groups(const cli_result *result, groups *out, stoic_err
     if (status == STOIC_OK)
         status = stoic_records_open(result->campaign, &out->records, err);
     if (status == STOIC_OK && (out->layer || out->bit))
-        status = stoic_records_groups(out->records, out->layer, out->bit, &out->items,
-                                      &out->count, err);
+        status =
+            stoic_records_groups(out->records, out->layer, out->bit, &out->items, &out->count, err);
     return status;
 }
 
@@ -125,12 +125,14 @@ static json_t *summary_object(const cli_result *result, const groups *all) {
     return NULL;
 }
 
-/* The columns of a grouping: those it does not use are left out of a table, not of CSV. */
 static stoic_status write_groups(const groups *all, cli_output *output, stoic_error *err) {
-    static const char *const columns[] = {
-        "layer",         "name",         "bit",           "trials",   "accuracy",
-        "accuracy_low",  "accuracy_high", "accuracy_min", "critical_rate", "critical_low",
-        "critical_high", "critical",     "nan",           NULL};
+    static const char *const columns[] = {"layer",         "name",
+                                          "bit",           "trials",
+                                          "accuracy",      "accuracy_low",
+                                          "accuracy_high", "accuracy_min",
+                                          "critical_rate", "critical_low",
+                                          "critical_high", "critical",
+                                          "nan",           NULL};
     cli_rows rows;
     cli_rows_begin(&rows, output, columns);
     for (size_t i = 0; i < all->count; i++) {
@@ -198,7 +200,7 @@ static void print_summary(FILE *file, const cli_result *result, const groups *al
     print_interval(file, "critical", &summary->critical_rate);
     fprintf(file, "\n           intervals at %g %%, for these images\noutcomes\n",
             100.0 * summary->confidence);
-#define PRINT(member, what) \
+#define PRINT(member, what)                                                                        \
     print_outcome(file, #member, summary->totals.member, summary->totals.images, what);
     OUTCOME_LIST(PRINT)
 #undef PRINT

@@ -9,29 +9,29 @@
 #include "stoic/dataset.h"
 
 /* In the order of `stoic help`, which is the order of a study. */
-#define CLI_VERB_LIST(X) \
-    X(new)               \
-    X(info)              \
-    X(eval)              \
-    X(inject)            \
-    X(merge)             \
-    X(records)           \
-    X(replay)            \
-    X(report)            \
-    X(version)           \
+#define CLI_VERB_LIST(X)                                                                           \
+    X(new)                                                                                         \
+    X(info)                                                                                        \
+    X(eval)                                                                                        \
+    X(inject)                                                                                      \
+    X(merge)                                                                                       \
+    X(records)                                                                                     \
+    X(replay)                                                                                      \
+    X(report)                                                                                      \
+    X(version)                                                                                     \
     X(help)
 
 /* Known names that this version refuses. */
-#define CLI_LATER_LIST(X) \
-    X(train)              \
-    X(plan)               \
-    X(harden)             \
-    X(store)              \
-    X(infer)              \
-    X(explore)            \
-    X(compare)            \
-    X(analyze)            \
-    X(attack)             \
+#define CLI_LATER_LIST(X)                                                                          \
+    X(train)                                                                                       \
+    X(plan)                                                                                        \
+    X(harden)                                                                                      \
+    X(store)                                                                                       \
+    X(infer)                                                                                       \
+    X(explore)                                                                                     \
+    X(compare)                                                                                     \
+    X(analyze)                                                                                     \
+    X(attack)                                                                                      \
     X(fit)
 
 /* What a verb gets besides its settings. */
@@ -74,35 +74,49 @@ typedef struct cli_common {
     bool quiet, verbose;
 } cli_common;
 
-#define CLI_OUTPUT_OPTION(type, what)                                                           \
-    {.name = "output", .letter = 'o', .kind = CLI_TEXT, .argument = "FILE",                     \
-     .offset = offsetof(type, common.output), .help = what}
+#define CLI_OUTPUT_OPTION(type, what)                                                              \
+    {                                                                                              \
+        .name = "output", .letter = 'o', .kind = CLI_TEXT, .argument = "FILE",                     \
+        .offset = offsetof(type, common.output), .help = what                                      \
+    }
 
-#define CLI_FORMAT_OPTION(type)                                                                 \
-    {.name = "format", .kind = CLI_CHOICE, .argument = "table|csv|json",                        \
-     .offset = offsetof(type, common.format), .help = "how the result is written"}
+#define CLI_FORMAT_OPTION(type)                                                                    \
+    {                                                                                              \
+        .name = "format", .kind = CLI_CHOICE, .argument = "table|csv|json",                        \
+        .offset = offsetof(type, common.format), .help = "how the result is written"               \
+    }
 
-#define CLI_THREADS_OPTION(type)                                                                \
-    {.name = "threads", .kind = CLI_COUNT, .argument = "N",                                     \
-     .offset = offsetof(type, common.threads), .low = 1, .high = 4096,                          \
-     .help = "worker threads; results do not depend on it",                                     \
-     .fallback = "the cores this process may use"}
+#define CLI_THREADS_OPTION(type)                                                                   \
+    {                                                                                              \
+        .name = "threads", .kind = CLI_COUNT, .argument = "N",                                     \
+        .offset = offsetof(type, common.threads), .low = 1, .high = 4096,                          \
+        .help = "worker threads; results do not depend on it",                                     \
+        .fallback = "the cores this process may use"                                               \
+    }
 
-#define CLI_MEMORY_OPTION(type)                                                                 \
-    {.name = "memory", .kind = CLI_BYTES, .argument = "SIZE",                                   \
-     .offset = offsetof(type, common.memory),                                                   \
-     .help = "memory to use, such as 512M or 2G; results do not depend on it",                  \
-     .fallback = "half of what is available"}
+#define CLI_MEMORY_OPTION(type)                                                                    \
+    {                                                                                              \
+        .name = "memory", .kind = CLI_BYTES, .argument = "SIZE",                                   \
+        .offset = offsetof(type, common.memory),                                                   \
+        .help = "memory to use, such as 512M or 2G; results do not depend on it",                  \
+        .fallback = "half of what is available"                                                    \
+    }
 
-#define CLI_SEED_OPTION(type)                                                                   \
-    {.name = "seed", .kind = CLI_COUNT, .argument = "N", .offset = offsetof(type, common.seed), \
-     .low = 0, .high = INT64_MAX, .help = "seed of every random draw"}
+#define CLI_SEED_OPTION(type)                                                                      \
+    {                                                                                              \
+        .name = "seed", .kind = CLI_COUNT, .argument = "N", .offset = offsetof(type, common.seed), \
+        .low = 0, .high = INT64_MAX, .help = "seed of every random draw"                           \
+    }
 
-#define CLI_TALK_OPTIONS(type)                                                                  \
-    {.name = "quiet", .kind = CLI_FLAG, .offset = offsetof(type, common.quiet),                 \
-     .help = "no progress on the terminal"},                                                    \
-    {.name = "verbose", .letter = 'v', .kind = CLI_FLAG,                                        \
-     .offset = offsetof(type, common.verbose), .help = "the library's notes on stderr"}
+#define CLI_TALK_OPTIONS(type)                                                                     \
+    {.name = "quiet",                                                                              \
+     .kind = CLI_FLAG,                                                                             \
+     .offset = offsetof(type, common.quiet),                                                       \
+     .help = "no progress on the terminal"},                                                       \
+    {                                                                                              \
+        .name = "verbose", .letter = 'v', .kind = CLI_FLAG,                                        \
+        .offset = offsetof(type, common.verbose), .help = "the library's notes on stderr"          \
+    }
 
 /* Which images, and how they reach the network. */
 typedef struct cli_data {
@@ -111,30 +125,52 @@ typedef struct cli_data {
     int64_t resize, crop; /* -1: absent */
 } cli_data;
 
-#define CLI_DATA_OPTIONS(type, member)                                                          \
-    {.name = "data", .kind = CLI_TEXT, .argument = "SPEC",                                      \
-     .offset = offsetof(type, member.spec),                                                     \
-     .help = "fashion-mnist, mnist, cifar10 or cifar100 (:train or :test), dir:PATH, "          \
-             "idx:IMAGES,LABELS, cifar:FILE[,FILE], npy:IMAGES,LABELS or a path"},              \
-    {.name = "images", .kind = CLI_RANGE, .argument = "N|A-B",                                  \
-     .offset = offsetof(type, member.images),                                                   \
-     .help = "the first N images, or A to B counted from 0", .fallback = "all"},                \
-    {.name = "labels", .kind = CLI_TEXT, .argument = "FILE",                                    \
-     .offset = offsetof(type, member.labels),                                                   \
-     .help = "class names of dir:PATH in order, one a line",                                    \
-     .fallback = "the sorted folders"},                                                         \
-    {.name = "resize", .kind = CLI_COUNT, .argument = "N",                                      \
-     .offset = offsetof(type, member.resize), .low = 0, .high = 65536,                          \
-     .help = "shorter side in pixels; 0: none", .fallback = CLI_AS_MODEL},                      \
-    {.name = "crop", .kind = CLI_COUNT, .argument = "N", .offset = offsetof(type, member.crop), \
-     .low = 0, .high = 65536, .help = "centre crop in pixels; 0: none",                         \
-     .fallback = CLI_AS_MODEL},                                                                 \
-    {.name = "mean", .kind = CLI_TEXT, .argument = "A,B,C",                                     \
-     .offset = offsetof(type, member.mean), .help = "subtracted from each channel",             \
-     .fallback = CLI_AS_MODEL},                                                                 \
-    {.name = "std", .kind = CLI_TEXT, .argument = "A,B,C",                                      \
-     .offset = offsetof(type, member.std), .help = "each channel is divided by it",             \
-     .fallback = CLI_AS_MODEL}
+#define CLI_DATA_OPTIONS(type, member)                                                             \
+    {.name = "data",                                                                               \
+     .kind = CLI_TEXT,                                                                             \
+     .argument = "SPEC",                                                                           \
+     .offset = offsetof(type, member.spec),                                                        \
+     .help = "fashion-mnist, mnist, cifar10 or cifar100 (:train or :test), dir:PATH, "             \
+             "idx:IMAGES,LABELS, cifar:FILE[,FILE], npy:IMAGES,LABELS or a path"},                 \
+        {.name = "images",                                                                         \
+         .kind = CLI_RANGE,                                                                        \
+         .argument = "N|A-B",                                                                      \
+         .offset = offsetof(type, member.images),                                                  \
+         .help = "the first N images, or A to B counted from 0",                                   \
+         .fallback = "all"},                                                                       \
+        {.name = "labels",                                                                         \
+         .kind = CLI_TEXT,                                                                         \
+         .argument = "FILE",                                                                       \
+         .offset = offsetof(type, member.labels),                                                  \
+         .help = "class names of dir:PATH in order, one a line",                                   \
+         .fallback = "the sorted folders"},                                                        \
+        {.name = "resize",                                                                         \
+         .kind = CLI_COUNT,                                                                        \
+         .argument = "N",                                                                          \
+         .offset = offsetof(type, member.resize),                                                  \
+         .low = 0,                                                                                 \
+         .high = 65536,                                                                            \
+         .help = "shorter side in pixels; 0: none",                                                \
+         .fallback = CLI_AS_MODEL},                                                                \
+        {.name = "crop",                                                                           \
+         .kind = CLI_COUNT,                                                                        \
+         .argument = "N",                                                                          \
+         .offset = offsetof(type, member.crop),                                                    \
+         .low = 0,                                                                                 \
+         .high = 65536,                                                                            \
+         .help = "centre crop in pixels; 0: none",                                                 \
+         .fallback = CLI_AS_MODEL},                                                                \
+        {.name = "mean",                                                                           \
+         .kind = CLI_TEXT,                                                                         \
+         .argument = "A,B,C",                                                                      \
+         .offset = offsetof(type, member.mean),                                                    \
+         .help = "subtracted from each channel",                                                   \
+         .fallback = CLI_AS_MODEL},                                                                \
+    {                                                                                              \
+        .name = "std", .kind = CLI_TEXT, .argument = "A,B,C",                                      \
+        .offset = offsetof(type, member.std), .help = "each channel is divided by it",             \
+        .fallback = CLI_AS_MODEL                                                                   \
+    }
 
 #define CLI_AS_MODEL "as the model's metadata or the known set says"
 
@@ -160,8 +196,8 @@ void cli_quote(FILE *file, const char *word, bool first);
 
 /* Used in several examples: small, and repeating it finds its work done. */
 #define CLI_EXAMPLE_MODEL "models/lenet5-fashion-mnist.onnx"
-#define CLI_EXAMPLE_RUN                                                                         \
-    "stoic inject " CLI_EXAMPLE_MODEL " --data fashion-mnist --images 100 \\\n"                 \
+#define CLI_EXAMPLE_RUN                                                                            \
+    "stoic inject " CLI_EXAMPLE_MODEL " --data fashion-mnist --images 100 \\\n"                    \
     "      --fault flips:1 -o run.db"
 
 #endif

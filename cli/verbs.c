@@ -28,8 +28,8 @@ stoic_status cli_verb_refuse(const char *name, stoic_error *err) {
     }
     const char *near = stoic_nearest(name, known);
     if (near)
-        return cli_fail(err, STOIC_ERR_ARGUMENT, "", "unknown verb '%s'; did you mean '%s'?",
-                        name, near);
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "", "unknown verb '%s'; did you mean '%s'?", name,
+                        near);
     return cli_fail(err, STOIC_ERR_ARGUMENT, "", "unknown verb '%s'; 'stoic help' lists them",
                     name);
 }

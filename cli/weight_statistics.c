@@ -9,8 +9,13 @@
 void cli_weights_measure(const stoic_tensor *tensor, cli_weights *out) {
     int64_t finite = 0, below = 0;
     double mean = 0.0, squares = 0.0;
-    *out = (cli_weights){.count = stoic_tensor_count(tensor), .low = NAN, .high = NAN,
-                         .mean = NAN, .std = NAN, .max_abs = NAN, .below2 = NAN};
+    *out = (cli_weights){.count = stoic_tensor_count(tensor),
+                         .low = NAN,
+                         .high = NAN,
+                         .mean = NAN,
+                         .std = NAN,
+                         .max_abs = NAN,
+                         .below2 = NAN};
     for (int64_t i = 0; i < out->count; i++) {
         double value = stoic_tensor_get(tensor, i);
         if (!isfinite(value))

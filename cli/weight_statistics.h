@@ -17,10 +17,10 @@ enum { CLI_FIELD_VALUES_BITS = 12 }; /* wider fields get no histogram of values 
 
 typedef struct cli_bits {
     int64_t words;
-    int width;           /* bits of the field */
-    int bit[64];         /* their positions, least significant first */
+    int width;   /* bits of the field */
+    int bit[64]; /* their positions, least significant first */
     int64_t ones[64];
-    int64_t *values;     /* 2^width counts, or NULL for a wide field */
+    int64_t *values; /* 2^width counts, or NULL for a wide field */
 } cli_bits;
 
 /* The weights (not the biases) of a store, seen through a field such as "exponent". */

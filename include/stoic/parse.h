@@ -24,7 +24,8 @@ STOIC_API stoic_status stoic_parse_count(const char *text, const char *what, int
 STOIC_API stoic_status stoic_parse_bytes(const char *text, const char *what, int64_t *out,
                                          stoic_error *err);
 
-/* The entry of a NULL-terminated list closest to `word` (edit distance), or NULL if none is near. */
+/* The entry of a NULL-terminated list closest to `word` (edit distance), or NULL if none is near.
+ */
 STOIC_API const char *stoic_nearest(const char *word, const char *const *known);
 
 #ifdef __cplusplus

@@ -1,8 +1,8 @@
 /* The option tables of the command: every kind of value, every refusal, what --help shows. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,21 +25,49 @@ typedef struct settings {
 } settings;
 
 static const cli_option table[] = {
-    {.name = "flag", .letter = 'f', .kind = CLI_FLAG, .offset = offsetof(settings, flag),
+    {.name = "flag",
+     .letter = 'f',
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, flag),
      .help = "a flag"},
-    {.name = "text", .letter = 't', .kind = CLI_TEXT, .argument = "T",
-     .offset = offsetof(settings, text), .help = "a text"},
-    {.name = "count", .kind = CLI_COUNT, .argument = "N", .offset = offsetof(settings, count),
-     .low = -3, .high = 1000000, .help = "a count"},
-    {.name = "bytes", .kind = CLI_BYTES, .argument = "SIZE", .offset = offsetof(settings, bytes),
-     .help = "a size", .fallback = "enough"},
-    {.name = "fraction", .kind = CLI_FRACTION, .argument = "P",
-     .offset = offsetof(settings, fraction), .help = "a fraction"},
-    {.name = "choice", .kind = CLI_CHOICE, .argument = "one|two|three",
-     .offset = offsetof(settings, choice), .help = "a choice"},
-    {.name = "range", .kind = CLI_RANGE, .argument = "N|A-B", .offset = offsetof(settings, range),
+    {.name = "text",
+     .letter = 't',
+     .kind = CLI_TEXT,
+     .argument = "T",
+     .offset = offsetof(settings, text),
+     .help = "a text"},
+    {.name = "count",
+     .kind = CLI_COUNT,
+     .argument = "N",
+     .offset = offsetof(settings, count),
+     .low = -3,
+     .high = 1000000,
+     .help = "a count"},
+    {.name = "bytes",
+     .kind = CLI_BYTES,
+     .argument = "SIZE",
+     .offset = offsetof(settings, bytes),
+     .help = "a size",
+     .fallback = "enough"},
+    {.name = "fraction",
+     .kind = CLI_FRACTION,
+     .argument = "P",
+     .offset = offsetof(settings, fraction),
+     .help = "a fraction"},
+    {.name = "choice",
+     .kind = CLI_CHOICE,
+     .argument = "one|two|three",
+     .offset = offsetof(settings, choice),
+     .help = "a choice"},
+    {.name = "range",
+     .kind = CLI_RANGE,
+     .argument = "N|A-B",
+     .offset = offsetof(settings, range),
      .help = "a range"},
-    {.name = "list", .kind = CLI_LIST, .argument = "L", .offset = offsetof(settings, list),
+    {.name = "list",
+     .kind = CLI_LIST,
+     .argument = "L",
+     .offset = offsetof(settings, list),
      .help = "a list"},
     {.name = NULL},
 };
@@ -226,8 +254,7 @@ static void test_defaults_are_live(void **state) {
 static void test_messages_are_one_line(void **state) {
     stoic_error err;
     (void)state;
-    assert_int_equal(cli_fail(&err, STOIC_ERR_IO, "a\nb", "c\td\x7f%s", "\x1b[31m"),
-                     STOIC_ERR_IO);
+    assert_int_equal(cli_fail(&err, STOIC_ERR_IO, "a\nb", "c\td\x7f%s", "\x1b[31m"), STOIC_ERR_IO);
     assert_string_equal(err.place, "a?b");
     assert_string_equal(err.message, "c?d??[31m");
     assert_int_equal(cli_fail(NULL, STOIC_ERR_IO, "", "nobody listens"), STOIC_ERR_IO);
@@ -283,8 +310,10 @@ static void test_numbers_read_back(void **state) {
 }
 
 static void test_progress_text(void **state) {
-    stoic_campaign_progress progress = {.trials_done = 250, .trials_total = 1000,
-                                        .fraction = 0.25, .seconds = 40.0,
+    stoic_campaign_progress progress = {.trials_done = 250,
+                                        .trials_total = 1000,
+                                        .fraction = 0.25,
+                                        .seconds = 40.0,
                                         .trials_per_second = 6.25,
                                         .critical_rate = {0.0123, 0.0101, 0.015}};
     char text[201];
