@@ -120,8 +120,7 @@ STOIC_API stoic_status stoic_apportion(const double *weights, size_t n, int64_t 
 /* The population-weighted rate. Strata run completely count as known; over the others
  * Var = sum W_h² q_h(1-q_h)/n_h with q smoothed as above, n_eff = q(1-q)/Var, Wilson. A stratum
  * without trials may hold any rate, which the interval says. */
-STOIC_API stoic_interval stoic_stratified_rate(const stoic_stratum *strata, size_t n,
-                                               double alpha);
+STOIC_API stoic_interval stoic_stratified_rate(const stoic_stratum *strata, size_t n, double alpha);
 
 #ifdef __cplusplus
 }
