@@ -57,23 +57,29 @@ static void tell(void *user, const char *line) {
     }
 }
 
+/* A campaign file, and what it takes to run its trials. */
+typedef struct inputs {
+    const char *path, *name; /* of the file, of the model */
+    stoic_records *records;
+    stoic_model *model;
+    stoic_dataset *data;
+} inputs;
+
 /* Model and data as the campaign file names them, unless the options say otherwise. */
-static stoic_status open_inputs(const settings *set, const char *path, stoic_model **model,
-                                stoic_dataset **data, stoic_error *err) {
-    stoic_records *records = NULL;
+static stoic_status open_inputs(const settings *set, inputs *in, stoic_error *err) {
     cli_data found = set->data;
     char *text = NULL;
     stoic_status status = STOIC_OK;
-    TRY(stoic_records_open(path, &records, err));
-    const char *name = set->model ? set->model : stoic_records_info(records, "model");
-    if (!name) {
-        status = cli_fail(err, STOIC_ERR_ARGUMENT, path, "names no model; give --model M.onnx");
+    TRY(stoic_records_open(in->path, &in->records, err));
+    in->name = set->model ? set->model : stoic_records_info(in->records, "model");
+    if (!in->name) {
+        status = cli_fail(err, STOIC_ERR_ARGUMENT, in->path, "names no model; give --model M.onnx");
         goto done;
     }
     if (!set->data.spec) {
-        const char *kept = stoic_records_info(records, "data");
+        const char *kept = stoic_records_info(in->records, "data");
         if (!kept) {
-            status = cli_fail(err, STOIC_ERR_ARGUMENT, path, "names no data; give --data SPEC");
+            status = cli_fail(err, STOIC_ERR_ARGUMENT, in->path, "names no data; give --data SPEC");
             goto done;
         }
         text = strdup(kept);
@@ -83,18 +89,24 @@ static stoic_status open_inputs(const settings *set, const char *path, stoic_mod
         }
         TRY(cli_data_parse(text, &found, err));
     }
-    TRY(stoic_model_read(name, model, err));
-    TRY(cli_data_open(&found, *model, data, err));
+    TRY(stoic_model_read(in->name, &in->model, err));
+    TRY(cli_data_open(&found, in->model, &in->data, err));
 done:
     free(text);
-    stoic_records_free(records);
     return status;
 }
 
-static json_t *facts(const settings *set, const char *path, bool identical, json_t *steps,
+static void close_inputs(inputs *in) {
+    stoic_dataset_free(in->data);
+    stoic_model_free(in->model);
+    stoic_records_free(in->records);
+}
+
+static json_t *facts(const settings *set, const inputs *in, bool identical, json_t *steps,
                      double seconds) {
     json_t *object = json_object();
-    int bad = cli_put_text(object, "campaign", path);
+    int bad = cli_put_text(object, "model", in->name);
+    bad |= cli_put_text(object, "campaign", in->path);
     bad |= cli_put_count(object, "trial", set->trial);
     bad |= json_object_set(object, "steps", steps);
     bad |= json_object_set_new(object, "identical", json_boolean(identical));
@@ -105,7 +117,7 @@ static json_t *facts(const settings *set, const char *path, bool identical, json
     return NULL;
 }
 
-static stoic_status show(const settings *set, const char *path, story *told, bool identical,
+static stoic_status show(const settings *set, const inputs *in, story *told, bool identical,
                          double seconds, stoic_error *err) {
     if (told->bad)
         return cli_fail_memory(err);
@@ -114,7 +126,7 @@ static stoic_status show(const settings *set, const char *path, story *told, boo
                 identical ? "identical to the record" : "NOT identical to the record");
         return STOIC_OK;
     }
-    json_t *object = facts(set, path, identical, told->steps, seconds);
+    json_t *object = facts(set, in, identical, told->steps, seconds);
     return told->output->format == CLI_JSON ? cli_output_json(told->output, object, err)
                                             : cli_output_flat(told->output, object, err);
 }
@@ -123,22 +135,21 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     const settings *set = given;
     cli_output output = {.file = NULL};
     story told = {&output, json_array(), false};
-    stoic_model *model = NULL;
-    stoic_dataset *data = NULL;
+    inputs in = {.path = NULL};
     bool identical = false;
     double start = cli_seconds();
     stoic_status status = STOIC_OK;
     TRY(cli_call_expect(call, 1, 1, "one campaign file", err));
     TRY(cli_require(set->trial < 0 ? NULL : "", "--trial N", err));
-    const char *path = call->arguments.items[0];
-    TRY(open_inputs(set, path, &model, &data, err));
+    in.path = call->arguments.items[0];
+    TRY(open_inputs(set, &in, err));
     TRY(cli_output_open(&output, set->common.output, set->common.format, err));
-    TRY(stoic_campaign_replay(model, data, path, set->trial, tell, &told, &identical, err));
-    TRY(show(set, path, &told, identical, cli_seconds() - start, err));
+    TRY(stoic_campaign_replay(in.model, in.data, in.path, set->trial, tell, &told, &identical,
+                              err));
+    TRY(show(set, &in, &told, identical, cli_seconds() - start, err));
 done:
     json_decref(told.steps);
-    stoic_dataset_free(data);
-    stoic_model_free(model);
+    close_inputs(&in);
     status = cli_output_close(&output, status, err);
     if (status == STOIC_OK && !identical)
         status = cli_fail(err, STOIC_ERR_MISMATCH, call->arguments.items[0],
