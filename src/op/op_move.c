@@ -1,6 +1,4 @@
 /* Operators that copy elements to other places: Concat, Transpose, Slice, Pad, Gather, Expand. */
-#include <string.h>
-
 #include "op/op_kit.h"
 
 static stoic_status concat_infer(const stoic_op_call *call, stoic_error *err) {
@@ -204,8 +202,8 @@ static stoic_status gather_reference(const stoic_op_call *call, const double *co
         int64_t pick = (int64_t)in[1][i];
         pick += pick < 0 ? dim : 0;
         for (int64_t n = 0; n < outer; n++)
-            memcpy(out[0] + (n * picks + i) * inner, in[0] + (n * dim + pick) * inner,
-                   (size_t)inner * sizeof(double));
+            for (int64_t k = 0; k < inner; k++)
+                out[0][(n * picks + i) * inner + k] = in[0][(n * dim + pick) * inner + k];
     }
     return STOIC_OK;
 }
