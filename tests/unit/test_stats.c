@@ -313,6 +313,7 @@ static void rate_intervals(void **state) {
     stoic_tally tally = {0};
     stoic_tally_add(&tally, 3);
     stoic_tally_add(&tally, 5);
+    assert_true(tally.least == 3 && tally.most == 5);
     stoic_interval t = stoic_tally_rate(&tally, 10, 0.05);
     r = stoic_rate_interval(0.4, 0.02, 2, 10, 0.05);
     assert_true(is_interval(t, r.low, r.high, 1e-14));
