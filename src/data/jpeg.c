@@ -1,6 +1,8 @@
 #include <stdio.h>
 
 #include <jpeglib.h>
+
+#include <jerror.h>
 #include <setjmp.h>
 #include <stdlib.h>
 
@@ -31,8 +33,11 @@ static _Noreturn void give_up(j_common_ptr common) {
     if (reader->status == STOIC_OK) {
         char text[JMSG_LENGTH_MAX];
         common->err->format_message(common, text);
+        int code = common->err->msg_code;
+        bool memory = code == JERR_OUT_OF_MEMORY || code == JERR_NO_BACKING_STORE;
         reader->status =
-            stoic_fail(reader->err, STOIC_ERR_FORMAT, reader->name, "corrupt JPEG: %s", text);
+            stoic_fail(reader->err, memory ? STOIC_ERR_MEMORY : STOIC_ERR_FORMAT, reader->name,
+                       "%s JPEG: %s", memory ? "cannot decode the" : "corrupt", text);
     }
     longjmp(reader->escape, 1);
 }

@@ -35,7 +35,8 @@ stoic_status stoic_pixels_decode(const uint8_t *data, size_t size, const char *n
 /* Height and width after the shorter side was made `side` long, as torchvision rounds. */
 void stoic_resized_size(int height, int width, int side, int *out_height, int *out_width);
 
-/* Bilinear with antialiasing: byte for byte what Pillow's Image.resize(BILINEAR) gives.
+/* Bilinear with antialiasing: byte for byte what Pillow's Image.resize(BILINEAR) gives
+ * (up to Pillow 12; 13 may take columns before rows, which rounds differently).
  * `planes` holds channels x height x width bytes. */
 stoic_status stoic_planes_resize(const uint8_t *planes, int channels, int height, int width,
                                  int new_height, int new_width, stoic_pixels *out,

@@ -23,9 +23,12 @@ typedef struct png_reader {
 
 static _Noreturn void on_error(png_structp png, png_const_charp text) {
     png_reader *reader = png_get_error_ptr(png);
-    if (reader->status == STOIC_OK)
+    if (reader->status == STOIC_OK) {
+        bool memory = strstr(text, "memory") != NULL; /* libpng has texts, no codes */
         reader->status =
-            stoic_fail(reader->err, STOIC_ERR_FORMAT, reader->name, "corrupt PNG: %s", text);
+            stoic_fail(reader->err, memory ? STOIC_ERR_MEMORY : STOIC_ERR_FORMAT, reader->name,
+                       "%s PNG: %s", memory ? "cannot decode the" : "corrupt", text);
+    }
     png_longjmp(png, 1);
 }
 

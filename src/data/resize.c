@@ -48,6 +48,7 @@ static void weigh(taps *t, int x, int old_size, double scale, double stretch, do
     }
 }
 
+/* After a failure too the caller calls taps_free(). */
 static stoic_status taps_init(taps *t, int old_size, int new_size, stoic_error *err) {
     double scale = (double)old_size / new_size, stretch = scale < 1 ? 1 : scale;
     size_t n = (size_t)new_size;
@@ -58,7 +59,6 @@ static stoic_status taps_init(taps *t, int old_size, int new_size, stoic_error *
     t->weights = malloc(n * (size_t)t->width * sizeof *t->weights);
     if (!exact || !t->first || !t->count || !t->weights) {
         free(exact);
-        taps_free(t);
         return stoic_fail_memory(err, "resizing", n * (size_t)t->width * sizeof *t->weights);
     }
     for (int x = 0; x < new_size; x++)
