@@ -5,8 +5,12 @@
  * stored bits are its space. Drawing trial t depends on the seed and t alone (Philox), so
  * any trial can be replayed alone. Uniform over the fault space unless a layer is chosen.
  *
- * Single-site trials (flips:1, stuck0, stuck1, random, zero, set with n=1) draw without
- * replacement across trials by a keyed permutation of their space (METHODS.md 3).
+ * Single-site trials (flips:1; stuck0, stuck1, set, zero, mbu with n=1) draw without replacement
+ * across trials by a keyed permutation of their space (docs/fault-models.md). random with n=1 takes
+ * every weight once, then again in another order: its trials have no limit.
+ *
+ * Two models with the same seed share their random numbers (trial t of flips:1 and of stuck0 hit
+ * the same bit). A campaign that draws from several gives each a seed of its own.
  *
  * Thread-safety: immutable after creation, may be shared.
  */
