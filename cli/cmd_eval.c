@@ -73,7 +73,7 @@ static stoic_status write_npy(const char *path, const float *values, int64_t row
 static json_t *number_list(const float *values, int n) {
     json_t *list = json_array();
     for (int i = 0; i < n; i++) {
-        if (json_array_append_new(list, cli_json_number((double)values[i])) != 0) {
+        if (json_array_append_new(list, cli_json_float(values[i])) != 0) {
             json_decref(list);
             return NULL;
         }

@@ -1,5 +1,3 @@
-#include <stdlib.h>
-
 #include "output.h"
 #include "stoic/records.h"
 #include "verb.h"
@@ -64,15 +62,13 @@ static stoic_status open_object(cli_output *output, stoic_records *records, bool
                                 stoic_error *err) {
     const char *model = stoic_records_info(records, "model");
     json_t *name = json_object();
-    char *text = NULL;
-    if (cli_put_text(name, "model", model) == 0)
-        text = json_dumps(json_object_get(name, "model"), JSON_ENCODE_ANY);
+    int bad = cli_put_text(name, "model", model);
+    fputs("{\"model\": ", output->file);
+    if (!bad)
+        bad = cli_json_write(output->file, json_object_get(name, "model"));
+    fprintf(output->file, ", \"%s\": ", sites ? "sites" : "records");
     json_decref(name);
-    if (!text)
-        return cli_fail_memory(err);
-    fprintf(output->file, "{\"model\": %s, \"%s\": ", text, sites ? "sites" : "records");
-    free(text);
-    return STOIC_OK;
+    return bad ? cli_fail_memory(err) : STOIC_OK;
 }
 
 static stoic_status run(void *given, const cli_call *call, stoic_error *err) {

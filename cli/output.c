@@ -99,6 +99,18 @@ json_t *cli_json_number(double value) {
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+json_t *cli_json_float(float value) {
+    char text[40];
+    if (!isfinite(value))
+        return json_null();
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value)
+            break;
+    }
+    return json_real(strtod(text, NULL));
+}
+
 int cli_put_number(json_t *object, const char *key, double value) {
     return json_object_set_new(object, key, cli_json_number(value));
 }
@@ -131,10 +143,9 @@ int cli_put_text(json_t *object, const char *key, const char *value) {
 stoic_status cli_output_json(cli_output *output, json_t *object, stoic_error *err) {
     if (!object)
         return cli_fail_memory(err);
-    errno = 0;
-    int failed = json_dumpf(object, output->file, JSON_ENCODE_ANY);
+    int failed = cli_json_write(output->file, object);
     json_decref(object);
-    if (failed && !ferror(output->file))
+    if (failed)
         return cli_fail_memory(err);
     fputc('\n', output->file);
     return STOIC_OK;

@@ -28,6 +28,8 @@ stoic_status cli_output_close(cli_output *output, stoic_status status, stoic_err
 /* Did a write fail? Then going on is pointless. */
 bool cli_output_failed(const cli_output *output);
 
+/* A JSON value; non-zero when memory runs out. */
+int cli_json_write(FILE *file, json_t *value);
 /* One JSON object and a newline. Takes the object; NULL says memory ran out. */
 stoic_status cli_output_json(cli_output *output, json_t *object, stoic_error *err);
 /* The object's single values as one CSV line under a header: "accuracy.mean" for nested ones. */
@@ -38,6 +40,8 @@ int cli_put_number(json_t *object, const char *key, double value);
 int cli_put_count(json_t *object, const char *key, int64_t value);
 int cli_put_text(json_t *object, const char *key, const char *value);
 json_t *cli_json_number(double value);
+/* In the fewest digits that read back as this float. */
+json_t *cli_json_float(float value);
 
 /* Numbers so that reading them gives back every bit; nan, inf and -inf as such. */
 const char *cli_text_double(double value, char text[40]);

@@ -49,8 +49,10 @@ json_t *cli_cells_object(const char *const *columns, const cli_cell *cells, size
     for (size_t i = 0; i < n && !bad; i++) {
         if (cells[i].kind == CLI_CELL_INTEGER)
             bad = cli_put_count(object, columns[i], cells[i].integer);
-        else if (cells[i].kind == CLI_CELL_DOUBLE || cells[i].kind == CLI_CELL_FLOAT)
+        else if (cells[i].kind == CLI_CELL_DOUBLE)
             bad = cli_put_number(object, columns[i], cells[i].number);
+        else if (cells[i].kind == CLI_CELL_FLOAT)
+            bad = json_object_set_new(object, columns[i], cli_json_float((float)cells[i].number));
         else
             bad = cli_put_text(object, columns[i], cells[i].text);
     }
@@ -133,8 +135,7 @@ static void add_json(cli_rows *rows, const cli_cell *cells) {
     json_t *object = cli_cells_object(rows->columns, cells, rows->n_columns);
     if (rows->any)
         fputs(",\n", rows->output->file);
-    rows->out_of_memory = !object || (json_dumpf(object, rows->output->file, 0) != 0 &&
-                                      !cli_output_failed(rows->output));
+    rows->out_of_memory = !object || cli_json_write(rows->output->file, object) != 0;
     json_decref(object);
 }
 

@@ -1,0 +1,1 @@
+stoic eval models/lenet5-fashion-mnist.onnx --data fashion-mnist --images 200
