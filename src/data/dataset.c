@@ -186,7 +186,11 @@ stoic_status stoic_dataset_read(const stoic_dataset *dataset, int64_t first, int
 static stoic_status select_images(stoic_dataset *dataset, const stoic_dataset_options *options,
                                   stoic_error *err) {
     int64_t n = dataset->source.count, first = options->first, count = options->count;
-    if (first < 0 || first >= n || count < -1 || count == 0 || count > n - first)
+    if (first < 0 || first >= n)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--images",
+                          "no image number %lld, %s has %lld, counted from 0", (long long)first,
+                          dataset->source.name, (long long)n);
+    if (count < -1 || count == 0 || count > n - first)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--images",
                           "%lld image%s from number %lld on asked for, %s has %lld",
                           (long long)count, count == 1 ? "" : "s", (long long)first,

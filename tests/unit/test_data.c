@@ -1,6 +1,7 @@
-/* Arrays and CIFAR: values, and every kind of damage. */
+/* Arrays and CIFAR: values, and every kind of damage. Resizing against Pillow. */
 #include <math.h>
 
+#include "data/pixels.h"
 #include "data_kit.h"
 
 static void digest_of(const char *spec, const stoic_dataset_options *options, uint8_t out[32]) {
@@ -217,11 +218,62 @@ static void test_cifar(void **state) {
     free(bytes);
 }
 
+/* What Pillow 9.4's Image.resize(..., BILINEAR) gives for a picture made by a formula: FNV-1a. */
+static const struct {
+    int height, width, new_height, new_width;
+    uint64_t hash;
+} pillow[] = {
+    {5, 7, 3, 4, 0xedc1f32994bfc054u},       {28, 28, 32, 32, 0x380531c7757a68a3u},
+    {32, 32, 28, 28, 0x54d6ea7992d26f63u},   {61, 45, 8, 8, 0x2cd60ee89c555a38u},
+    {13, 200, 13, 31, 0xd10f29b6c5bd34b5u},  {90, 3, 17, 3, 0x7fce7333590cc7ddu},
+    {1, 1, 4, 5, 0xee85fafd354b0935u},       {100, 75, 256, 192, 0x315493665ad8073du},
+    {33, 47, 224, 319, 0x9b4ec0bf487fdf57u},
+};
+
+static uint64_t resized_hash(int height, int width, int new_height, int new_width, int damage) {
+    uint8_t *in = malloc((size_t)height * (size_t)width);
+    assert_non_null(in);
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++)
+            in[y * width + x] = (uint8_t)((x * 37 + y * 91 + x * y * 5) ^ (x * y >> 2));
+    in[0] = (uint8_t)(in[0] ^ damage);
+    stoic_pixels out;
+    assert_int_equal(stoic_planes_resize(in, 1, height, width, new_height, new_width, &out, NULL),
+                     STOIC_OK);
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (int i = 0; i < new_height * new_width; i++)
+        hash = (hash ^ out.data[i]) * 0x100000001b3u;
+    stoic_pixels_free(&out);
+    free(in);
+    return hash;
+}
+
+static void test_resize(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof pillow / sizeof *pillow; i++) {
+        uint64_t hash = resized_hash(pillow[i].height, pillow[i].width, pillow[i].new_height,
+                                     pillow[i].new_width, 0);
+        assert_true(hash == pillow[i].hash);
+        hash = resized_hash(pillow[i].height, pillow[i].width, pillow[i].new_height,
+                            pillow[i].new_width, 128);
+        assert_true(hash != pillow[i].hash);
+    }
+    static const int sizes[][5] = {/* torchvision: int(side * longer / shorter) */
+                                   {500, 375, 256, 341, 256},
+                                   {333, 500, 256, 256, 384},
+                                   {7, 7, 3, 3, 3}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int height, width;
+        stoic_resized_size(sizes[i][0], sizes[i][1], sizes[i][2], &height, &width);
+        assert_true(height == sizes[i][3] && width == sizes[i][4]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_idx),   cmocka_unit_test(test_idx_damaged),
         cmocka_unit_test(test_npy),   cmocka_unit_test(test_npy_damaged),
-        cmocka_unit_test(test_cifar),
+        cmocka_unit_test(test_cifar), cmocka_unit_test(test_resize),
     };
     return cmocka_run_group_tests(tests, make_home, remove_home);
 }
