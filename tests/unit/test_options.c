@@ -329,6 +329,32 @@ static void test_progress_text(void **state) {
     assert_string_equal(text, "250/1000 trials  0 %  6.25/s  some time left");
 }
 
+/* The tables themselves: names once, a help text each, an argument where there is a value, and
+ * settings large enough for every offset. */
+static void test_tables_are_sound(void **state) {
+    int verbs = 0;
+    (void)state;
+    for (; cli_verbs[verbs]; verbs++) {
+        const cli_verb *verb = cli_verbs[verbs];
+        assert_ptr_equal(cli_verb_find(verb->name), verb);
+        assert_true(verb->settings_size >= sizeof(cli_common));
+        assert_true(*verb->summary && *verb->text && verb->run);
+        for (int i = 0; i < 2; i++)
+            assert_non_null(strstr(verb->examples[i], "stoic "));
+        for (const cli_option *option = verb->options; option->name; option++) {
+            assert_true(*option->help != '\0');
+            assert_true(option->offset < verb->settings_size);
+            assert_int_equal(option->kind != CLI_FLAG, option->argument != NULL);
+            for (const cli_option *other = option + 1; other->name; other++) {
+                assert_string_not_equal(option->name, other->name);
+                assert_true(option->letter == 0 || option->letter != other->letter);
+            }
+        }
+    }
+    assert_int_equal(verbs, 10);
+    assert_null(cli_verb_find("train"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
@@ -343,6 +369,7 @@ int main(void) {
         cmocka_unit_test(test_foreign_data_text_is_refused),
         cmocka_unit_test(test_numbers_read_back),
         cmocka_unit_test(test_progress_text),
+        cmocka_unit_test(test_tables_are_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
