@@ -169,6 +169,7 @@ static stoic_status open_for_writing(stoic_campaign_file *file, stoic_error *err
         return stoic_fail_memory(err, "a file name", strlen(file->path));
     }
     TRY(take_lock(file, err));
+    file->created = access(file->path, F_OK) != 0;
     if (try_open(file, file->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) != SQLITE_OK)
         return stoic_sql_fail(file->db, "cannot open", err);
     if (sqlite3_db_readonly(file->db, "main") == 1)
@@ -217,6 +218,8 @@ void stoic_campaign_file_close(stoic_campaign_file *file) {
     if (file->db && file->lock >= 0 && !file->fresh)
         sqlite3_exec(file->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     sqlite3_close(file->db);
+    if (file->lock >= 0 && file->fresh && file->created)
+        unlink(file->path); /* nothing came of it */
     drop_lock(file);
     stoic_facts_deinit(&file->facts);
     free(file->lock_path);

@@ -19,6 +19,7 @@ typedef struct stoic_campaign_file {
     char *path;
     char *lock_path; /* NULL: opened for reading */
     int lock;
+    bool created;      /* there was no file before */
     bool fresh;        /* empty: stoic_campaign_file_create() comes next */
     stoic_facts facts; /* what the table meta says */
 } stoic_campaign_file;

@@ -7,8 +7,8 @@
 #define STOIC_CAMPAIGN_ROWS_H
 
 #include "campaign/campaign_file.h"
+#include "campaign/hit_sites.h"
 #include "campaign/moments.h"
-#include "campaign/sites.h"
 
 typedef struct stoic_rows stoic_rows;
 

@@ -6,7 +6,7 @@
 #define STOIC_CAMPAIGN_RUNNER_H
 
 #include "campaign/campaign_file.h"
-#include "campaign/sites.h"
+#include "campaign/hit_sites.h"
 #include "campaign/worker.h"
 
 typedef struct stoic_run_options {

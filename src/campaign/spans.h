@@ -6,7 +6,7 @@
 #ifndef STOIC_CAMPAIGN_SPANS_H
 #define STOIC_CAMPAIGN_SPANS_H
 
-#include "campaign/sites.h"
+#include "campaign/hit_sites.h"
 
 typedef struct stoic_span {
     int64_t trial, word, words;

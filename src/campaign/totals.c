@@ -36,15 +36,17 @@ void stoic_strata_read(sqlite3_stmt *row, int first, stoic_moments *out) {
 #define SUM(x)        "CASE WHEN count(" x ") = count(*) THEN sum(" x ") END"
 #define EXTREME(f, x) "CASE WHEN count(" x ") = count(*) THEN " f "(" x ") END"
 
-static const char
-    all_sql[] = "SELECT sum(trials), sum(images), " SUM("correct") ", " SUM("critical") ", " SUM("n"
-                                                                                                 "a"
-                                                                                                 "n") ", " SUM("masked") ", " SUM("tolerable") ", " SUM(
-        "due") ", " SUM("sdc5") ", " SUM("sdc10") ", " SUM("sdc20") ", " SUM("correct2") ", " SUM("critical"
-                                                                                                  "2") ","
-                                                                                                       " " EXTREME("min", "correct_min") ", " EXTREME(
-                                                                                                           "max",
-                                                                                                           "correct_max") " FROM strata";
+static const char all_sql[] =
+    "SELECT sum(trials), sum(images), " SUM("correct") ", " SUM("critical") ", " SUM(
+        "n"
+        "a"
+        "n") ", " SUM("masked") ", " SUM("tolerable") ", " SUM("due") ", " SUM("sdc5") ", " SUM("sd"
+                                                                                                "c1"
+                                                                                                "0") ", " SUM("sdc20") ", " SUM("correct2") ", " SUM("critical"
+                                                                                                                                                     "2") ","
+                                                                                                                                                          " " EXTREME("min", "correct_min") ", " EXTREME(
+                                                                                                                                                              "max",
+                                                                                                                                                              "correct_max") " FROM strata";
 
 static const char prefix_sql[] =
     "SELECT count(*), count(*) * ?1, " SUM("correct") ", " SUM("critical") ", " SUM("nan") ", " SUM("masked") ", " SUM("tolerable") ", " SUM("due") ", " SUM(

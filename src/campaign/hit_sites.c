@@ -1,4 +1,4 @@
-#include "campaign/sites.h"
+#include "campaign/hit_sites.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The sites of a trial, described: what the tables `sites` and `spans` are made of. */
-#ifndef STOIC_CAMPAIGN_SITES_H
-#define STOIC_CAMPAIGN_SITES_H
+#ifndef STOIC_CAMPAIGN_HIT_SITES_H
+#define STOIC_CAMPAIGN_HIT_SITES_H
 
 #include "stoic/fault.h"
 

@@ -1,0 +1,161 @@
+#include "stoic/campaign.h"
+
+#include <string.h>
+
+#include "base/fail.h"
+#include "campaign/engine.h"
+#include "campaign/hit_sites.h"
+#include "campaign/identity.h"
+#include "campaign/runner.h"
+
+static const int64_t default_trials = 100, default_max_trials = 1000000;
+static const int64_t max_kept_bytes = (int64_t)1 << 30; /* of per-image outcomes */
+
+stoic_campaign_options stoic_campaign_options_default(void) {
+    return (stoic_campaign_options){.confidence = 0.95};
+}
+
+static stoic_status check_numbers(const stoic_campaign_options *options, int64_t images,
+                                  stoic_error *err) {
+    if (options->trials < 0 || options->max_trials < 0)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--trials",
+                          "expected a positive number of trials");
+    if (!(options->margin >= 0.0 && options->margin < 1.0))
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--margin",
+                          "expected a fraction between 0 and 1, found %g", options->margin);
+    if (!(options->confidence > 0.0 && options->confidence < 1.0))
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--confidence",
+                          "expected a fraction between 0 and 1, found %g", options->confidence);
+    if (options->images_per_trial < -1 || options->images_per_trial > images)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--images-per-trial",
+                          "expected 1 to %lld, found %lld", (long long)images,
+                          (long long)options->images_per_trial);
+    bool shard = options->shard != 0 || options->shards != 0;
+    if (shard && (options->shard < 1 || options->shard > options->shards))
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--shard",
+                          "expected I/N with I from 1 to N, found %d/%d", options->shard,
+                          options->shards);
+    if (options->shards > 1 && options->margin > 0.0)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--shard",
+                          "stopping at a margin looks at all trials: it cannot go with --margin");
+    return STOIC_OK;
+}
+
+/* `auto`: a rate of the network as a whole is estimated best by a random image per random fault;
+ * everything else is asked about all images. */
+static int64_t images_per_trial(const stoic_campaign_options *options, int64_t images) {
+    int64_t n = options->images_per_trial;
+    if (n < 0)
+        n = options->margin > 0.0 && options->margin_of == STOIC_MARGIN_CRITICAL ? 1 : 0;
+    return n == images ? 0 : n;
+}
+
+static int64_t asked_trials(const stoic_campaign_options *options, const stoic_parts *parts) {
+    int64_t fixed = parts->fixed >= 0 ? parts->fixed : default_trials;
+    int64_t trials = options->trials > 0 ? options->trials : fixed;
+    if (options->margin > 0.0)
+        trials = options->max_trials > 0 ? options->max_trials : default_max_trials;
+    return parts->limit >= 0 && trials > parts->limit ? parts->limit : trials;
+}
+
+static stoic_status check_continuation(const stoic_campaign_file *file,
+                                       const stoic_campaign_options *options,
+                                       const stoic_facts *facts, stoic_error *err) {
+    const char *shard = stoic_facts_get(&file->facts, "shard");
+    const char *wanted = stoic_facts_get(facts, "shard");
+    if (shard && wanted && strcmp(shard, wanted) != 0)
+        return stoic_fail(err, STOIC_ERR_MISMATCH, file->path,
+                          "the file holds another part of the campaign: its shard is %s, wanted "
+                          "is %s",
+                          shard, wanted);
+    const char *margin = stoic_facts_get(&file->facts, "margin");
+    if (margin && options->margin <= 0.0)
+        return stoic_fail(err, STOIC_ERR_MISMATCH, file->path,
+                          "the campaign stops at a margin (%s): continue it with --margin", margin);
+    return stoic_facts_match(&file->facts, facts, false, file->path, err);
+}
+
+static stoic_status check_kept(const stoic_campaign_options *options, const stoic_design *design,
+                               int64_t trials, stoic_error *err) {
+    int64_t images = design->images_per_trial ? design->images_per_trial : design->images;
+    if (options->keep_images && trials > max_kept_bytes / (3 * (images / 8 + 1)))
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--keep",
+                          "the outcome of %lld trials on %lld images would take more than 1 GiB",
+                          (long long)trials, (long long)images);
+    return STOIC_OK;
+}
+
+static void fill_run(stoic_run_options *run, const stoic_campaign_options *options,
+                     const stoic_design *design, const stoic_parts *parts) {
+    *run = (stoic_run_options){.design = *design,
+                               .seed = options->seed,
+                               .trials = asked_trials(options, parts),
+                               .limit = parts->limit,
+                               .margin = options->margin,
+                               .margin_of = options->margin_of,
+                               .confidence = options->confidence,
+                               .shard = options->shard,
+                               .shards = options->shards,
+                               .threads = options->threads,
+                               .keep_images = options->keep_images,
+                               .progress = options->progress,
+                               .user = options->user,
+                               .cancel = options->cancel};
+}
+
+/* The file is open and its design known: golden pass, comparison or creation, then the trials. */
+static stoic_status run_in_file(stoic_campaign_file *file, const stoic_parts *parts,
+                                const stoic_campaign_options *options, const stoic_design *design,
+                                stoic_facts *facts, stoic_summary *summary, stoic_error *err) {
+    stoic_engine *engine = NULL;
+    stoic_site_drawer drawer;
+    stoic_run_options run;
+    stoic_status status;
+    stoic_site_drawer_init(&drawer, parts->store, parts->faults, parts->n_faults);
+    fill_run(&run, options, design, parts);
+    TRY(check_kept(options, design, run.trials, err));
+    TRY(stoic_engine_create(parts->model, parts->data, parts->store, parts->faults, parts->n_faults,
+                            options, design, &engine, err));
+    const stoic_golden *golden = stoic_engine_golden(engine);
+    TRY(stoic_identity_golden(facts, golden, err));
+    if (file->fresh)
+        TRY(stoic_identity_create(file, parts, facts, golden, err));
+    else
+        TRY(stoic_facts_match(&file->facts, facts, true, file->path, err));
+    TRY(stoic_campaign_file_set(file, "confidence", err, "%.17g", options->confidence));
+    stoic_site_source source = stoic_site_drawer_source(&drawer);
+    run.sites = &source;
+    stoic_engine_worker_api(engine, &run.worker);
+    status = stoic_campaign_execute(file, &run, summary, err);
+done:
+    stoic_site_drawer_deinit(&drawer);
+    stoic_engine_free(engine);
+    return status;
+}
+
+stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *data,
+                                const stoic_campaign_options *options, const char *path,
+                                stoic_summary *summary, stoic_error *err) {
+    stoic_parts parts = {0};
+    stoic_facts facts = {0};
+    stoic_campaign_file *file = NULL;
+    stoic_design design;
+    stoic_status status;
+    int64_t images = stoic_dataset_count(data);
+    TRY(check_numbers(options, images, err));
+    TRY(stoic_parts_init(&parts, model, data, options, err));
+    TRY(stoic_campaign_file_open(path, true, &file, err));
+    if (file->fresh)
+        design = stoic_engine_design(model, images, images_per_trial(options, images), options);
+    else
+        TRY(stoic_identity_design(file, &design, err));
+    TRY(stoic_identity_facts(&parts, options, &design, &facts, err));
+    if (!file->fresh)
+        TRY(check_continuation(file, options, &facts, err));
+    status = run_in_file(file, &parts, options, &design, &facts, summary, err);
+done:
+    stoic_campaign_file_close(file);
+    stoic_facts_deinit(&facts);
+    stoic_parts_deinit(&parts);
+    return status;
+}

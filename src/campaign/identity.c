@@ -1,0 +1,220 @@
+#include "campaign/identity.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fail.h"
+#include "stoic/version.h"
+
+/* ---- parts ---- */
+
+static int64_t smaller(int64_t a, int64_t b) {
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
+static bool single_site(const stoic_fault *fault) {
+    return stoic_fault_max_trials(fault) >= 0 &&
+           stoic_fault_max_trials(fault) == stoic_fault_population(fault);
+}
+
+stoic_status stoic_parts_init(stoic_parts *parts, const stoic_model *model,
+                              const stoic_dataset *data, const stoic_campaign_options *options,
+                              stoic_error *err) {
+    stoic_status status;
+    memset(parts, 0, sizeof *parts);
+    parts->model = model;
+    parts->data = data;
+    parts->limit = parts->fixed = parts->space = -1;
+    if (options->n_faults == 0)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--fault", "expected at least one fault model");
+    parts->faults = calloc(options->n_faults, sizeof *parts->faults);
+    if (!parts->faults)
+        return stoic_fail_memory(err, "fault models", options->n_faults * sizeof *parts->faults);
+    TRY(stoic_store_create(model, options->store, &parts->store, err));
+    for (size_t i = 0; i < options->n_faults; i++) {
+        TRY(stoic_fault_create(parts->store, options->faults[i], options->seed, &parts->faults[i],
+                               err));
+        parts->n_faults++;
+        parts->fixed = smaller(parts->fixed, stoic_fault_trials(parts->faults[i]));
+        parts->limit = smaller(parts->limit, stoic_fault_trials(parts->faults[i]));
+        parts->limit = smaller(parts->limit, stoic_fault_max_trials(parts->faults[i]));
+    }
+    if (parts->n_faults == 1 && single_site(parts->faults[0]))
+        parts->space = stoic_fault_population(parts->faults[0]);
+done:
+    if (status != STOIC_OK)
+        stoic_parts_deinit(parts);
+    return status;
+}
+
+void stoic_parts_deinit(stoic_parts *parts) {
+    for (size_t i = 0; i < parts->n_faults; i++)
+        stoic_fault_free(parts->faults[i]);
+    free(parts->faults);
+    stoic_store_free(parts->store);
+    memset(parts, 0, sizeof *parts);
+}
+
+/* ---- facts ---- */
+
+#define SET(key, ...)  TRY(stoic_facts_set(facts, true, key, err, __VA_ARGS__))
+#define TELL(key, ...) TRY(stoic_facts_set(facts, false, key, err, __VA_ARGS__))
+
+static stoic_status add_content(const stoic_parts *parts, stoic_facts *facts, stoic_error *err) {
+    uint8_t digest[16], labels[16];
+    stoic_status status;
+    stoic_model_digest(parts->model, digest);
+    TRY(stoic_facts_set_digest(facts, "model_digest", digest, err));
+    TRY(stoic_dataset_digest(parts->data, digest, labels, err));
+    TRY(stoic_facts_set_digest(facts, "data_digest", digest, err));
+    status = stoic_facts_set_digest(facts, "labels_digest", labels, err);
+done:
+    return status;
+}
+
+static stoic_status add_faults(const stoic_parts *parts, stoic_facts *facts, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    SET("store", "%s", stoic_store_text(parts->store));
+    SET("fault", "%s", stoic_fault_text(parts->faults[0]));
+    for (size_t i = 1; i < parts->n_faults; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "fault_%zu", i + 1);
+        SET(key, "%s", stoic_fault_text(parts->faults[i]));
+    }
+done:
+    return status;
+}
+
+static stoic_status add_rules(int64_t images, const stoic_campaign_options *options,
+                              const stoic_design *design, stoic_facts *facts, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    SET("seed", "%llu", (unsigned long long)options->seed);
+    SET("images", "%lld", (long long)images);
+    if (options->images_per_trial > 0)
+        SET("images_per_trial", "%lld", (long long)options->images_per_trial);
+    else
+        SET("images_per_trial", "%s", options->images_per_trial ? "auto" : "all");
+    SET("outcomes", "%s", options->outcomes == STOIC_OUTCOMES_ALL ? "all" : "critical");
+    SET("engine", "%s", options->engine == STOIC_ENGINE_FULL ? "full" : "auto");
+    SET("nan", "%s", options->nan_rule == STOIC_NAN_ARGMAX ? "argmax" : "strict");
+    SET("keep", "%s", options->keep_images ? "images" : "nothing");
+    SET("chunk", "%lld", (long long)design->chunk);
+    SET("block", "%lld", (long long)design->block);
+    int64_t used = design->images_per_trial ? design->images_per_trial : design->images;
+    SET("trial_images", "%lld", (long long)used);
+    SET("shard", options->shards > 1 ? "%d/%d" : "all", options->shard, options->shards);
+    facts->items[facts->count - 1].identity = false; /* compared on its own: merge joins them */
+done:
+    return status;
+}
+
+stoic_status stoic_identity_facts(const stoic_parts *parts, const stoic_campaign_options *options,
+                                  const stoic_design *design, stoic_facts *facts,
+                                  stoic_error *err) {
+    char created[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    stoic_status status;
+    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    TRY(add_content(parts, facts, err));
+    TRY(add_faults(parts, facts, err));
+    TRY(add_rules(stoic_dataset_count(parts->data), options, design, facts, err));
+    SET("version", "%s", stoic_version());
+    SET("isa", "%s", stoic_version_cpu());
+    SET("onednn", "%s", stoic_version_onednn());
+    TELL("build", "%s", stoic_version_build());
+    TELL("created", "%s", created);
+    if (options->model_path)
+        TELL("model", "%s", options->model_path);
+    if (options->data_spec)
+        TELL("data", "%s", options->data_spec);
+    TELL("parameters", "%lld", (long long)stoic_model_parameters(parts->model));
+    TELL("macs", "%lld", (long long)stoic_model_macs(parts->model));
+    TELL("stored_bits", "%lld", (long long)stoic_store_total_bits(parts->store));
+    TELL("confidence", "%.17g", options->confidence);
+    TELL("limit", "%lld", (long long)parts->limit);
+    TELL("fault_space", "%lld", (long long)parts->space);
+done:
+    return status;
+}
+
+stoic_status stoic_identity_golden(stoic_facts *facts, const stoic_golden *golden,
+                                   stoic_error *err) {
+    stoic_status status;
+    double accuracy = golden->images ? (double)golden->correct / (double)golden->images : 0.0;
+    TRY(stoic_facts_set_digest(facts, "golden_digest", golden->digest, err));
+    SET("golden_correct", "%lld", (long long)golden->correct);
+    TELL("golden_accuracy", "%.17g", accuracy);
+done:
+    return status;
+}
+
+stoic_status stoic_identity_design(const stoic_campaign_file *file, stoic_design *design,
+                                   stoic_error *err) {
+    design->chunk = stoic_campaign_file_integer(file, "chunk", 0);
+    design->block = stoic_campaign_file_integer(file, "block", 0);
+    design->images = stoic_campaign_file_integer(file, "images", 0);
+    int64_t used = stoic_campaign_file_integer(file, "trial_images", 0);
+    const char *asked = stoic_facts_get(&file->facts, "images_per_trial");
+    design->images_per_trial = !asked || !strcmp(asked, "all") || used == design->images ? 0 : used;
+    if (design->chunk < 1 || design->chunk > INT32_MAX || design->block < 1 ||
+        design->block > INT32_MAX || design->images < 1 || used < 1 || used > design->images)
+        return stoic_fail(err, STOIC_ERR_FORMAT, file->path,
+                          "the campaign's design makes no sense: chunk %lld, block %lld, images "
+                          "%lld of %lld",
+                          (long long)design->chunk, (long long)design->block, (long long)used,
+                          (long long)design->images);
+    return STOIC_OK;
+}
+
+/* ---- creating ---- */
+
+static stoic_status create_with(stoic_campaign_file *file, const stoic_parts *parts,
+                                stoic_campaign_setup *setup, stoic_file_layer *layers,
+                                stoic_file_entry *entries, char (*shapes)[128], stoic_error *err) {
+    for (size_t i = 0; i < setup->n_layers; i++) {
+        stoic_layer layer = stoic_model_layer(parts->model, (int)i);
+        layers[i] =
+            (stoic_file_layer){layer.name, layer.op, stoic_tensor_count(layer.weights), layer.macs};
+    }
+    for (size_t i = 0; i < setup->n_entries; i++) {
+        const stoic_store_entry *entry = stoic_store_entry_at(parts->store, (int)i);
+        entries[i] = (stoic_file_entry){.layer = entry->layer,
+                                        .role = entry->role,
+                                        .name = entry->name,
+                                        .shape = stoic_shape_text(&entry->shape, shapes[i]),
+                                        .words = entry->words,
+                                        .first_bit = entry->first_bit,
+                                        .word_bits = entry->word_bits};
+    }
+    setup->layers = layers;
+    setup->entries = entries;
+    return stoic_campaign_file_create(file, setup, err);
+}
+
+stoic_status stoic_identity_create(stoic_campaign_file *file, const stoic_parts *parts,
+                                   const stoic_facts *facts, const stoic_golden *golden,
+                                   stoic_error *err) {
+    stoic_campaign_setup setup = {.facts = facts,
+                                  .n_layers = (size_t)stoic_model_layer_count(parts->model),
+                                  .n_entries = (size_t)stoic_store_entry_count(parts->store),
+                                  .images = golden->images,
+                                  .top1 = golden->top1,
+                                  .hits = golden->hits};
+    stoic_file_layer *layers = calloc(setup.n_layers + 1, sizeof *layers);
+    stoic_file_entry *entries = calloc(setup.n_entries + 1, sizeof *entries);
+    char(*shapes)[128] = calloc(setup.n_entries + 1, sizeof *shapes);
+    stoic_status status;
+    if (layers && entries && shapes)
+        status = create_with(file, parts, &setup, layers, entries, shapes, err);
+    else
+        status = stoic_fail_memory(err, "the list of layers", setup.n_entries * sizeof *shapes);
+    free(layers);
+    free(entries);
+    free(shapes);
+    return status;
+}

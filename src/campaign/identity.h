@@ -1,0 +1,42 @@
+/* A campaign's parts, bound together, and the facts that tell it from all others. */
+#ifndef STOIC_CAMPAIGN_IDENTITY_H
+#define STOIC_CAMPAIGN_IDENTITY_H
+
+#include "campaign/campaign_file.h"
+#include "campaign/engine.h"
+
+/* What a campaign is made of. Zero-initialised: nothing. */
+typedef struct stoic_parts {
+    const stoic_model *model;
+    const stoic_dataset *data;
+    stoic_store *store;
+    stoic_fault **faults;
+    size_t n_faults;
+    int64_t limit; /* trials there are; -1: any number */
+    int64_t fixed; /* trials that the fault model fixes; -1 */
+    int64_t space; /* single-site faults, where running them all leaves nothing to chance; -1 */
+} stoic_parts;
+
+/* Creates store and faults as the options say, and checks the options. */
+stoic_status stoic_parts_init(stoic_parts *parts, const stoic_model *model,
+                              const stoic_dataset *data, const stoic_campaign_options *options,
+                              stoic_error *err) STOIC_MUST_CHECK;
+void stoic_parts_deinit(stoic_parts *parts);
+
+/* The facts known before the network has run; then those of the golden pass. */
+stoic_status stoic_identity_facts(const stoic_parts *parts, const stoic_campaign_options *options,
+                                  const stoic_design *design, stoic_facts *facts,
+                                  stoic_error *err) STOIC_MUST_CHECK;
+stoic_status stoic_identity_golden(stoic_facts *facts, const stoic_golden *golden,
+                                   stoic_error *err) STOIC_MUST_CHECK;
+
+/* The design frozen in a file. */
+stoic_status stoic_identity_design(const stoic_campaign_file *file, stoic_design *design,
+                                   stoic_error *err) STOIC_MUST_CHECK;
+
+/* Tables, facts and golden outcome of a new campaign. */
+stoic_status stoic_identity_create(stoic_campaign_file *file, const stoic_parts *parts,
+                                   const stoic_facts *facts, const stoic_golden *golden,
+                                   stoic_error *err) STOIC_MUST_CHECK;
+
+#endif

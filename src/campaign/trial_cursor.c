@@ -1,0 +1,208 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "campaign/records_file.h"
+
+static const char trials_sql[] =
+    "SELECT trial, image, correct, critical, nan, masked, tolerable, due, sdc5, sdc10, sdc20"
+    " FROM trials LEFT JOIN more USING(trial) WHERE trial >= ? AND trial < ? ORDER BY trial";
+static const char sites_sql[] =
+    "SELECT trial, entry, word, \"index\", bit, action, role, before, after FROM sites"
+    " WHERE trial >= ? AND trial < ? ORDER BY trial, ordinal";
+static const char spans_sql[] =
+    "SELECT trial, entry, word, words, mask, stored FROM spans"
+    " WHERE trial >= coalesce((SELECT max(trial) FROM spans WHERE trial <= ?1), ?1)"
+    " AND trial < ?2 ORDER BY trial";
+
+static stoic_status prepare_range(sqlite3 *db, const char *sql, int64_t low, int64_t high,
+                                  sqlite3_stmt **out, stoic_error *err) {
+    stoic_status status = stoic_sql_prepare(db, sql, out, err);
+    if (status == STOIC_OK) {
+        sqlite3_bind_int64(*out, 1, low);
+        sqlite3_bind_int64(*out, 2, high);
+    }
+    return status;
+}
+
+static stoic_status damaged(const stoic_trial_cursor *cursor, const char *table, int64_t trial,
+                            stoic_error *err) {
+    return stoic_fail(err, STOIC_ERR_FORMAT, cursor->records->file->path,
+                      "table %s: the row of trial %lld makes no sense", table, (long long)trial);
+}
+
+static stoic_status read_span(stoic_trial_cursor *cursor, stoic_error *err) {
+    stoic_status status;
+    TRY(stoic_sql_step(cursor->spans, &cursor->span_row, err));
+    if (!cursor->span_row)
+        return STOIC_OK;
+    sqlite3_stmt *row = cursor->spans;
+    stoic_span *span = &cursor->span;
+    int64_t entry = sqlite3_column_int64(row, 1);
+    span->trial = sqlite3_column_int64(row, 0);
+    span->entry = (int32_t)entry;
+    span->word = sqlite3_column_int64(row, 2);
+    span->words = sqlite3_column_int64(row, 3);
+    span->mask = (uint64_t)sqlite3_column_int64(row, 4);
+    const uint8_t *blob = sqlite3_column_blob(row, 5);
+    int bytes = sqlite3_column_bytes(row, 5);
+    if (entry < 0 || (size_t)entry >= cursor->records->n_entries || span->words < 1 ||
+        span->words > INT32_MAX / 4 || bytes != 4 * span->words || !blob || span->mask == 0 ||
+        span->mask > UINT32_MAX)
+        return damaged(cursor, "spans", span->trial, err);
+    size_t words = (size_t)span->words;
+    if (words > cursor->stored_capacity) {
+        uint32_t *stored = realloc(cursor->stored, words * sizeof *stored);
+        if (!stored)
+            return stoic_fail_memory(err, "a span of sites", words * sizeof *stored);
+        cursor->stored = stored;
+        cursor->stored_capacity = words;
+    }
+    for (size_t i = 0; i < words; i++, blob += 4)
+        cursor->stored[i] = (uint32_t)blob[0] | (uint32_t)blob[1] << 8 | (uint32_t)blob[2] << 16 |
+                            (uint32_t)blob[3] << 24;
+done:
+    return status;
+}
+
+static float read_float(sqlite3_stmt *row, int column) {
+    if (sqlite3_column_type(row, column) == SQLITE_NULL)
+        return NAN;
+    return (float)sqlite3_column_double(row, column);
+}
+
+/* The current row of `sites`, added to the list. */
+static stoic_status take_site(stoic_trial_cursor *cursor, stoic_error *err) {
+    sqlite3_stmt *row = cursor->sites;
+    int64_t entry = sqlite3_column_int64(row, 1);
+    int action = sqlite3_column_int(row, 5), role = sqlite3_column_int(row, 6);
+    if (entry < 0 || (size_t)entry >= cursor->records->n_entries || action < STOIC_FLIP ||
+        action > STOIC_SET_WORD || role < STOIC_BIT_DATA || role > STOIC_BIT_PARITY)
+        return damaged(cursor, "sites", sqlite3_column_int64(row, 0), err);
+    stoic_status status;
+    TRY(stoic_site_list_resize(&cursor->list, cursor->list.count + 1, err));
+    cursor->list.items[cursor->list.count - 1] =
+        (stoic_site){.entry = (int32_t)entry,
+                     .layer = cursor->records->entries[entry].layer,
+                     .bit = sqlite3_column_int(row, 4),
+                     .action = (stoic_action)action,
+                     .role = (stoic_bit_role)role,
+                     .word = sqlite3_column_int64(row, 2),
+                     .index = sqlite3_column_int64(row, 3),
+                     .before = read_float(row, 7),
+                     .after = read_float(row, 8)};
+    status = stoic_sql_step(cursor->sites, &cursor->site_row, err);
+done:
+    return status;
+}
+
+static stoic_status read_sites(stoic_trial_cursor *cursor, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    cursor->list.count = 0;
+    while (cursor->span_row &&
+           cursor->span.trial + stoic_span_trials(&cursor->span) <= cursor->trial)
+        TRY(read_span(cursor, err));
+    if (cursor->span_row && cursor->span.trial <= cursor->trial) {
+        TRY(stoic_site_list_resize(&cursor->list, 1, err));
+        stoic_site *site = cursor->list.items;
+        stoic_span_site(&cursor->span, cursor->stored, cursor->trial, site);
+        site->layer = cursor->records->entries[site->entry].layer;
+    }
+    while (cursor->site_row && sqlite3_column_int64(cursor->sites, 0) <= cursor->trial)
+        TRY(take_site(cursor, err));
+done:
+    return status;
+}
+
+stoic_status stoic_trial_cursor_open(stoic_records *records, int64_t low, int64_t high,
+                                     stoic_trial_cursor *out, stoic_error *err) {
+    sqlite3 *db = records->file->db;
+    stoic_status status;
+    *out = (stoic_trial_cursor){.records = records};
+    /* One snapshot for all three, also while the campaign is being written. */
+    TRY(stoic_sql_exec(db, "SAVEPOINT cursor", err));
+    out->snapshot = true;
+    TRY(prepare_range(db, trials_sql, low, high, &out->trials, err));
+    TRY(prepare_range(db, sites_sql, low, high, &out->sites, err));
+    TRY(prepare_range(db, spans_sql, low, high, &out->spans, err));
+    TRY(stoic_sql_step(out->sites, &out->site_row, err));
+    status = read_span(out, err);
+done:
+    if (status != STOIC_OK)
+        stoic_trial_cursor_close(out);
+    return status;
+}
+
+stoic_status stoic_trial_cursor_next(stoic_trial_cursor *cursor, bool *row, stoic_error *err) {
+    stoic_status status;
+    TRY(stoic_sql_step(cursor->trials, row, err));
+    if (!*row)
+        return STOIC_OK;
+    cursor->trial = sqlite3_column_int64(cursor->trials, 0);
+    cursor->image = stoic_sql_count(cursor->trials, 1);
+    int64_t *fields = stoic_counts_fields(&cursor->counts);
+    fields[0] = cursor->records->images;
+    for (int i = 1; i < STOIC_COUNT_FIELDS; i++)
+        fields[i] = stoic_sql_count(cursor->trials, i + 1);
+    status = read_sites(cursor, err);
+done:
+    return status;
+}
+
+void stoic_trial_cursor_close(stoic_trial_cursor *cursor) {
+    sqlite3_finalize(cursor->trials);
+    sqlite3_finalize(cursor->sites);
+    sqlite3_finalize(cursor->spans);
+    if (cursor->snapshot)
+        sqlite3_exec(cursor->records->file->db, "RELEASE cursor", NULL, NULL, NULL);
+    stoic_site_list_deinit(&cursor->list);
+    free(cursor->stored);
+    memset(cursor, 0, sizeof *cursor);
+}
+
+void stoic_trial_cursor_record(const stoic_trial_cursor *cursor, stoic_record *out) {
+    const stoic_site_list *sites = &cursor->list;
+    const stoic_records *records = cursor->records;
+    *out = (stoic_record){.trial = cursor->trial,
+                          .layer = -1,
+                          .index = -1,
+                          .bit = -1,
+                          .before = NAN,
+                          .after = NAN,
+                          .image = cursor->image,
+                          .counts = cursor->counts,
+                          .accuracy = NAN,
+                          .drop = NAN};
+    if (sites->count > 0)
+        out->layer = sites->items[0].layer;
+    for (size_t i = 1; i < sites->count; i++)
+        out->layer = sites->items[i].layer == out->layer ? out->layer : -1;
+    if (sites->count == 1) {
+        out->index = sites->items[0].index;
+        out->bit = sites->items[0].bit;
+        out->before = sites->items[0].before;
+        out->after = sites->items[0].after;
+    }
+    if (out->counts.correct >= 0) {
+        out->accuracy = (double)out->counts.correct / (double)records->images;
+        out->drop = records->golden_accuracy - out->accuracy;
+    }
+}
+
+void stoic_trial_cursor_site(const stoic_trial_cursor *cursor, size_t i, stoic_site_record *out) {
+    const stoic_site *site = &cursor->list.items[i];
+    *out =
+        (stoic_site_record){.trial = cursor->trial,
+                            .kind = stoic_action_name(site->action),
+                            .layer = site->layer,
+                            .tensor = stoic_role_name(cursor->records->entries[site->entry].role),
+                            .word = site->word,
+                            .index = site->index,
+                            .bit = site->bit,
+                            .role = stoic_bit_role_name(site->role),
+                            .image = cursor->image,
+                            .step = -1,
+                            .before = site->before,
+                            .after = site->after};
+}
