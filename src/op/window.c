@@ -44,17 +44,17 @@ static void pad_same(stoic_window *w, int axis, bool upper) {
 static stoic_status size_axis(const stoic_op_call *call, stoic_window *w, int axis, bool ceil_mode,
                               stoic_error *err) {
     int64_t padded = w->in[axis] + w->pad_low[axis] + w->pad_high[axis];
-    int64_t slack = padded - reach(w, axis);
-    if (slack < 0)
+    int64_t slack = padded - reach(w, axis), stride = w->stride[axis];
+    bool partial = ceil_mode && slack > -stride && slack % stride;
+    if (slack < 0 && !partial)
         return stoic_fail(err, STOIC_ERR_SHAPE, call->node,
                           "%s: a kernel of extent %lld does not fit spatial axis %d of padded size "
                           "%lld",
                           call->op->name, (long long)reach(w, axis), axis, (long long)padded);
-    int64_t stride = w->stride[axis];
-    w->out[axis] = slack / stride + 1;
+    w->out[axis] = slack < 0 ? 0 : slack / stride + 1;
     /* A last, partial window counts only if it starts before the padding at the end (PyTorch, and
      * ONNX since its clarification). */
-    if (ceil_mode && slack % stride && w->out[axis] * stride < w->in[axis] + w->pad_low[axis])
+    if (partial && w->out[axis] * stride < w->in[axis] + w->pad_low[axis])
         w->out[axis]++;
     return STOIC_OK;
 }

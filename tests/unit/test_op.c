@@ -435,6 +435,12 @@ static void pool_rounding_up(void **state) {
     attr_int("ceil_mode", 1);
     attr_int("count_include_pad", 1);
     expect("1x1x2", NUMBERS(2, 4.5));
+    /* even the first window may be partial */
+    rig.attrs[0].ints = (int64_t[]){7};
+    rig.attrs[1].ints = (int64_t[]){3};
+    expect("1x1x1", NUMBERS(3));
+    rig.attrs[1].ints = (int64_t[]){2};
+    expect_refusal(STOIC_ERR_SHAPE, "extent 7 does not fit");
     /* windows in the padding alone */
     begin("MaxPool", 12);
     input(LIST(1, 1, 1));

@@ -235,6 +235,10 @@ static void slice(void **state) {
     expect_refusal(STOIC_ERR_SHAPE, "axis 2");
     rig.in[1].constant = NULL;
     expect_refusal(STOIC_ERR_UNSUPPORTED, "computed value");
+    slice_by_input((int64_t[]){0, INT64_MIN, 1, -1}, 13); /* of nothing, nothing */
+    rig.in[0].shape.dim[1] = 0;
+    rig.in[0].dtype = STOIC_I64;
+    expect_shape("2x0");
     slice_by_input((int64_t[]){0, 1, 0, 1}, 13);
     rig.in[2].present = false;
     expect_refusal(STOIC_ERR_FORMAT, "1, 0, 1 and 1 values");
