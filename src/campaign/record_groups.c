@@ -125,6 +125,7 @@ static void select_strata(strata *list, bool by_layer, bool by_bit) {
             continue;
         item.layer = by_layer ? item.layer : -1;
         item.bit = by_bit ? item.bit : -1;
+        item.one_layer = by_layer;
         list->items[n++] = item;
     }
     list->count = n;

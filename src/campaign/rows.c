@@ -133,7 +133,8 @@ bool stoic_rows_unpack(const void *blob, int bytes, stoic_counts *counts, int64_
     if (bytes < 2)
         return false;
     unsigned measured = (unsigned)p[0] | (unsigned)p[1] << 8;
-    if ((bytes - 2) / 4 != trials * __builtin_popcount(measured) || measured >> STOIC_COUNT_FIELDS)
+    if ((bytes - 2) / 4 != trials * __builtin_popcount(measured) ||
+        measured >> STOIC_COUNT_FIELDS || !(measured & 1))
         return false;
     p += 2;
     for (int64_t t = 0; t < trials; t++) {

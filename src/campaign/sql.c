@@ -4,10 +4,15 @@
 
 #include "base/fail.h"
 
-static stoic_status write_failure(sqlite3 *db, const char *file, stoic_error *err) {
-    int system = sqlite3_system_errno(db);
-    return stoic_fail(err, STOIC_ERR_IO, file, "cannot read or write the file: %s",
-                      system ? strerror(system) : sqlite3_errmsg(db));
+static stoic_status io_failure(sqlite3 *db, const char *file, stoic_error *err) {
+    int code = sqlite3_extended_errcode(db), system = sqlite3_system_errno(db);
+    if (code == SQLITE_IOERR_READ || code == SQLITE_IOERR_SHORT_READ)
+        return stoic_fail(err, STOIC_ERR_IO, file, "cannot read the file: %s",
+                          system ? strerror(system) : sqlite3_errmsg(db));
+    return stoic_fail(err, STOIC_ERR_IO, file,
+                      "cannot write the file: %s; what was committed "
+                      "before is kept",
+                      system ? strerror(system) : "a quota or a limit on file sizes is reached");
 }
 
 stoic_status stoic_sql_fail(sqlite3 *db, const char *what, stoic_error *err) {
@@ -18,7 +23,7 @@ stoic_status stoic_sql_fail(sqlite3 *db, const char *what, stoic_error *err) {
         return stoic_fail(err, STOIC_ERR_IO, file,
                           "the disk is full; what was committed before is kept");
     case SQLITE_IOERR:
-        return write_failure(db, file, err);
+        return io_failure(db, file, err);
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
     case SQLITE_READONLY:

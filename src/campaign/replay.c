@@ -1,0 +1,240 @@
+/* One trial again, alone and with the full engine, told step by step. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "campaign/hit_sites.h"
+#include "campaign/identity.h"
+#include "campaign/moments.h"
+#include "campaign/records_file.h"
+#include "campaign/unit.h"
+
+typedef struct replay {
+    const stoic_campaign_file *file;
+    stoic_campaign_options options; /* as the file says, but the engine */
+    const char **faults;
+    int64_t trial;
+    void (*tell)(void *user, const char *line);
+    void *user;
+} replay;
+
+static void say(const replay *r, const char *fmt, ...) STOIC_PRINTF(2, 3);
+static void say(const replay *r, const char *fmt, ...) {
+    char line[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    r->tell(r->user, line);
+}
+
+static bool fact_is(const stoic_campaign_file *file, const char *key, const char *value) {
+    const char *text = stoic_facts_get(&file->facts, key);
+    return text && !strcmp(text, value);
+}
+
+/* "fault", "fault_2", "fault_3" … */
+static stoic_status read_faults(replay *r, stoic_error *err) {
+    size_t n = 0;
+    for (const char *text = stoic_facts_get(&r->file->facts, "fault"); text; n++) {
+        const char **faults = realloc(r->faults, (n + 1) * sizeof *faults);
+        if (!faults)
+            return stoic_fail_memory(err, "fault models", (n + 1) * sizeof *faults);
+        r->faults = faults;
+        r->faults[n] = text;
+        char key[32];
+        snprintf(key, sizeof key, "fault_%zu", n + 2);
+        text = stoic_facts_get(&r->file->facts, key);
+    }
+    r->options.faults = r->faults;
+    r->options.n_faults = n;
+    return STOIC_OK;
+}
+
+static stoic_status read_options(replay *r, stoic_error *err) {
+    const stoic_campaign_file *file = r->file;
+    const char *seed = stoic_facts_get(&file->facts, "seed");
+    r->options = stoic_campaign_options_default();
+    r->options.store = stoic_facts_get(&file->facts, "store");
+    r->options.seed = seed ? strtoull(seed, NULL, 10) : 0;
+    r->options.outcomes =
+        fact_is(file, "outcomes", "all") ? STOIC_OUTCOMES_ALL : STOIC_OUTCOMES_CRITICAL;
+    r->options.engine = fact_is(file, "engine", "full") ? STOIC_ENGINE_FULL : STOIC_ENGINE_AUTO;
+    r->options.nan_rule = fact_is(file, "nan", "argmax") ? STOIC_NAN_ARGMAX : STOIC_NAN_STRICT;
+    r->options.keep_images = fact_is(file, "keep", "images");
+    r->options.images_per_trial = stoic_campaign_file_integer(
+        file, "images_per_trial", fact_is(file, "images_per_trial", "auto") ? -1 : 0);
+    return read_faults(r, err);
+}
+
+/* The trial's row; it must be in the file. */
+static stoic_status find_record(const char *path, int64_t trial, stoic_record *out,
+                                stoic_error *err) {
+    stoic_records *records = NULL;
+    stoic_trial_cursor cursor = {0};
+    stoic_status status;
+    bool row = false, open = false;
+    TRY(stoic_records_open(path, &records, err));
+    if (trial >= 0 && trial < INT64_MAX) {
+        TRY(stoic_trial_cursor_open(records, trial, trial + 1, &cursor, err));
+        open = true;
+        TRY(stoic_trial_cursor_next(&cursor, &row, err));
+    }
+    if (row)
+        stoic_trial_cursor_record(&cursor, out);
+    else
+        status = stoic_fail(err, STOIC_ERR_ARGUMENT, path, "trial %lld is not in the file",
+                            (long long)trial);
+done:
+    if (open)
+        stoic_trial_cursor_close(&cursor);
+    stoic_records_free(records);
+    return status;
+}
+
+static void say_site(const replay *r, const stoic_parts *parts, size_t number,
+                     const stoic_site *site) {
+    const stoic_store_entry *entry = stoic_store_entry_at(parts->store, site->entry);
+    char layer[160] = "batch normalisation", bit[64] = "the whole word";
+    if (site->layer >= 0)
+        snprintf(layer, sizeof layer, "layer %d (%.120s)", site->layer,
+                 stoic_model_layer(parts->model, site->layer).name);
+    if (site->bit >= 0)
+        snprintf(bit, sizeof bit, "bit %d (%s)", site->bit,
+                 stoic_store_bit_field(parts->store, site->entry, site->bit));
+    say(r, "site %zu: %s, %s %lld, %s, %s: 0x%llx, %.9g becomes %.9g", number, layer,
+        stoic_role_name(entry->role), (long long)site->index, bit, stoic_action_name(site->action),
+        (unsigned long long)site->stored, (double)site->before, (double)site->after);
+}
+
+static stoic_status tell_sites(const replay *r, const stoic_parts *parts, stoic_engine *engine,
+                               stoic_site_drawer *drawer, int64_t image, stoic_error *err) {
+    enum { MOST = 100 };
+    stoic_site_list sites = {0};
+    stoic_site_source source = stoic_site_drawer_source(drawer);
+    stoic_status status;
+    size_t n_edits;
+    char text[400];
+    TRY(source.draw(source.user, r->trial, &sites, err));
+    for (size_t i = 0; i < sites.count && i < MOST; i++)
+        say_site(r, parts, i, &sites.items[i]);
+    if (sites.count > MOST)
+        say(r, "and %zu more sites", sites.count - MOST);
+    TRY(stoic_site_drawer_hits(drawer, r->trial, &n_edits, err));
+    say(r, "%zu stored bits or words hit, %zu weights changed", sites.count, n_edits);
+    TRY(stoic_engine_explain(engine, drawer->edits, n_edits, image, text, sizeof text, err));
+    if (*text)
+        say(r, "%s", text);
+done:
+    stoic_site_list_deinit(&sites);
+    return status;
+}
+
+/* All blocks of the one trial, summed. */
+static stoic_status evaluate(const stoic_run_options *run, int64_t trial, stoic_counts *counts,
+                             stoic_error *err) {
+    stoic_piece piece = {.lo = trial, .hi = trial + 1};
+    stoic_unit *unit = NULL;
+    stoic_unit_state state;
+    atomic_bool never = false;
+    stoic_status status;
+    bool open = false;
+    TRY(stoic_unit_create(run, &unit, err));
+    TRY(stoic_unit_state_open(&state, run, 0, err));
+    open = true;
+    stoic_counts_clear(counts);
+    unit->piece = &piece;
+    for (unit->block = 0; unit->block * run->design.block < run->design.images; unit->block++) {
+        TRY(stoic_unit_run(unit, &state, &never, err));
+        stoic_counts_add(counts, &unit->counts[0]);
+    }
+done:
+    if (open)
+        stoic_unit_state_close(&state);
+    stoic_unit_free_list(unit);
+    return status;
+}
+
+/* What the record did not measure cannot differ. */
+static bool compare(const replay *r, const stoic_record *record, stoic_counts *counts) {
+    static const char *const names[STOIC_COUNT_FIELDS] = {"images", "correct",   "critical", "nan",
+                                                          "masked", "tolerable", "due",      "sdc5",
+                                                          "sdc10",  "sdc20"};
+    const int64_t *recorded = &record->counts.images, *found = stoic_counts_fields(counts);
+    bool identical = true;
+    for (int i = 0; i < STOIC_COUNT_FIELDS; i++) {
+        if (found[i] < 0 && recorded[i] < 0)
+            continue;
+        if (recorded[i] < 0) {
+            say(r, "%s: %lld, not recorded", names[i], (long long)found[i]);
+            continue;
+        }
+        bool same = found[i] == recorded[i];
+        say(r, "%s: %lld, recorded %lld%s", names[i], (long long)found[i], (long long)recorded[i],
+            same ? "" : ", different");
+        identical = identical && same;
+    }
+    return identical;
+}
+
+static stoic_status replay_in(replay *r, const stoic_parts *parts, const stoic_record *record,
+                              const stoic_design *design, stoic_facts *facts, bool *identical,
+                              stoic_error *err) {
+    stoic_engine *engine = NULL;
+    stoic_site_drawer drawer;
+    stoic_status status;
+    stoic_counts counts;
+    stoic_campaign_options full = r->options;
+    full.engine = STOIC_ENGINE_FULL;
+    full.threads = 1;
+    stoic_site_drawer_init(&drawer, parts->store, parts->faults, parts->n_faults);
+    TRY(stoic_engine_create(parts->model, parts->data, parts->store, parts->faults, parts->n_faults,
+                            &full, design, &engine, err));
+    TRY(stoic_identity_golden(facts, stoic_engine_golden(engine), err));
+    TRY(stoic_facts_match(&r->file->facts, facts, true, r->file->path, err));
+    TRY(tell_sites(r, parts, engine, &drawer, record->image, err));
+    stoic_run_options run = {.design = *design, .seed = r->options.seed};
+    stoic_engine_worker_api(engine, &run.worker);
+    TRY(evaluate(&run, r->trial, &counts, err));
+    *identical = compare(r, record, &counts);
+    say(r, "%s", *identical ? "identical to the record" : "different from the record");
+done:
+    stoic_site_drawer_deinit(&drawer);
+    stoic_engine_free(engine);
+    return status;
+}
+
+stoic_status stoic_campaign_replay(const stoic_model *model, const stoic_dataset *data,
+                                   const char *path, int64_t trial,
+                                   void (*tell)(void *user, const char *line), void *user,
+                                   bool *identical, stoic_error *err) {
+    replay r = {.trial = trial, .tell = tell, .user = user};
+    stoic_campaign_file *file = NULL;
+    stoic_parts parts = {0};
+    stoic_facts facts = {0};
+    stoic_design design;
+    stoic_record record;
+    stoic_status status;
+    *identical = false;
+    TRY(find_record(path, trial, &record, err));
+    TRY(stoic_campaign_file_open(path, false, &file, err));
+    r.file = file;
+    TRY(read_options(&r, err));
+    TRY(stoic_identity_design(file, &design, err));
+    TRY(stoic_parts_init(&parts, model, data, &r.options, err));
+    TRY(stoic_identity_facts(&parts, &r.options, &design, &facts, err));
+    TRY(stoic_facts_match(&file->facts, &facts, false, path, err));
+    say(&r, "trial %lld, store %s, fault %s, seed %llu", (long long)trial, r.options.store,
+        r.faults[0], (unsigned long long)r.options.seed);
+    if (record.image >= 0)
+        say(&r, "image %lld", (long long)record.image);
+    status = replay_in(&r, &parts, &record, &design, &facts, identical, err);
+done:
+    stoic_parts_deinit(&parts);
+    stoic_facts_deinit(&facts);
+    stoic_campaign_file_close(file);
+    free(r.faults);
+    return status;
+}
