@@ -19,7 +19,8 @@ typedef struct stoic_window {
     int64_t pad_low[STOIC_MAX_SPATIAL], pad_high[STOIC_MAX_SPATIAL]; /* auto_pad resolved */
     int64_t groups;         /* convolution; 1 for pooling */
     int64_t in_channels, out_channels;
-    bool count_include_pad; /* AveragePool */
+    bool count_include_pad; /* AveragePool: the divisor counts taps in [-pad_low, in + pad_high),
+                             * not what ceil_mode adds beyond */
 } stoic_window;
 
 stoic_status stoic_conv_window(const stoic_op_call *call, stoic_window *out, stoic_error *err);
