@@ -15,7 +15,7 @@ static void run_ok(kit *k) {
 
 typedef struct brute {
     int64_t trials[KIT_LAYERS + 1][KIT_BITS + 1], critical[KIT_LAYERS + 1][KIT_BITS + 1];
-    int64_t rows, sites;
+    int64_t rows, images; /* images of one trial */
 } brute;
 
 /* Index 0 is "not grouped by". */
@@ -33,6 +33,7 @@ static void add_brute(brute *b, int layer, int bit, int64_t critical) {
 static bool collect(void *user, const stoic_record *record) {
     brute *b = user;
     b->rows++;
+    b->images = record->counts.images;
     add_brute(b, record->layer, record->bit, record->counts.critical);
     return true;
 }
@@ -51,7 +52,7 @@ static void assert_groups(stoic_records *records, const brute *b, bool by_layer,
         int l = by_layer ? groups[g].layer + 1 : 0, i = by_bit ? groups[g].bit + 1 : 0;
         assert_int_equal(groups[g].trials, b->trials[l][i]);
         assert_int_equal(groups[g].totals.critical, b->critical[l][i]);
-        double rate = (double)b->critical[l][i] / ((double)b->trials[l][i] * KIT_IMAGES);
+        double rate = (double)b->critical[l][i] / ((double)b->trials[l][i] * (double)b->images);
         assert_true(fabs(groups[g].critical_rate.value - rate) < 1e-15);
         assert_true(groups[g].critical_rate.low <= rate && groups[g].critical_rate.high >= rate);
     }
@@ -186,7 +187,7 @@ static int64_t expected_stop(const kit *k, int64_t most, int *look) {
 
 static void test_sequential_stop(void **state) {
     (void)state;
-    const double margins[] = {0.05, 0.02, 0.0001};
+    const double margins[] = {0.05, 0.03, 0.0001};
     for (int i = 0; i < 3; i++) {
         kit k;
         kit_init(&k, "margin");
