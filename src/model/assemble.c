@@ -14,6 +14,7 @@ typedef struct assembly {
     int *value_of; /* draft value -> value, or -1 */
     int *node_of;  /* draft node -> node, or -1 */
     stoic_names taken;
+    unsigned suffix; /* never tried twice, so that hostile names cost no quadratic search */
 } assembly;
 
 static stoic_status check_result(const stoic_builder *b, stoic_error *err) {
@@ -134,8 +135,8 @@ static stoic_status rename_node(assembly *a, int i, stoic_error *err) {
     if (!name)
         return stoic_fail_memory(err, "a name", bytes);
     snprintf(name, bytes, "%s", base);
-    for (unsigned suffix = (unsigned)i; stoic_names_find(&a->taken, name) >= 0; suffix++)
-        snprintf(name, bytes, "%s_%u", base, suffix);
+    while (stoic_names_find(&a->taken, name) >= 0)
+        snprintf(name, bytes, "%s_%u", base, a->suffix++);
     free(node->name);
     node->name = name;
     return stoic_names_add(&a->taken, name, i, err);
@@ -206,7 +207,7 @@ static stoic_status count_macs(assembly *a, stoic_error *err) {
 }
 
 stoic_status stoic_draft_assemble(stoic_builder *b, stoic_model **out, stoic_error *err) {
-    assembly a = {.b = b};
+    assembly a = {.b = b, .suffix = 2};
     stoic_status status = STOIC_OK;
     TRY(check_result(b, err));
     TRY(allocate(&a, err));

@@ -187,11 +187,9 @@ stoic_status stoic_batch_release(stoic_builder *b, int node, const stoic_op_call
     TRY(stoic_tensor_create(STOIC_I64, stoic_tensor_shape(fixed), &free_shape, err));
     for (int i = 0; i < out->rank; i++)
         stoic_tensor_set(free_shape, i, i == 0 ? -1 : (double)out->dim[i]);
-    for (int suffix = node;; suffix++) {
-        snprintf(name, sizeof name, "free_batch_shape_%d", suffix);
-        if (stoic_names_find(&b->names, name) < 0)
-            break;
-    }
+    do {
+        snprintf(name, sizeof name, "free_batch_shape_%zu", b->n_free_shapes++);
+    } while (stoic_names_find(&b->names, name) >= 0);
     TRY(stoic_builder_constant(b, name, free_shape, err));
     b->nodes[node].in[1] = stoic_names_find(&b->names, name);
     b->values[b->nodes[node].in[1]].live = true;

@@ -50,6 +50,7 @@ struct stoic_builder {
     int64_t constants;       /* elements given as constants */
     int64_t fold_work;       /* elements read and written by folding so far */
     stoic_operand *in, *out; /* room for the operands of any node */
+    size_t n_free_shapes;    /* names tried by stoic_batch_release() */
     char problems[1200];     /* "node 'x' (LSTM), node 'y' (…)" */
     size_t n_problems, n_problems_left_out;
 };

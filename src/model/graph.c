@@ -117,9 +117,11 @@ done:
 static stoic_status replace(stoic_model *model, int number, stoic_tensor *tensor,
                             stoic_error *err) {
     char is[128], was[128];
-    if (number < 0 || (size_t)number >= model->n_values || !model->values[number].constant)
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "value %d is not a constant of the model",
-                          number);
+    /* integer constants have shaped the graph and are not free to change */
+    if (number < 0 || (size_t)number >= model->n_values || !model->values[number].constant ||
+        model->values[number].dtype != STOIC_F32)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                          "value %d is not a float32 constant of the model", number);
     stoic_value *value = &model->values[number];
     const stoic_shape *shape = stoic_tensor_shape(tensor);
     bool same = shape->rank == value->shape.rank && stoic_tensor_dtype(tensor) == value->dtype;

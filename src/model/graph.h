@@ -98,7 +98,7 @@ void stoic_attrs_free(stoic_attr *attrs, size_t n);
 void stoic_model_call(const stoic_model *model, size_t node, stoic_operand *in, stoic_operand *out,
                       stoic_op_call *call);
 
-/* A new model in which constants are replaced: value numbers and tensors of the same shape. */
+/* A new model in which float32 constants are replaced: value numbers, tensors of the same shape. */
 stoic_status stoic_model_with_constants(const stoic_model *model, const int *values,
                                         stoic_tensor *const *tensors, size_t n, stoic_model **out,
                                         stoic_error *err);

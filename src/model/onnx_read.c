@@ -296,17 +296,32 @@ done:
     return status;
 }
 
+/* protobuf-c says NULL for bad bytes and for no memory alike. */
+static void *allocate(void *failed, size_t bytes) {
+    void *data = malloc(bytes);
+    *(bool *)failed |= !data;
+    return data;
+}
+
+static void release(void *failed, void *data) {
+    (void)failed;
+    free(data);
+}
+
 stoic_status stoic_model_parse(const void *data, size_t bytes, const char *folder,
                                stoic_model **out, stoic_error *err) {
+    bool failed = false;
+    ProtobufCAllocator allocator = {allocate, release, &failed};
     stoic_status status = stoic_onnx_scan(data, bytes, err);
     if (status != STOIC_OK)
         return status;
-    Onnx__ModelProto *proto = onnx__model_proto__unpack(NULL, bytes, data);
-    if (!proto) /* the scan has found no fault in the bytes */
-        return stoic_fail(err, STOIC_ERR_FORMAT, "",
-                          "cannot decode the file: it is no ONNX model, or memory ran out");
+    Onnx__ModelProto *proto = onnx__model_proto__unpack(&allocator, bytes, data);
+    if (!proto && failed)
+        return stoic_fail_memory(err, "decoding an ONNX file", bytes);
+    if (!proto)
+        return stoic_fail(err, STOIC_ERR_FORMAT, "", "not an ONNX file: it cannot be decoded");
     status = build(proto, folder, out, err);
-    onnx__model_proto__free_unpacked(proto, NULL);
+    onnx__model_proto__free_unpacked(proto, &allocator);
     return status;
 }
 
