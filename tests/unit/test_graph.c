@@ -187,8 +187,8 @@ static void folds_shapes(void **state) {
     assert_int_equal(stoic_model_output_shape(model)->dim[1], 24);
     /* the 1 of the batch in the target has been freed */
     const stoic_tensor *target = model->values[model->nodes[1].in[1]].constant;
-    assert_int_equal(stoic_tensor_get(target, 0), -1);
-    assert_int_equal(stoic_tensor_get(target, 1), 24);
+    assert_true(stoic_tensor_get(target, 0) == -1);
+    assert_true(stoic_tensor_get(target, 1) == 24);
     stoic_model_free(model);
 }
 
