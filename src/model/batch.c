@@ -100,6 +100,10 @@ static stoic_status probe_rule(const stoic_op_call *call, stoic_error *err) {
     return status == STOIC_OK ? status : refuse(call, "mixes or moves the batch axis", err);
 }
 
+bool stoic_batch_is_free(const stoic_op_call *call) {
+    return probe_rule(call, NULL) == STOIC_OK;
+}
+
 /* The operators that may take several computed inputs, and those that shapes say too little of. */
 typedef struct batch_rule {
     const stoic_op *op;

@@ -78,6 +78,10 @@ stoic_status stoic_draft_fold(stoic_builder *b, int node, stoic_op_call *call, s
  * its operands are used as scratch. */
 stoic_status stoic_batch_check(const stoic_op_call *call, stoic_error *err);
 
+/* Would the node, as ONNX defines it, also take several images at once? Not so Flatten from axis
+ * 0 on, or a Concat with a constant, which only here is repeated for each image. */
+bool stoic_batch_is_free(const stoic_op_call *call);
+
 /* Where a node has the batch of 1 written into a constant (Reshape to [1, 400]), gives it one in
  * which the batch is free. */
 stoic_status stoic_batch_release(stoic_builder *b, int node, const stoic_op_call *call,

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "model/draft.h"
+#include "model/internals.h"
 #include "model/onnx.h"
 
 /* What the messages point to while they are written: freed all at once. */
@@ -126,16 +127,17 @@ static void fill_node(writer *w, Onnx__NodeProto *proto, const stoic_node *node)
         fill_attr(w, proto->attribute[i], &node->attrs[i]);
 }
 
-/* Constants broadcast over the batch here; in ONNX those of a Concat do not. */
-static bool batch_is_free(const stoic_model *model) {
-    for (size_t i = 0; i < model->n_nodes; i++) {
-        const stoic_node *node = &model->nodes[i];
-        for (size_t k = 0; k < node->n_in && node->op == &stoic_op_concat; k++) {
-            if (node->in[k] >= 0 && model->values[node->in[k]].constant)
-                return false;
-        }
+static bool batch_is_free(writer *w) {
+    const stoic_structure *s = w->model->private_->structure;
+    stoic_operand *in = allocate(w, s->max_in * sizeof *in);
+    stoic_operand *out = allocate(w, s->max_out * sizeof *out);
+    bool is_free = in && out;
+    for (size_t i = 0; i < s->n_nodes && is_free; i++) {
+        stoic_op_call call;
+        stoic_model_call(w->model, i, in, out, &call);
+        is_free = stoic_batch_is_free(&call);
     }
-    return true;
+    return is_free;
 }
 
 /* The graph's input or output: the batch is the free dimension N where that is possible. */
@@ -182,7 +184,7 @@ static void fill_graph(writer *w, Onnx__GraphProto *graph) {
     const stoic_model *model = w->model;
     graph->name = *model->name ? model->name : (char *)"model"; /* the checker wants one */
     graph->node = LIST(w, Onnx__NodeProto, node_proto, model->n_nodes);
-    bool free_batch = batch_is_free(model);
+    bool free_batch = batch_is_free(w);
     graph->input = value_info(w, &model->values[model->input], free_batch);
     graph->output = value_info(w, &model->values[model->output], free_batch);
     fill_initialisers(w, graph);

@@ -403,6 +403,30 @@ static void reads_what_pytorch_exports(void **state) {
     }
 }
 
+/* Does the written file declare its batch as free? Its name stands nowhere else in these. */
+static bool writes_free_batch(const char *name) {
+    char path[512];
+    uint8_t *data = NULL;
+    size_t n = 0;
+    stoic_model *model = read_model(fixture(name, path));
+    assert_int_equal(stoic_model_write(model, temporary(path), NULL), STOIC_OK);
+    assert_int_equal(stoic_file_read(path, 1 << 20, &data, &n, NULL), STOIC_OK);
+    bool is_free = memmem(data, n, "\x12\x01N", 3) != NULL; /* dim_param "N" */
+    free(data);
+    unlink(path);
+    stoic_model_free(model);
+    return is_free;
+}
+
+/* A Concat with a block of zeros for one image is all that must stay at batch 1. */
+static void frees_the_batch_where_it_can(void **state) {
+    (void)state;
+    assert_true(writes_free_batch("lenet-view-size-old-fixed"));
+    assert_true(writes_free_batch("resnet-a-old-fixed"));
+    assert_true(writes_free_batch("mobile-old-fixed"));
+    assert_false(writes_free_batch("resnet-cat-old-fixed"));
+}
+
 static void metadata_survives(void **state) {
     (void)state;
     stoic_model *model = NULL, *with = NULL;
@@ -543,6 +567,7 @@ int main(void) {
         cmocka_unit_test(external_data_stays_inside),
         cmocka_unit_test(reads_what_pytorch_exports),
         cmocka_unit_test(metadata_survives),
+        cmocka_unit_test(frees_the_batch_where_it_can),
         cmocka_unit_test(refuses_truncated_files),
         cmocka_unit_test(survives_mutations),
         cmocka_unit_test(refuses_noise),
