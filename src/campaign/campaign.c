@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "campaign/engine.h"
+#include "campaign/estimate.h"
 #include "campaign/hit_sites.h"
 #include "campaign/identity.h"
 #include "campaign/runner.h"
@@ -142,6 +143,7 @@ stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *d
     stoic_design design;
     stoic_status status;
     int64_t images = stoic_dataset_count(data);
+    *summary = (stoic_summary){.stopped = "interrupted"};
     TRY(check_numbers(options, images, err));
     TRY(stoic_parts_init(&parts, model, data, options, err));
     TRY(stoic_campaign_file_open(path, true, &file, err));
@@ -153,6 +155,8 @@ stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *d
     if (!file->fresh)
         TRY(check_continuation(file, options, &facts, err));
     status = run_in_file(file, &parts, options, &design, &facts, summary, err);
+    if (status == STOIC_ERR_INTERRUPTED && !file->fresh) /* perhaps in the golden pass */
+        (void)stoic_estimate_summary(file, summary, NULL);
 done:
     stoic_campaign_file_close(file);
     stoic_facts_deinit(&facts);

@@ -16,8 +16,9 @@ static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-static bool single_site(const stoic_fault *fault) {
-    return stoic_fault_max_trials(fault) >= 0 &&
+/* A list is what somebody chose, not a space that could be exhausted. */
+static bool has_finite_space(const stoic_fault *fault) {
+    return stoic_fault_kind_of(fault) != STOIC_FAULT_CSV && stoic_fault_max_trials(fault) >= 0 &&
            stoic_fault_max_trials(fault) == stoic_fault_population(fault);
 }
 
@@ -43,7 +44,7 @@ stoic_status stoic_parts_init(stoic_parts *parts, const stoic_model *model,
         parts->limit = smaller(parts->limit, stoic_fault_trials(parts->faults[i]));
         parts->limit = smaller(parts->limit, stoic_fault_max_trials(parts->faults[i]));
     }
-    if (parts->n_faults == 1 && single_site(parts->faults[0]))
+    if (parts->n_faults == 1 && has_finite_space(parts->faults[0]))
         parts->space = stoic_fault_population(parts->faults[0]);
 done:
     if (status != STOIC_OK)

@@ -1,6 +1,7 @@
 #include "campaign/runner.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -223,7 +224,7 @@ static void tell_progress(runner *run, int64_t trials_before) {
     progress.trials_done = schedule->trials_done;
     progress.trials_total = schedule->trials_total;
     if (schedule->work_total > 0)
-        progress.fraction = (double)schedule->work_done / (double)schedule->work_total;
+        progress.fraction = fmin(1.0, (double)schedule->work_done / (double)schedule->work_total);
     pthread_mutex_unlock(&run->mutex);
     progress.seconds = now() - run->started;
     if (progress.seconds > 0.0)
