@@ -155,8 +155,9 @@ stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *d
     if (!file->fresh)
         TRY(check_continuation(file, options, &facts, err));
     status = run_in_file(file, &parts, options, &design, &facts, summary, err);
-    if (status == STOIC_ERR_INTERRUPTED && !file->fresh) /* perhaps in the golden pass */
-        (void)stoic_estimate_summary(file, summary, NULL);
+    if (status == STOIC_ERR_INTERRUPTED && !file->fresh && /* perhaps in the golden pass */
+        stoic_estimate_summary(file, summary, NULL) != STOIC_OK)
+        stoic_log(STOIC_LOG_WARNING, "%s: no summary could be read", path);
 done:
     stoic_campaign_file_close(file);
     stoic_facts_deinit(&facts);
