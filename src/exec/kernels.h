@@ -37,6 +37,20 @@ typedef struct stoic_direct_conv {
     int64_t stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
 } stoic_direct_conv;
 
+enum { STOIC_LANES = 16 };
+
+/* One output channel of a convolution or matrix product as a single chain of fmas, for 16 images
+ * side by side: exactly the sum the canonical kernel computes, where its order is known (chain.h).
+ * Input [ih * iw][channels][16]; weights of the channel [kh][kw][ic]. Order: blocks of `block`
+ * input channels, then kernel row, kernel column, input channel; the bias first or last. */
+typedef struct stoic_chain {
+    int64_t ic, channels, first; /* of a group, of the whole input, where the group starts */
+    int64_t ih, iw, oh, ow, kh, kw;
+    int64_t stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+    int64_t block;
+    bool bias_first;
+} stoic_chain;
+
 typedef struct stoic_kernels {
     const char *isa;
 
@@ -60,10 +74,15 @@ typedef struct stoic_kernels {
     void (*direct_conv)(const stoic_direct_conv *c, const float *weights, const float *bias,
                         const float *src, float *dst);
 
-    /* out[r][c] += x[r][k] * w[k][c] over k in order, by fma; r < rows, c < columns. */
-    void (*accumulate)(float *out, int64_t out_stride, const float *x, int64_t x_stride,
-                       const float *w, int64_t w_stride, int64_t rows, int64_t inner,
-                       int64_t columns);
+    /* Sums into out [oh * ow][16]; bias NULL: none. */
+    void (*chain)(const stoic_chain *c, const float *weights, const float *bias,
+                  const float *lanes, float *out);
+    /* The same sums again, for bounds: sum of |partial sum| after each fma, and the largest of them,
+     * each as the maximum over the outputs, merged into total[16] and peak[16]. */
+    void (*chain_probe)(const stoic_chain *c, const float *weights, const float *bias,
+                        const float *lanes, float *total, float *peak);
+    /* out[c] += x * w[c], c < n: one input value's part in a row of outputs. */
+    void (*add_scaled)(float *out, const float *w, float x, int64_t n);
 } stoic_kernels;
 
 /* The best set for this CPU. Safe from any thread. */

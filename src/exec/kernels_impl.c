@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "exec/chain_kernels.h"
 #include "exec/kernels.h"
 
 #define JOIN_(a, b) a##b
@@ -327,41 +328,9 @@ static void direct_conv(const stoic_direct_conv *c, const float *weights, const 
     }
 }
 
-enum { COLUMN_BLOCK = 64, ROW_BLOCK = 4 };
-
-static void accumulate_block(float *out, int64_t out_stride, const float *x, int64_t x_stride,
-                             const float *w, int64_t w_stride, int64_t rows, int64_t inner,
-                             int64_t columns) {
-    float sum[ROW_BLOCK][COLUMN_BLOCK];
-    for (int64_t r = 0; r < rows; r++)
-        memcpy(sum[r], out + r * out_stride, (size_t)columns * sizeof(float));
-    for (int64_t k = 0; k < inner; k++) {
-        for (int64_t r = 0; r < rows; r++) {
-            float v = x[r * x_stride + k];
-            for (int64_t c = 0; c < columns; c++)
-                sum[r][c] = fmaf(v, w[k * w_stride + c], sum[r][c]);
-        }
-    }
-    for (int64_t r = 0; r < rows; r++)
-        memcpy(out + r * out_stride, sum[r], (size_t)columns * sizeof(float));
-}
-
-static void accumulate(float *out, int64_t out_stride, const float *x, int64_t x_stride,
-                       const float *w, int64_t w_stride, int64_t rows, int64_t inner,
-                       int64_t columns) {
-    for (int64_t r = 0; r < rows; r += ROW_BLOCK) {
-        int64_t n = rows - r < ROW_BLOCK ? rows - r : ROW_BLOCK;
-        for (int64_t c = 0; c < columns; c += COLUMN_BLOCK) {
-            int64_t m = columns - c < COLUMN_BLOCK ? columns - c : COLUMN_BLOCK;
-            /* constant bounds let the compiler keep the sums in registers */
-            if (n == ROW_BLOCK && m == COLUMN_BLOCK)
-                accumulate_block(out + r * out_stride + c, out_stride, x + r * x_stride, x_stride,
-                                 w + c, w_stride, ROW_BLOCK, inner, COLUMN_BLOCK);
-            else
-                accumulate_block(out + r * out_stride + c, out_stride, x + r * x_stride, x_stride,
-                                 w + c, w_stride, n, inner, m);
-        }
-    }
+static void add_scaled(float *out, const float *w, float x, int64_t n) {
+    INDEPENDENT for (int64_t i = 0; i < n; i++)
+        out[i] = fmaf(x, w[i], out[i]);
 }
 
 const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET) = {
@@ -373,5 +342,7 @@ const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET) = {
     .binary = binary,
     .softmax = softmax,
     .direct_conv = direct_conv,
-    .accumulate = accumulate,
+    .chain = stoic_chain_sum,
+    .chain_probe = stoic_chain_probe,
+    .add_scaled = add_scaled,
 };

@@ -182,6 +182,12 @@ int64_t stoic_layer_weight_offset(const stoic_exec_layer *layer, int64_t index) 
             i = i % layer->flat_hw * layer->flat_c + i / layer->flat_hw;
         index = o * s->ic + i;
     }
+    return stoic_layer_packed_offset(layer, index);
+}
+
+/* The same from an index in memory order: [groups * oc][ic][kh][kw], features as they lie. */
+int64_t stoic_layer_packed_offset(const stoic_exec_layer *layer, int64_t index) {
+    const stoic_dnn_shape *s = &layer->shape;
     if (layer->conv[layer->n_sizes - 1])
         return stoic_dnn_layout_offset(stoic_dnn_conv_layout(layer->conv[layer->n_sizes - 1]),
                                        index);
@@ -220,20 +226,28 @@ static stoic_status run_conv(stoic_session *s, const stoic_exec_layer *layer, in
     return STOIC_OK;
 }
 
+void stoic_layer_finish(stoic_session *s, const stoic_exec_step *step, float *dst, int n) {
+    const stoic_program *g = s->program;
+    if (step->norm < 0 && step->add < 0 && step->act.kind == STOIC_ACT_NONE)
+        return;
+    const stoic_exec_norm *norm = step->norm >= 0 ? &g->norms[step->norm] : NULL;
+    int64_t channels = g->layers[step->layer].channels;
+    g->kernels->affine(dst, dst, step->add >= 0 ? s->frame[step->add] : NULL,
+                       norm ? s->constants + norm->scale_at : NULL,
+                       norm ? s->constants + norm->shift_at : NULL, step->act,
+                       n * (g->values[step->out].size / channels), channels);
+}
+
+stoic_status stoic_layer_sums(stoic_session *s, const stoic_exec_step *step, const float *src,
+                              float *dst, int n, stoic_error *err) {
+    return run_conv(s, &s->program->layers[step->layer], step->layer, src, dst, n, err);
+}
+
 stoic_status stoic_run_layer(stoic_session *s, const stoic_exec_step *step, int n,
                              stoic_error *err) {
-    const stoic_program *g = s->program;
-    const stoic_exec_layer *layer = &g->layers[step->layer];
     float *dst = s->frame[step->out];
-    stoic_status status = run_conv(s, layer, step->layer, s->frame[step->in[0]], dst, n, err);
-    if (status != STOIC_OK)
-        return status;
-    if (step->norm >= 0 || step->add >= 0 || step->act.kind != STOIC_ACT_NONE) {
-        const stoic_exec_norm *norm = step->norm >= 0 ? &g->norms[step->norm] : NULL;
-        g->kernels->affine(dst, dst, step->add >= 0 ? s->frame[step->add] : NULL,
-                           norm ? s->constants + norm->scale_at : NULL,
-                           norm ? s->constants + norm->shift_at : NULL, step->act,
-                           n * (g->values[step->out].size / layer->channels), layer->channels);
-    }
-    return STOIC_OK;
+    stoic_status status = stoic_layer_sums(s, step, s->frame[step->in[0]], dst, n, err);
+    if (status == STOIC_OK)
+        stoic_layer_finish(s, step, dst, n);
+    return status;
 }

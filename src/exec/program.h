@@ -146,6 +146,7 @@ stoic_status stoic_layer_prepare(stoic_program *g, stoic_exec_layer *layer, stoi
 
 /* What the layers need when the session's constants are filled. */
 int64_t stoic_layer_weight_offset(const stoic_exec_layer *layer, int64_t index);
+int64_t stoic_layer_packed_offset(const stoic_exec_layer *layer, int64_t index);
 float stoic_layer_weight_value(const stoic_exec_layer *layer, float stored);
 void stoic_norm_channel(const stoic_exec_norm *norm, float *constants, int64_t channel);
 

@@ -42,6 +42,11 @@ void stoic_session_unpack(const stoic_program *p, int value, const float *data, 
 /* Runs step `step` for the n <= tile images of the frame. */
 stoic_status stoic_session_step(stoic_session *s, int step, int n, stoic_error *err);
 
+/* A layer's two halves: its sums (bias included), and what is fused behind them, in place. */
+stoic_status stoic_layer_sums(stoic_session *s, const stoic_exec_step *step, const float *src,
+                              float *dst, int n, stoic_error *err);
+void stoic_layer_finish(stoic_session *s, const stoic_exec_step *step, float *dst, int n);
+
 /* The plain executor (reference.c): one image, and an edit of a constant. */
 stoic_status stoic_reference_run(stoic_session *s, const float *image, float *output,
                                  stoic_error *err);

@@ -1,0 +1,400 @@
+#include "campaign/engine.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/fail.h"
+#include "base/pool.h"
+#include "campaign/outcome.h"
+#include "exec/faulty.h"
+
+struct stoic_engine {
+    const stoic_model *model;
+    const stoic_dataset *data;
+    const stoic_store *store;
+    stoic_fault *const *faults;
+    size_t n_faults;
+    stoic_campaign_options options;
+    stoic_design design;
+    stoic_program *program;
+    stoic_chains *chains;
+    stoic_golden golden;
+    stoic_golden_outputs outputs;
+    uint16_t *top1;
+    uint8_t *hits;
+    pthread_mutex_t lock;
+    stoic_block **blocks; /* kept for all workers; NULL: each worker keeps its current one */
+    int64_t n_blocks;
+};
+
+enum { DRAWN_TRIALS = 64 };
+
+typedef struct edit_list {
+    int64_t trial; /* one more than the trial's number; 0: empty */
+    stoic_edit *edits;
+    size_t n, room;
+} edit_list;
+
+/* One worker's part. */
+typedef struct worker {
+    stoic_engine *engine;
+    stoic_faulty *faulty;
+    stoic_block *block;
+    bool own; /* the block is this worker's alone */
+    float *images;
+    int *labels;
+    stoic_hits hits, all;
+    edit_list drawn[DRAWN_TRIALS]; /* a chunk's trials come again for every block */
+} worker;
+
+/* ---- creation ---- */
+
+stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64_t images_per_trial,
+                                 const stoic_campaign_options *options) {
+    /* 7.5e9 multiply-adds are an eighth of a second or so on one core of 2020's */
+    const int64_t unit = 7500000000;
+    (void)options;
+    int64_t macs = stoic_model_macs(model);
+    macs = macs < 10000 ? 10000 : macs;
+    int64_t block = unit / 16 / macs / STOIC_LANES * STOIC_LANES;
+    block = block < STOIC_LANES ? STOIC_LANES : block > 512 ? 512 : block;
+    int64_t chunk = unit / block / macs;
+    chunk = chunk < 1 ? 1 : chunk > 64 ? 64 : chunk;
+    if (images_per_trial > 0) /* few images of a block are used: more trials make a unit worth it */
+        chunk = 1024;
+    return (stoic_design){
+        .chunk = chunk, .block = block, .images = images, .images_per_trial = images_per_trial};
+}
+
+/* The network without faults on every image: outputs, classes, digest. */
+static stoic_status golden_pass(stoic_engine *e, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    int64_t n = e->design.images, classes = stoic_model_classes(e->model);
+    stoic_golden_outputs *g = &e->outputs;
+    *g = (stoic_golden_outputs){.classes = classes, .nan_rule = e->options.nan_rule};
+    g->values = malloc((size_t)(n * classes) * sizeof *g->values);
+    g->labels = malloc((size_t)n * sizeof *g->labels);
+    e->top1 = malloc((size_t)n * sizeof *e->top1);
+    e->hits = malloc((size_t)n * sizeof *e->hits);
+    g->nan = malloc((size_t)n * sizeof *g->nan);
+    if (!g->values || !g->labels || !e->top1 || !e->hits || !g->nan)
+        return stoic_fail_memory(err, "golden outputs", (unsigned long long)(n * classes * 4));
+    if (classes > UINT16_MAX)
+        return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "", "more than 65535 classes");
+    stoic_evaluation evaluation;
+    TRY(stoic_evaluate(e->program, e->data, e->options.threads, g->values, &evaluation, err));
+    stoic_digest *digest = stoic_digest_create();
+    if (!digest)
+        return stoic_fail_memory(err, "a digest", 1024);
+    for (int64_t i = 0; i < n; i++) {
+        bool nan;
+        g->labels[i] = stoic_dataset_label(e->data, i);
+        e->top1[i] = (uint16_t)stoic_top1(g->values + i * classes, classes, &nan);
+        g->nan[i] = nan;
+        e->hits[i] =
+            e->top1[i] == g->labels[i] && !(nan && e->options.nan_rule == STOIC_NAN_STRICT);
+        e->golden.correct += e->hits[i];
+        stoic_digest_add(digest, g->values + i * classes, (size_t)classes * sizeof(float));
+    }
+    stoic_digest_finish(digest, e->golden.digest);
+    g->top1 = e->golden.top1 = e->top1;
+    g->hits = e->golden.hits = e->hits;
+    e->golden.images = n;
+done:
+    return status;
+}
+
+/* Blocks are shared by all workers when all of them fit into the memory allowed. */
+static stoic_status plan_blocks(stoic_engine *e, stoic_error *err) {
+    e->n_blocks = (e->design.images + e->design.block - 1) / e->design.block;
+    int64_t memory = e->options.memory > 0 ? e->options.memory : stoic_memory_available() / 2;
+    int64_t needed = stoic_block_bytes(e->program) * 3 * e->design.images;
+    if (needed > memory)
+        return STOIC_OK;
+    e->blocks = calloc((size_t)e->n_blocks, sizeof *e->blocks);
+    return e->blocks ? STOIC_OK
+                     : stoic_fail_memory(err, "blocks", (unsigned long long)e->n_blocks * 8);
+}
+
+stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *data,
+                                 const stoic_store *store, stoic_fault *const *faults,
+                                 size_t n_faults, const stoic_campaign_options *options,
+                                 const stoic_design *design, stoic_engine **out, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    stoic_engine *e = calloc(1, sizeof *e);
+    if (!e)
+        return stoic_fail_memory(err, "an engine", sizeof *e);
+    pthread_mutex_init(&e->lock, NULL);
+    e->model = model;
+    e->data = data;
+    e->store = store;
+    e->faults = faults;
+    e->n_faults = n_faults;
+    e->options = *options;
+    e->design = *design;
+    stoic_program_options program = stoic_program_options_default();
+    TRY(stoic_program_compile(model, &program, &e->program, err));
+    if (options->engine != STOIC_ENGINE_FULL)
+        TRY(stoic_chains_create(e->program, &e->chains, err));
+    TRY(golden_pass(e, err));
+    TRY(plan_blocks(e, err));
+    *out = e;
+    e = NULL;
+done:
+    stoic_engine_free(e);
+    return status;
+}
+
+void stoic_engine_free(stoic_engine *e) {
+    if (!e)
+        return;
+    for (int64_t i = 0; e->blocks && i < e->n_blocks; i++)
+        stoic_block_free(e->blocks[i]);
+    free(e->blocks);
+    free(e->outputs.values);
+    free(e->outputs.labels);
+    free(e->outputs.nan);
+    free(e->top1);
+    free(e->hits);
+    stoic_chains_free(e->chains);
+    stoic_program_free(e->program);
+    pthread_mutex_destroy(&e->lock);
+    free(e);
+}
+
+const stoic_golden *stoic_engine_golden(const stoic_engine *e) {
+    return &e->golden;
+}
+
+/* ---- workers ---- */
+
+static void worker_close(void *state) {
+    worker *w = state;
+    if (!w)
+        return;
+    if (w->own)
+        stoic_block_free(w->block);
+    if (w->faulty) {
+        const stoic_faulty_counts *c = stoic_faulty_count(w->faulty);
+        stoic_log(STOIC_LOG_DEBUG,
+                  "images by rows %lld, narrow %lld, difference %lld, undecided %lld",
+                  (long long)c->rows, (long long)c->narrow, (long long)c->difference,
+                  (long long)c->again);
+    }
+    stoic_faulty_free(w->faulty);
+    stoic_hits_deinit(&w->hits);
+    stoic_hits_deinit(&w->all);
+    free(w->images);
+    free(w->labels);
+    for (int i = 0; i < DRAWN_TRIALS; i++)
+        free(w->drawn[i].edits);
+    free(w);
+}
+
+static stoic_status worker_open(void *user, int index, void **state, stoic_error *err) {
+    (void)index;
+    stoic_engine *e = user;
+    stoic_status status = STOIC_OK;
+    worker *w = calloc(1, sizeof *w);
+    if (!w)
+        return stoic_fail_memory(err, "a worker", sizeof *w);
+    w->engine = e;
+    int64_t size = stoic_shape_count(stoic_model_input_shape(e->model));
+    w->images = malloc((size_t)(e->design.block * size) * sizeof *w->images);
+    w->labels = malloc((size_t)e->design.block * sizeof *w->labels);
+    if (!w->images || !w->labels) {
+        status = stoic_fail_memory(err, "images", (unsigned long long)(e->design.block * size * 4));
+        goto done;
+    }
+    TRY(stoic_faulty_create(e->program, e->chains, e->options.engine == STOIC_ENGINE_FULL,
+                            &w->faulty, err));
+    *state = w;
+    w = NULL;
+done:
+    worker_close(w);
+    return status;
+}
+
+static stoic_status make_block(worker *w, int64_t first, int64_t count, stoic_block **out,
+                               stoic_error *err) {
+    stoic_status status =
+        stoic_dataset_read(w->engine->data, first, count, w->images, w->labels, err);
+    if (status != STOIC_OK)
+        return status;
+    return stoic_block_create(stoic_faulty_session(w->faulty), w->images, first, (int)count, out,
+                              err);
+}
+
+static stoic_status worker_block(void *state, int64_t first, int64_t count, stoic_error *err) {
+    worker *w = state;
+    stoic_engine *e = w->engine;
+    if (w->block && w->block->first == first && w->block->count == count)
+        return STOIC_OK;
+    if (!e->blocks) {
+        stoic_block_free(w->block);
+        w->block = NULL;
+        w->own = true;
+        return make_block(w, first, count, &w->block, err);
+    }
+    stoic_block **slot = &e->blocks[first / e->design.block];
+    pthread_mutex_lock(&e->lock);
+    w->block = *slot;
+    pthread_mutex_unlock(&e->lock);
+    if (w->block)
+        return STOIC_OK;
+    stoic_block *fresh = NULL;
+    stoic_status status = make_block(w, first, count, &fresh, err);
+    if (status != STOIC_OK)
+        return status;
+    pthread_mutex_lock(&e->lock);
+    if (*slot) /* another worker was faster; both computed the same bytes */
+        stoic_block_free(fresh);
+    else
+        *slot = fresh;
+    w->block = *slot;
+    pthread_mutex_unlock(&e->lock);
+    return STOIC_OK;
+}
+
+/* Appends the last drawn hits to those of the trial's other faults. */
+static stoic_status collect(worker *w, stoic_error *err) {
+    size_t needed = w->all.count + w->hits.count;
+    if (needed > w->all.capacity) {
+        stoic_hit *items = realloc(w->all.items, needed * sizeof *items);
+        if (!items)
+            return stoic_fail_memory(err, "hits", needed * sizeof *items);
+        w->all.items = items;
+        w->all.capacity = needed;
+    }
+    if (w->hits.count)
+        memcpy(w->all.items + w->all.count, w->hits.items, w->hits.count * sizeof(stoic_hit));
+    w->all.count = needed;
+    return STOIC_OK;
+}
+
+/* The hits of all faults as edits of weights. */
+static stoic_status draw(worker *w, int64_t trial, const edit_list **out, stoic_error *err) {
+    stoic_engine *e = w->engine;
+    edit_list *list = &w->drawn[trial % DRAWN_TRIALS];
+    stoic_status status = STOIC_OK;
+    *out = list;
+    if (list->trial == trial + 1)
+        return STOIC_OK;
+    list->trial = 0;
+    w->all.count = 0;
+    for (size_t i = 0; i < e->n_faults; i++) {
+        TRY(stoic_fault_draw(e->faults[i], trial, &w->hits, err));
+        TRY(collect(w, err));
+    }
+    for (;;) {
+        list->n = list->room;
+        status =
+            stoic_store_apply(e->store, w->all.items, w->all.count, list->edits, &list->n, err);
+        if (status != STOIC_ERR_MEMORY || list->n <= list->room)
+            break;
+        stoic_edit *edits = realloc(list->edits, list->n * sizeof *edits);
+        if (!edits)
+            return stoic_fail_memory(err, "edits", list->n * sizeof *edits);
+        list->edits = edits;
+        list->room = list->n;
+    }
+    if (status == STOIC_OK)
+        list->trial = trial + 1;
+done:
+    return status;
+}
+
+static stoic_status worker_trial(void *state, int64_t trial, const int32_t *images,
+                                 int64_t n_images, stoic_counts *counts, uint8_t *outcome,
+                                 stoic_error *err) {
+    worker *w = state;
+    stoic_engine *e = w->engine;
+    const edit_list *drawn;
+    stoic_status status = draw(w, trial, &drawn, err);
+    if (status != STOIC_OK)
+        return status;
+    bool all = e->options.outcomes == STOIC_OUTCOMES_ALL;
+    stoic_tallying t;
+    stoic_tallying_begin(&t, &e->outputs, w->block->first, w->block->count,
+                         n_images > 0 ? images : NULL, n_images, all, counts, outcome);
+    stoic_sink sink = {&t, stoic_tallying_output, all ? NULL : stoic_tallying_top1};
+    if (drawn->n == 0)
+        return STOIC_OK;
+    return stoic_faulty_run(w->faulty, w->block, n_images > 0 ? images : NULL, (int)n_images,
+                            drawn->edits, drawn->n, &sink, err);
+}
+
+void stoic_engine_worker_api(stoic_engine *e, stoic_worker_api *out) {
+    *out = (stoic_worker_api){e, worker_open, worker_close, worker_block, worker_trial};
+}
+
+/* ---- telling what happened ---- */
+
+typedef struct explanation {
+    int64_t classes;
+    bool told;
+    float *output;
+} explanation;
+
+static void keep_output(void *user, int image, const float *output) {
+    explanation *x = user;
+    (void)image;
+    x->told = true;
+    memcpy(x->output, output, (size_t)x->classes * sizeof *output);
+}
+
+static void explain_outputs(const stoic_engine *e, const explanation *x, int64_t image,
+                            const char *first, char *text, size_t size) {
+    const float *golden = e->outputs.values + image * x->classes;
+    if (!x->told) {
+        snprintf(text, size, "first changed operator %s: the output stays as it was", first);
+        return;
+    }
+    bool nan;
+    double most = 0;
+    int top = stoic_top1(x->output, x->classes, &nan);
+    for (int64_t i = 0; i < x->classes; i++) {
+        double d = fabs((double)x->output[i] - (double)golden[i]);
+        most = d > most ? d : most;
+    }
+    snprintf(text, size,
+             "first changed operator %s; class %d (output %.9g) becomes class %d (output %.9g), "
+             "largest change %.6g%s",
+             first, e->top1[image], (double)golden[e->top1[image]], top, (double)x->output[top],
+             most, nan ? ", with NaN" : "");
+}
+
+stoic_status stoic_engine_explain(stoic_engine *e, const stoic_edit *edits, size_t n_edits,
+                                  int64_t image, char *text, size_t size, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    void *state = NULL;
+    explanation x = {.classes = e->outputs.classes};
+    snprintf(text, size, "nothing changed");
+    TRY(worker_open(e, 0, &state, err));
+    worker *w = state;
+    x.output = malloc((size_t)x.classes * sizeof *x.output);
+    if (!x.output) {
+        status = stoic_fail_memory(err, "an output", (unsigned long long)x.classes * 4);
+        goto done;
+    }
+    int64_t first = image / e->design.block * e->design.block;
+    int64_t count =
+        e->design.images - first < e->design.block ? e->design.images - first : e->design.block;
+    TRY(worker_block(w, first, count, err));
+    char name[256];
+    TRY(stoic_faulty_first(w->faulty, edits, n_edits, name, sizeof name, err));
+    if (!name[0])
+        goto done;
+    int32_t offset = (int32_t)(image - first);
+    stoic_sink sink = {&x, keep_output, NULL};
+    TRY(stoic_faulty_run(w->faulty, w->block, &offset, 1, edits, n_edits, &sink, err));
+    explain_outputs(e, &x, image, name, text, size);
+done:
+    free(x.output);
+    worker_close(state);
+    return status;
+}

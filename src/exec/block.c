@@ -1,0 +1,196 @@
+#include "exec/block.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+
+static bool is_root(const stoic_program *g, size_t value) {
+    return g->values[value].computed && g->values[value].root == (int)value;
+}
+
+int64_t stoic_block_bytes(const stoic_program *g) {
+    int64_t floats = 0;
+    for (size_t v = 0; v < g->model->n_values; v++)
+        floats += is_root(g, v) ? g->values[v].size : 0;
+    return floats * (int64_t)sizeof(float);
+}
+
+static void *floats(int64_t count) {
+    return aligned_alloc(64, (size_t)(count * (int64_t)sizeof(float) + 63) / 64 * 64);
+}
+
+static stoic_status block_allocate(const stoic_program *g, int64_t first, int count,
+                                   stoic_block **out, stoic_error *err) {
+    stoic_block *b = calloc(1, sizeof *b);
+    if (!b)
+        return stoic_fail_memory(err, "golden values", sizeof *b);
+    pthread_mutex_init(&b->lock, NULL);
+    b->program = g;
+    b->first = first;
+    b->count = count;
+    b->groups = (count + STOIC_LANES - 1) / STOIC_LANES;
+    b->golden = calloc(g->model->n_values + 1, sizeof *b->golden);
+    b->lanes = calloc(g->model->n_values + 1, sizeof *b->lanes);
+    b->sums = calloc((size_t)g->n_layers + 1, sizeof *b->sums);
+    b->probes = calloc((size_t)g->n_layers + 1, sizeof *b->probes);
+    bool ok = b->golden && b->lanes && b->sums && b->probes;
+    for (size_t v = 0; ok && v < g->model->n_values; v++) {
+        if (is_root(g, v))
+            ok = (b->golden[v] = floats(g->values[v].size * count)) != NULL;
+    }
+    if (!ok) {
+        stoic_block_free(b);
+        return stoic_fail_memory(err, "golden values",
+                                 (unsigned long long)(stoic_block_bytes(g) * count));
+    }
+    *out = b;
+    return STOIC_OK;
+}
+
+stoic_status stoic_block_create(stoic_session *s, const float *images, int64_t first, int count,
+                                stoic_block **out, stoic_error *err) {
+    const stoic_program *g = s->program;
+    stoic_block *b = NULL;
+    stoic_status status = block_allocate(g, first, count, &b, err);
+    if (status != STOIC_OK)
+        return status;
+    stoic_session_pack_input(g, images, count, b->golden[g->input]);
+    for (int i = 0; i < count && status == STOIC_OK; i += g->tile) {
+        int n = count - i < g->tile ? count - i : g->tile;
+        s->frame[g->input] = b->golden[g->input] + i * g->values[g->input].size;
+        for (int k = 0; k < g->n_steps; k++)
+            s->frame[g->steps[k].out] =
+                b->golden[g->steps[k].out] + i * g->values[g->steps[k].out].size;
+        for (int k = 0; k < g->n_steps && status == STOIC_OK; k++)
+            status = stoic_session_step(s, k, n, err);
+    }
+    stoic_session_frame_reset(s);
+    if (status == STOIC_OK)
+        *out = b;
+    else
+        stoic_block_free(b);
+    return status;
+}
+
+void stoic_block_free(stoic_block *b) {
+    if (!b)
+        return;
+    for (size_t v = 0; v < b->program->model->n_values; v++) {
+        if (b->golden)
+            free(b->golden[v]);
+        if (b->lanes)
+            free(b->lanes[v]);
+    }
+    for (int l = 0; l < b->program->n_layers; l++) {
+        if (b->sums)
+            free(b->sums[l]);
+        if (b->probes)
+            free(b->probes[l]);
+    }
+    free(b->golden);
+    free(b->lanes);
+    free(b->sums);
+    free(b->probes);
+    pthread_mutex_destroy(&b->lock);
+    free(b);
+}
+
+stoic_status stoic_block_lanes(stoic_block *b, int value, const float **out, stoic_error *err) {
+    int64_t size = b->program->values[value].size;
+    stoic_status status = STOIC_OK;
+    pthread_mutex_lock(&b->lock);
+    float *lanes = b->lanes[value];
+    if (!lanes) {
+        lanes = floats(size * b->groups * STOIC_LANES);
+        for (int g = 0; lanes && g < b->groups; g++) {
+            int n = b->count - g * STOIC_LANES;
+            stoic_lanes_pack(b->golden[value] + g * STOIC_LANES * size,
+                             n < STOIC_LANES ? n : STOIC_LANES, size,
+                             lanes + g * STOIC_LANES * size);
+        }
+        if (!lanes)
+            status = stoic_fail_memory(err, "golden values side by side",
+                                       (unsigned long long)(size * b->groups * 64));
+        b->lanes[value] = lanes;
+    }
+    pthread_mutex_unlock(&b->lock);
+    *out = lanes;
+    return status;
+}
+
+stoic_status stoic_block_sums(stoic_block *b, stoic_session *clean, int step, const float **out,
+                              stoic_error *err) {
+    const stoic_exec_step *st = &b->program->steps[step];
+    int64_t in = b->program->values[st->in[0]].size, size = b->program->values[st->out].size;
+    stoic_status status = STOIC_OK;
+    if (st->norm < 0 && st->add < 0 && st->act.kind == STOIC_ACT_NONE) {
+        *out = b->golden[st->out]; /* nothing is fused behind: the output is the sum */
+        return STOIC_OK;
+    }
+    pthread_mutex_lock(&b->lock);
+    float *sums = b->sums[st->layer];
+    if (!sums) {
+        sums = floats(size * b->count);
+        if (!sums)
+            status = stoic_fail_memory(err, "golden sums", (unsigned long long)(size * b->count));
+        for (int i = 0; i < b->count && status == STOIC_OK; i += b->program->tile) {
+            int n = b->count - i < b->program->tile ? b->count - i : b->program->tile;
+            status = stoic_layer_sums(clean, st, b->golden[st->in[0]] + i * in, sums + i * size, n,
+                                      err);
+        }
+        if (status != STOIC_OK) {
+            free(sums);
+            sums = NULL;
+        }
+        b->sums[st->layer] = sums;
+    }
+    pthread_mutex_unlock(&b->lock);
+    *out = sums;
+    return status;
+}
+
+static void probe_layer(const stoic_block *b, const stoic_chains *chains, const stoic_session *s,
+                        int step, const float *lanes, float *weights, stoic_probe *probes) {
+    const stoic_exec_step *st = &b->program->steps[step];
+    const stoic_exec_layer *layer = &b->program->layers[st->layer];
+    int64_t size = b->program->values[st->in[0]].size;
+    for (int64_t o = 0; o < layer->channels; o++) {
+        stoic_chain c = stoic_chain_of(chains, st->layer, o);
+        const float *bias = layer->bias >= 0 ? s->constants + layer->bias_at + o : NULL;
+        stoic_chain_weights(chains, s, st->layer, o, weights);
+        for (int g = 0; g < b->groups; g++)
+            b->program->kernels->chain_probe(&c, weights, bias, lanes + g * STOIC_LANES * size,
+                                             probes[g].total, probes[g].peak);
+    }
+}
+
+stoic_status stoic_block_probe(stoic_block *b, const stoic_chains *chains, int step,
+                               const stoic_probe **out, stoic_error *err) {
+    const stoic_exec_step *st = &b->program->steps[step];
+    const float *lanes;
+    stoic_status status = stoic_block_lanes(b, st->in[0], &lanes, err);
+    if (status != STOIC_OK)
+        return status;
+    pthread_mutex_lock(&b->lock);
+    stoic_probe *probes = b->probes[st->layer];
+    if (!probes) {
+        /* the chains read their weights through a session's constants: the clean ones */
+        stoic_session clean = {.program = b->program, .constants = b->program->constant_base};
+        float *weights = malloc((size_t)chains->layers[st->layer].taps * sizeof *weights);
+        probes = calloc((size_t)b->groups, sizeof *probes);
+        if (weights && probes) {
+            probe_layer(b, chains, &clean, step, lanes, weights, probes);
+        } else {
+            free(probes);
+            probes = NULL;
+            status = stoic_fail_memory(err, "bounds of partial sums", (size_t)b->groups * 128);
+        }
+        free(weights);
+        b->probes[st->layer] = probes;
+    }
+    pthread_mutex_unlock(&b->lock);
+    *out = probes;
+    return status;
+}

@@ -1,0 +1,48 @@
+/*
+ * Golden values of a block of consecutive images: every value a step reads or writes, computed
+ * once and shared by all faults (and, where memory allows, by all workers).
+ *
+ * Beside the values in memory order a block keeps, on demand, what the narrow path needs: a
+ * value with 16 images side by side, the sums of a layer in front of what is fused behind
+ * it, and how large the partial sums of its chains are. These are made under the block's lock.
+ */
+#ifndef STOIC_EXEC_BLOCK_H
+#define STOIC_EXEC_BLOCK_H
+
+#include <pthread.h>
+
+#include "exec/chain.h"
+
+/* Of one layer and image: sums of |partial sum| (largest over the outputs), the largest partial
+ * sum, and the largest output in front of what is fused. */
+typedef struct stoic_probe {
+    float total[STOIC_LANES], peak[STOIC_LANES];
+} stoic_probe;
+
+typedef struct stoic_block {
+    const stoic_program *program;
+    int64_t first;
+    int count, groups; /* images, and groups of 16 of them */
+    float **golden;    /* value (roots) -> count x size, NULL for others */
+    float **lanes;     /* value -> groups x size x 16 */
+    float **sums;      /* layer -> count x size, where something is fused behind */
+    stoic_probe **probes; /* layer -> groups */
+    pthread_mutex_t lock;
+} stoic_block;
+
+/* Bytes of golden values an image. */
+int64_t stoic_block_bytes(const stoic_program *program);
+
+/* Runs `session` (without edits) over `count` NCHW images. */
+stoic_status stoic_block_create(stoic_session *session, const float *images, int64_t first,
+                                int count, stoic_block **out, stoic_error *err);
+void stoic_block_free(stoic_block *block);
+
+/* The parts on demand; any thread, with its own session (edits do not matter). */
+stoic_status stoic_block_lanes(stoic_block *block, int value, const float **out, stoic_error *err);
+stoic_status stoic_block_sums(stoic_block *block, stoic_session *clean, int step,
+                              const float **out, stoic_error *err);
+stoic_status stoic_block_probe(stoic_block *block, const stoic_chains *chains, int step,
+                               const stoic_probe **out, stoic_error *err);
+
+#endif

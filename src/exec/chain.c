@@ -1,0 +1,215 @@
+#include "exec/chain.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/rng.h"
+
+stoic_chain stoic_chain_of(const stoic_chains *chains, int layer, int64_t channel) {
+    stoic_chain c = chains->layers[layer].shape;
+    c.first = channel / chains->program->layers[layer].shape.oc * c.ic;
+    return c;
+}
+
+void stoic_chain_weights(const stoic_chains *chains, const stoic_session *s, int layer,
+                         int64_t channel, float *weights) {
+    const stoic_layer_chain *l = &chains->layers[layer];
+    const float *packed = s->constants + chains->program->layers[layer].weights_at;
+    for (int64_t k = 0; k < l->taps; k++)
+        weights[k] = packed[l->offset[channel * l->taps + k]];
+}
+
+void stoic_lanes_pack(const float *images, int n, int64_t size, float *lanes) {
+    for (int64_t i = 0; i < size; i++) {
+        for (int k = 0; k < STOIC_LANES; k++)
+            lanes[i * STOIC_LANES + k] = k < n ? images[k * size + i] : 0;
+    }
+}
+
+static stoic_status describe(const stoic_exec_layer *layer, stoic_layer_chain *out,
+                             stoic_error *err) {
+    const stoic_dnn_shape *s = &layer->shape;
+    out->taps = s->ic * s->kh * s->kw;
+    out->shape = (stoic_chain){.ic = s->ic,
+                               .channels = s->groups * s->ic,
+                               .ih = s->ih,
+                               .iw = s->iw,
+                               .oh = s->oh,
+                               .ow = s->ow,
+                               .kh = s->kh,
+                               .kw = s->kw,
+                               .stride_h = s->stride_h,
+                               .stride_w = s->stride_w,
+                               .dilation_h = s->dilation_h,
+                               .dilation_w = s->dilation_w,
+                               .pad_top = s->pad_top,
+                               .pad_left = s->pad_left};
+    if (layer->packed > INT32_MAX)
+        return STOIC_OK;
+    size_t count = (size_t)(layer->channels * out->taps);
+    out->offset = malloc(count * sizeof *out->offset);
+    if (!out->offset)
+        return stoic_fail_memory(err, "a layer's weight order", count * sizeof *out->offset);
+    int32_t *next = out->offset;
+    for (int64_t o = 0; o < layer->channels; o++) {
+        for (int64_t k = 0; k < s->kh * s->kw; k++) {
+            for (int64_t i = 0; i < s->ic; i++)
+                *next++ = (int32_t)stoic_layer_packed_offset(
+                    layer, (o * s->ic + i) * s->kh * s->kw + k);
+        }
+    }
+    return STOIC_OK;
+}
+
+/* Weights with the output channel innermost: what one input value contributes to. */
+static stoic_status sort_by_input(const stoic_program *g, const stoic_exec_layer *layer,
+                                  stoic_layer_chain *l, stoic_error *err) {
+    enum { LARGEST = 1 << 22 };
+    int64_t count = l->taps * layer->channels;
+    if (layer->shape.groups != 1 || count > LARGEST)
+        return STOIC_OK;
+    l->by_input = malloc((size_t)count * sizeof(float));
+    if (!l->by_input)
+        return stoic_fail_memory(err, "weights by input", (unsigned long long)count * 4);
+    const float *packed = g->constant_base + layer->weights_at;
+    for (int64_t o = 0; o < layer->channels; o++) {
+        for (int64_t k = 0; k < l->taps; k++)
+            l->by_input[k * layer->channels + o] = packed[l->offset[o * l->taps + k]];
+    }
+    return STOIC_OK;
+}
+
+typedef struct trial {
+    float *images, *sums, *lanes, *chain, *weights;
+} trial;
+
+/* Does the chain give the bits of `sums` for every output of every image? */
+static bool agrees(const stoic_chains *chains, const stoic_session *s, int index,
+                   const trial *t) {
+    const stoic_exec_layer *layer = &s->program->layers[index];
+    int64_t pixels = layer->shape.oh * layer->shape.ow;
+    for (int64_t o = 0; o < layer->channels; o++) {
+        stoic_chain c = stoic_chain_of(chains, index, o);
+        stoic_chain_weights(chains, s, index, o, t->weights);
+        s->program->kernels->chain(&c, t->weights,
+                                   layer->bias >= 0 ? s->constants + layer->bias_at + o : NULL,
+                                   t->lanes, t->chain);
+        for (int64_t p = 0; p < pixels; p++) {
+            for (int k = 0; k < STOIC_LANES; k++) {
+                if (memcmp(&t->chain[p * STOIC_LANES + k],
+                           &t->sums[(k * pixels + p) * layer->channels + o], sizeof(float)) != 0)
+                    return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void discover(stoic_chains *chains, stoic_session *s, int index, const trial *t) {
+    static const int64_t blocks[] = {INT64_MAX / 2, 8, 16, 32, 64, 4};
+    stoic_layer_chain *l = &chains->layers[index];
+    for (size_t b = 0; b < sizeof blocks / sizeof *blocks && !l->known; b++) {
+        if (b > 0 && blocks[b] >= l->shape.ic)
+            continue;
+        for (int first = 0; first < 2 && !l->known; first++) {
+            l->shape.block = b == 0 ? l->shape.ic : blocks[b];
+            l->shape.bias_first = first;
+            l->known = agrees(chains, s, index, t);
+        }
+    }
+}
+
+/* The largest row sum of |w|, rounded up: the sum is at most (1 + n u) off in double. */
+static double row_norm(const stoic_session *s, const stoic_exec_layer *layer,
+                       const stoic_layer_chain *l) {
+    double most = 0;
+    for (int64_t o = 0; o < layer->channels; o++) {
+        double sum = 0;
+        for (int64_t k = 0; k < l->taps; k++)
+            sum += fabs((double)s->constants[layer->weights_at + l->offset[o * l->taps + k]]);
+        most = sum > most ? sum : most;
+        if (sum != sum)
+            return INFINITY;
+    }
+    return most * (1 + 1e-9);
+}
+
+static stoic_status discover_step(stoic_chains *chains, stoic_session *s, int step_index,
+                                  stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    const stoic_program *g = chains->program;
+    const stoic_exec_step *step = &g->steps[step_index];
+    const stoic_exec_layer *layer = &g->layers[step->layer];
+    stoic_layer_chain *l = &chains->layers[step->layer];
+    int64_t in = layer->shape.ih * layer->shape.iw * l->shape.channels;
+    int64_t out = layer->shape.oh * layer->shape.ow * layer->channels;
+    trial t = {.images = malloc((size_t)(in * STOIC_LANES) * sizeof(float)),
+               .sums = malloc((size_t)(out * STOIC_LANES) * sizeof(float)),
+               .lanes = malloc((size_t)(in * STOIC_LANES) * sizeof(float)),
+               .chain = malloc((size_t)(out * STOIC_LANES) * sizeof(float)),
+               .weights = malloc((size_t)l->taps * sizeof(float))};
+    if (!t.images || !t.sums || !t.lanes || !t.chain || !t.weights) {
+        status = stoic_fail_memory(err, "a layer's probe", (size_t)(in + out) * 128);
+        goto done;
+    }
+    stoic_rng rng;
+    stoic_rng_init(&rng, 1, (uint64_t)step_index, STOIC_STREAM_VALUE);
+    for (int64_t i = 0; i < in * STOIC_LANES; i++)
+        t.images[i] = (float)(stoic_rng_unit(&rng) * 2 - 1);
+    TRY(stoic_layer_sums(s, step, t.images, t.sums, STOIC_LANES, err));
+    stoic_lanes_pack(t.images, STOIC_LANES, in, t.lanes);
+    discover(chains, s, step->layer, &t);
+    l->norm = row_norm(s, layer, l);
+done:
+    free(t.images);
+    free(t.sums);
+    free(t.lanes);
+    free(t.chain);
+    free(t.weights);
+    return status;
+}
+
+stoic_status stoic_chains_create(const stoic_program *program, stoic_chains **out,
+                                 stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    stoic_session *s = NULL;
+    stoic_chains *chains = calloc(1, sizeof *chains);
+    if (!chains)
+        return stoic_fail_memory(err, "the order of sums", sizeof *chains);
+    chains->program = program;
+    chains->layers = calloc((size_t)program->n_layers + 1, sizeof *chains->layers);
+    if (!chains->layers) {
+        status = stoic_fail_memory(err, "the order of sums", (size_t)program->n_layers * 128);
+        goto done;
+    }
+    TRY(stoic_session_create(program, &s, err));
+    for (int i = 0; i < program->n_steps; i++) {
+        int layer = program->steps[i].layer;
+        if (layer < 0)
+            continue;
+        TRY(describe(&program->layers[layer], &chains->layers[layer], err));
+        if (chains->layers[layer].offset) {
+            TRY(discover_step(chains, s, i, err));
+            TRY(sort_by_input(program, &program->layers[layer], &chains->layers[layer], err));
+        }
+    }
+    *out = chains;
+    chains = NULL;
+done:
+    stoic_session_free(s);
+    stoic_chains_free(chains);
+    return status;
+}
+
+void stoic_chains_free(stoic_chains *chains) {
+    if (!chains)
+        return;
+    for (int i = 0; chains->layers && i < chains->program->n_layers; i++) {
+        free(chains->layers[i].offset);
+        free(chains->layers[i].by_input);
+    }
+    free(chains->layers);
+    free(chains);
+}

@@ -1,0 +1,445 @@
+#include "exec/faulty.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "exec/faulty_parts.h"
+
+stoic_session *stoic_faulty_session(stoic_faulty *f) {
+    return f->session;
+}
+
+const stoic_faulty_counts *stoic_faulty_count(const stoic_faulty *f) {
+    return &f->counts;
+}
+
+stoic_status stoic_faulty_create(const stoic_program *g, const stoic_chains *chains, bool full,
+                                 stoic_faulty **out, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    stoic_faulty *f = calloc(1, sizeof *f);
+    if (!f)
+        return stoic_fail_memory(err, "a worker", sizeof *f);
+    f->program = g;
+    f->chains = chains;
+    f->full = full || !chains;
+    f->changed = calloc((size_t)g->n_steps + 1, sizeof *f->changed);
+    f->gathered = calloc(g->model->n_values + 1, sizeof *f->gathered);
+    f->readers = calloc(g->model->n_values + 1, sizeof *f->readers);
+    f->rows = calloc((size_t)g->tile, sizeof *f->rows);
+    f->difference.probes = calloc((size_t)g->n_steps + 1, sizeof *f->difference.probes);
+    if (!f->changed || !f->gathered || !f->readers || !f->rows || !f->difference.probes) {
+        status = stoic_fail_memory(err, "a worker", g->model->n_values * 8);
+        goto done;
+    }
+    for (int i = 0; i < g->n_steps; i++) {
+        for (int k = 0; k < g->steps[i].n_in; k++)
+            f->readers[g->steps[i].in[k]]++;
+        if (g->steps[i].add >= 0)
+            f->readers[g->steps[i].add]++;
+    }
+    TRY(stoic_session_create(g, &f->session, err));
+    *out = f;
+    f = NULL;
+done:
+    stoic_faulty_free(f);
+    return status;
+}
+
+void stoic_faulty_free(stoic_faulty *f) {
+    if (!f)
+        return;
+    stoic_session_free(f->session);
+    free(f->changed);
+    free(f->gathered);
+    free(f->readers);
+    free(f->selected);
+    free(f->rows);
+    free(f->frontier);
+    free(f->narrow.channels);
+    free(f->narrow.lanes);
+    free(f->narrow.sums);
+    free(f->narrow.weights);
+    free((void *)f->difference.probes);
+    free(f);
+}
+
+static stoic_status grow(float **buffer, size_t *room, size_t count, stoic_error *err) {
+    if (count <= *room)
+        return STOIC_OK;
+    size_t bytes = (count * sizeof(float) + 63) / 64 * 64;
+    float *more = aligned_alloc(64, bytes);
+    if (!more)
+        return stoic_fail_memory(err, "changed values", bytes);
+    free(*buffer);
+    *buffer = more;
+    *room = count;
+    return STOIC_OK;
+}
+
+/* ---- rows: the canonical kernels on chosen images ---- */
+
+static void gather(stoic_faulty *f, const stoic_block *b, int value, const int32_t *images, int n) {
+    int64_t size = f->program->values[value].size;
+    float *dst = stoic_session_work(f->session, value);
+    f->session->frame[value] = dst;
+    for (int i = 0; i < n; i++)
+        memcpy(dst + i * size, b->golden[value] + images[i] * size, (size_t)size * sizeof *dst);
+    f->gathered[value] = true;
+}
+
+static bool clean(const stoic_faulty *f, int value) {
+    int step = f->program->values[value].step;
+    return step < 0 || !f->changed[step];
+}
+
+stoic_status stoic_faulty_steps(stoic_faulty *f, const stoic_block *b, const int32_t *images, int n,
+                                int from, int to, int frontier, stoic_error *err) {
+    const stoic_program *g = f->program;
+    memset(f->gathered, 0, g->model->n_values * sizeof *f->gathered);
+    for (int k = from; k < to; k++) {
+        const stoic_exec_step *step = &g->steps[k];
+        if (!f->changed[k])
+            continue;
+        for (int i = 0; i <= step->n_in; i++) {
+            int value = i < step->n_in ? step->in[i] : step->add;
+            /* a value lives in its buffer from its step to its last reader, so nobody else is there */
+            if (value >= 0 && value != frontier && clean(f, value) && !f->gathered[value])
+                gather(f, b, value, images, n);
+        }
+        f->session->frame[step->out] = stoic_session_work(f->session, step->out);
+        stoic_status status = stoic_session_step(f->session, k, n, err);
+        if (status != STOIC_OK)
+            return status;
+    }
+    return STOIC_OK;
+}
+
+static void report(const stoic_faulty *f, const stoic_sink *sink, const int32_t *images, int n) {
+    const float *out = f->session->frame[f->program->output];
+    int64_t size = f->program->values[f->program->output].size;
+    for (int i = 0; i < n; i++)
+        sink->output(sink->user, images[i], out + i * size);
+}
+
+static stoic_status run_rows(stoic_faulty *f, const stoic_block *b, const int32_t *images,
+                             int n_images, int first, const stoic_sink *sink, stoic_error *err) {
+    for (int i = 0; i < n_images || (!images && i < b->count);) {
+        int n = 0;
+        for (; n < f->program->tile && i < (images ? n_images : b->count); i++)
+            f->rows[n++] = images ? images[i] : i;
+        stoic_status status =
+            stoic_faulty_steps(f, b, f->rows, n, first, f->program->n_steps, -1, err);
+        if (status != STOIC_OK)
+            return status;
+        report(f, sink, f->rows, n);
+        f->counts.rows += n;
+    }
+    return STOIC_OK;
+}
+
+/* ---- narrow: the changed channels of the first changed layer ---- */
+
+static bool is_pool(const stoic_exec_step *step) {
+    return step->layer < 0 && step->window.rank == 2;
+}
+
+/* The output channel an edit of this use changes, -1: all of them. */
+static int64_t channel_of(const stoic_program *g, const stoic_exec_use *use, int64_t index) {
+    const stoic_exec_layer *l = &g->layers[g->steps[use->step].layer];
+    const stoic_dnn_shape *s = &l->shape;
+    if (use->kind == STOIC_USE_BIAS)
+        return l->bias_count == l->channels ? index : -1;
+    if (use->kind == STOIC_USE_NORM)
+        return index;
+    if (l->matrix)
+        return l->transposed ? index % s->oc : index / s->ic;
+    return index / (s->ic * s->kh * s->kw);
+}
+
+static stoic_status add_channel(stoic_narrow *w, int64_t channel, stoic_error *err) {
+    for (int i = 0; i < w->n_channels; i++) {
+        if (w->channels[i] == channel)
+            return STOIC_OK;
+    }
+    if ((size_t)w->n_channels == w->room) {
+        size_t more = w->room ? w->room * 2 : 16;
+        int32_t *channels = realloc(w->channels, more * sizeof *channels);
+        if (!channels)
+            return stoic_fail_memory(err, "changed channels", more * sizeof *channels);
+        w->channels = channels;
+        w->room = more;
+    }
+    w->channels[w->n_channels++] = (int32_t)channel;
+    return STOIC_OK;
+}
+
+/* Collects the changed channels of step `first`; *fits: few enough, with a known order of sums. */
+static stoic_status find_channels(stoic_faulty *f, int first, const stoic_edit *edits,
+                                  size_t n_edits, bool *fits, stoic_error *err) {
+    const stoic_program *g = f->program;
+    const stoic_exec_step *step = &g->steps[first];
+    stoic_narrow *w = &f->narrow;
+    *fits = false;
+    w->n_channels = 0;
+    if (f->full || step->layer < 0 || !f->chains->layers[step->layer].known)
+        return STOIC_OK;
+    int64_t most = g->layers[step->layer].channels / 2;
+    for (size_t i = 0; i < n_edits; i++) {
+        for (int k = 0; k < g->n_uses; k++) {
+            if (g->uses[k].step != first || g->uses[k].tensor != edits[i].tensor)
+                continue;
+            int64_t channel = channel_of(g, &g->uses[k], edits[i].index);
+            if (channel < 0)
+                return STOIC_OK;
+            stoic_status status = add_channel(w, channel, err);
+            if (status != STOIC_OK)
+                return status;
+            if (w->n_channels > most)
+                return STOIC_OK;
+        }
+    }
+    *fits = w->n_channels > 0;
+    return STOIC_OK;
+}
+
+/* Where the change is looked at: behind the pool that alone reads the layer, or behind the layer. */
+static stoic_status find_frontier(stoic_faulty *f, int first, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    const stoic_program *g = f->program;
+    stoic_narrow *w = &f->narrow;
+    const stoic_exec_step *layer = &g->steps[first];
+    w->step = w->last = first;
+    w->others = false;
+    for (int k = first + 1; k < g->n_steps; k++)
+        w->others = w->others || f->session->edited[k];
+    for (int k = first + 1; k < g->n_steps && f->readers[layer->out] == 1; k++) {
+        if (f->changed[k] && g->steps[k].in[0] != layer->out)
+            break; /* a step hit by another fault: it must not be skipped */
+        if (g->steps[k].n_in == 1 && g->steps[k].in[0] == layer->out && is_pool(&g->steps[k]) &&
+            layer->out != g->output)
+            w->last = k;
+    }
+    w->frontier = g->steps[w->last].out;
+    w->stride = g->layers[layer->layer].channels;
+    w->pixels = g->values[w->frontier].size / w->stride;
+    size_t pixels = (size_t)(g->values[layer->out].size / w->stride);
+    TRY(grow(&w->lanes, &w->lanes_room, (size_t)(w->n_channels * w->pixels) * STOIC_LANES, err));
+    TRY(grow(&w->sums, &w->sums_room, pixels * STOIC_LANES * 2, err));
+    TRY(grow(&w->weights, &w->weights_room, (size_t)f->chains->layers[layer->layer].taps, err));
+    TRY(grow(&f->frontier, &f->frontier_room,
+             (size_t)(g->values[w->frontier].size * g->tile), err));
+done:
+    return status;
+}
+
+/* What is fused behind the layer and the pool, for one channel of 16 images: the same kernels on
+ * rows of 16, so the same bits. */
+static void finish_channel(stoic_faulty *f, const stoic_block *b, int group, int64_t channel,
+                           float *sums, float *out) {
+    const stoic_program *g = f->program;
+    const stoic_narrow *w = &f->narrow;
+    const stoic_exec_step *step = &g->steps[w->step];
+    const stoic_exec_norm *norm = step->norm >= 0 ? &g->norms[step->norm] : NULL;
+    int64_t size = g->values[step->out].size, pixels = size / w->stride;
+    float scale[STOIC_LANES], shift[STOIC_LANES], *add = NULL;
+    for (int l = 0; norm && l < STOIC_LANES; l++) {
+        scale[l] = f->session->constants[norm->scale_at + channel];
+        shift[l] = f->session->constants[norm->shift_at + channel];
+    }
+    if (step->add >= 0) {
+        add = sums + pixels * STOIC_LANES;
+        for (int l = 0; l < STOIC_LANES; l++) {
+            int image = group * STOIC_LANES + l < b->count ? group * STOIC_LANES + l : 0;
+            for (int64_t p = 0; p < pixels; p++)
+                add[p * STOIC_LANES + l] =
+                    b->golden[step->add][image * size + p * w->stride + channel];
+        }
+    }
+    if (norm || add || step->act.kind != STOIC_ACT_NONE)
+        g->kernels->affine(sums, sums, add, norm ? scale : NULL, norm ? shift : NULL, step->act,
+                           pixels, STOIC_LANES);
+    if (w->last == w->step) {
+        memcpy(out, sums, (size_t)(pixels * STOIC_LANES) * sizeof *out);
+        return;
+    }
+    const stoic_exec_step *pool = &g->steps[w->last];
+    stoic_window window = pool->window;
+    window.in_channels = window.out_channels = STOIC_LANES;
+    if (g->model->nodes[pool->node].op == &stoic_op_max_pool)
+        g->kernels->max_pool(&window, sums, out, pool->act);
+    else
+        g->kernels->average_pool(&window, sums, out);
+}
+
+/* New frontier values of one group; bit l of the result: image l differs from golden. */
+static unsigned narrow_group(stoic_faulty *f, const stoic_block *b, int group, const float *input,
+                             const float *golden) {
+    const stoic_program *g = f->program;
+    stoic_narrow *w = &f->narrow;
+    const stoic_exec_step *step = &g->steps[w->step];
+    const stoic_exec_layer *layer = &g->layers[step->layer];
+    uint32_t differs[STOIC_LANES] = {0};
+    for (int i = 0; i < w->n_channels; i++) {
+        int64_t channel = w->channels[i];
+        stoic_chain c = stoic_chain_of(f->chains, step->layer, channel);
+        float *out = w->lanes + i * w->pixels * STOIC_LANES;
+        stoic_chain_weights(f->chains, f->session, step->layer, channel, w->weights);
+        g->kernels->chain(&c, w->weights,
+                          layer->bias >= 0 ? f->session->constants + layer->bias_at + channel : NULL,
+                          input, w->sums);
+        finish_channel(f, b, group, channel, w->sums, out);
+        for (int64_t p = 0; p < w->pixels; p++) {
+            const uint32_t *x = (const uint32_t *)(const void *)(out + p * STOIC_LANES);
+            const uint32_t *y = (const uint32_t *)(const void *)(golden + (p * w->stride + channel) *
+                                                                              STOIC_LANES);
+            for (int l = 0; l < STOIC_LANES; l++)
+                differs[l] |= x[l] ^ y[l];
+        }
+    }
+    unsigned mask = w->others ? 0xffffu : 0;
+    for (int l = 0; l < STOIC_LANES; l++)
+        mask |= (unsigned)(differs[l] != 0) << l;
+    return mask;
+}
+
+static stoic_status flush_rows(stoic_faulty *f, const stoic_block *b, const stoic_sink *sink,
+                               stoic_error *err) {
+    const stoic_narrow *w = &f->narrow;
+    if (f->n_rows == 0)
+        return STOIC_OK;
+    f->session->frame[w->frontier] = f->frontier;
+    stoic_status status = stoic_faulty_steps(f, b, f->rows, f->n_rows, w->last + 1,
+                                             f->program->n_steps, w->frontier, err);
+    if (status == STOIC_OK)
+        report(f, sink, f->rows, f->n_rows);
+    f->counts.narrow += f->n_rows;
+    f->n_rows = 0;
+    return status;
+}
+
+/* An image goes on: its golden frontier with the changed channels in place. */
+static stoic_status append_row(stoic_faulty *f, const stoic_block *b, int group, int lane,
+                               const stoic_sink *sink, stoic_error *err) {
+    const stoic_narrow *w = &f->narrow;
+    int64_t size = f->program->values[w->frontier].size;
+    int image = group * STOIC_LANES + lane;
+    float *row = f->frontier + f->n_rows * size;
+    memcpy(row, b->golden[w->frontier] + image * size, (size_t)size * sizeof *row);
+    for (int i = 0; i < w->n_channels; i++) {
+        const float *lanes = w->lanes + i * w->pixels * STOIC_LANES + lane;
+        for (int64_t p = 0; p < w->pixels; p++)
+            row[p * w->stride + w->channels[i]] = lanes[p * STOIC_LANES];
+    }
+    f->rows[f->n_rows++] = image;
+    return f->n_rows == f->program->tile ? flush_rows(f, b, sink, err) : STOIC_OK;
+}
+
+/* The images of a group that changed: by the difference where it decides, else canonically. */
+static stoic_status go_on(stoic_faulty *f, const stoic_block *b, int group, unsigned mask,
+                          const stoic_sink *sink, stoic_error *err) {
+    int lanes[STOIC_LANES], top1[STOIC_LANES], n = 0;
+    stoic_status status = STOIC_OK;
+    for (int l = 0; l < STOIC_LANES; l++) {
+        int image = group * STOIC_LANES + l;
+        if ((mask >> l & 1) && image < b->count && f->selected[image])
+            lanes[n++] = l;
+    }
+    for (int i = 0; i < n; i++)
+        top1[i] = -1;
+    for (int i = 0; f->difference.use && i < n; i += f->program->tile) {
+        int count = n - i < f->program->tile ? n - i : f->program->tile;
+        TRY(stoic_difference_run(f, b, group, lanes + i, count, top1 + i, err));
+    }
+    for (int i = 0; i < n; i++) {
+        if (top1[i] >= 0) {
+            sink->top1(sink->user, group * STOIC_LANES + lanes[i], top1[i]);
+            f->counts.difference++;
+        } else {
+            f->counts.again += f->difference.use;
+            TRY(append_row(f, b, group, lanes[i], sink, err));
+        }
+    }
+done:
+    return status;
+}
+
+static stoic_status run_narrow(stoic_faulty *f, stoic_block *b, const stoic_sink *sink,
+                               stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    const stoic_program *g = f->program;
+    const stoic_narrow *w = &f->narrow;
+    const float *input, *golden;
+    int source = g->steps[w->step].in[0];
+    TRY(stoic_block_lanes(b, source, &input, err));
+    TRY(stoic_block_lanes(b, w->frontier, &golden, err));
+    TRY(stoic_difference_prepare(f, b, sink, err));
+    f->n_rows = 0;
+    for (int group = 0; group < b->groups; group++) {
+        bool any = false;
+        for (int l = 0; l < STOIC_LANES && group * STOIC_LANES + l < b->count; l++)
+            any = any || f->selected[group * STOIC_LANES + l];
+        if (!any)
+            continue;
+        unsigned mask =
+            narrow_group(f, b, group, input + group * g->values[source].size * STOIC_LANES,
+                         golden + group * g->values[w->frontier].size * STOIC_LANES);
+        if (mask)
+            TRY(go_on(f, b, group, mask, sink, err));
+    }
+    status = flush_rows(f, b, sink, err);
+done:
+    stoic_session_frame_reset(f->session);
+    return status;
+}
+
+static stoic_status select_images(stoic_faulty *f, const stoic_block *b, const int32_t *images,
+                                  int n, stoic_error *err) {
+    if (b->count > f->selected_room) {
+        bool *more = realloc(f->selected, (size_t)b->count);
+        if (!more)
+            return stoic_fail_memory(err, "a choice of images", (unsigned)b->count);
+        f->selected = more;
+        f->selected_room = b->count;
+    }
+    memset(f->selected, images == NULL, (size_t)b->count);
+    for (int i = 0; images && i < n; i++)
+        f->selected[images[i]] = true;
+    return STOIC_OK;
+}
+
+stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *images, int n_images,
+                              const stoic_edit *edits, size_t n_edits, const stoic_sink *sink,
+                              stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    bool narrow = false;
+    TRY(stoic_session_edit(f->session, edits, n_edits, err));
+    int first = stoic_session_changed(f->session, f->changed);
+    if (first == f->program->n_steps)
+        goto done; /* no operator reads what was hit */
+    TRY(find_channels(f, first, edits, n_edits, &narrow, err));
+    if (narrow) {
+        TRY(select_images(f, b, images, n_images, err));
+        TRY(find_frontier(f, first, err));
+        TRY(run_narrow(f, b, sink, err));
+    } else {
+        TRY(run_rows(f, b, images, n_images, first, sink, err));
+    }
+done:
+    stoic_session_restore(f->session);
+    return status;
+}
+
+stoic_status stoic_faulty_first(stoic_faulty *f, const stoic_edit *edits, size_t n_edits, char *name,
+                                size_t size, stoic_error *err) {
+    const stoic_program *g = f->program;
+    stoic_status status = stoic_session_edit(f->session, edits, n_edits, err);
+    int first = stoic_session_changed(f->session, f->changed);
+    stoic_session_restore(f->session);
+    name[0] = 0;
+    if (status == STOIC_OK && first < g->n_steps)
+        snprintf(name, size, "%s '%s'", g->model->nodes[g->steps[first].node].op->name,
+                 g->steps[first].name);
+    return status;
+}

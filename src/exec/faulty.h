@@ -1,0 +1,51 @@
+/*
+ * Evaluating a fault on a block: only what the fault changes is computed.
+ *
+ * Three ways, each exact:
+ * - rows: from the first changed step on, the canonical kernels, for the images asked for;
+ * - narrow: where few output channels of the first changed layer change, these alone are summed
+ *   again by their chains (chain.h), to the bits of the canonical kernels; images whose values
+ *   come out as before are masked, the others continue with the canonical kernels;
+ * - difference: behind a narrow change the next layer's sums are golden sums plus the change
+ *   (METHODS.md 8). These differ from the canonical ones by rounding alone, which is bounded; the
+ *   class is taken from them only where no rounding could make it another one, and everything
+ *   else is executed canonically.
+ */
+#ifndef STOIC_EXEC_FAULTY_H
+#define STOIC_EXEC_FAULTY_H
+
+#include "exec/block.h"
+
+/* What came out. Images that are not reported have golden's output, bit for bit. */
+typedef struct stoic_sink {
+    void *user;
+    /* the output (memory order) of image `image`, an offset into the block */
+    void (*output)(void *user, int image, const float *output);
+    /* only the class is known, and the output has no NaN; NULL: outputs are needed */
+    void (*top1)(void *user, int image, int top1);
+} stoic_sink;
+
+/* What one worker needs; owns its session. */
+typedef struct stoic_faulty stoic_faulty;
+
+typedef struct stoic_faulty_counts {
+    int64_t rows, narrow, difference, again; /* images each way; again: difference undecided */
+} stoic_faulty_counts;
+
+/* `full`: rows only. `chains` may be NULL with full. */
+stoic_status stoic_faulty_create(const stoic_program *program, const stoic_chains *chains,
+                                 bool full, stoic_faulty **out, stoic_error *err);
+void stoic_faulty_free(stoic_faulty *faulty);
+stoic_session *stoic_faulty_session(stoic_faulty *faulty);
+const stoic_faulty_counts *stoic_faulty_count(const stoic_faulty *faulty);
+
+/* The first operator whose weights the edits change, as "Conv 'conv1'"; empty: none. */
+stoic_status stoic_faulty_first(stoic_faulty *faulty, const stoic_edit *edits, size_t n_edits,
+                                char *name, size_t size, stoic_error *err);
+
+/* Evaluates the edits on the listed images (offsets, ascending; NULL: the whole block). */
+stoic_status stoic_faulty_run(stoic_faulty *faulty, stoic_block *block, const int32_t *images,
+                              int n_images, const stoic_edit *edits, size_t n_edits,
+                              const stoic_sink *sink, stoic_error *err);
+
+#endif

@@ -1,0 +1,69 @@
+/* Inside stoic_faulty: what faulty.c and difference.c share. */
+#ifndef STOIC_EXEC_FAULTY_PARTS_H
+#define STOIC_EXEC_FAULTY_PARTS_H
+
+#include "exec/faulty.h"
+
+/* A narrow change: the first changed layer, its changed channels, and the value behind it (after a
+ * pool, if one follows) where images either are as before or go on. */
+typedef struct stoic_narrow {
+    int step;          /* the layer */
+    int last;          /* the pool behind it, or the layer */
+    bool others;       /* another step has edits too: every image goes on */
+    int frontier;      /* the value */
+    int64_t pixels;    /* of the frontier, per channel */
+    int64_t stride;    /* channels of the frontier */
+    int n_channels;
+    int32_t *channels;
+    size_t room;
+    float *lanes;      /* [channel][pixels][16]: new values of a group of images */
+    size_t lanes_room;
+    float *sums, *weights; /* scratch: one channel in front of the pool, its weights */
+    size_t sums_room, weights_room;
+} stoic_narrow;
+
+/* A difference behind the narrow change: the layer that reads the frontier, as golden sums plus
+ * what the change contributes, and the way from there to the class. */
+typedef struct stoic_difference {
+    bool use;
+    int step;          /* that layer */
+    int logits;        /* the value on which the class is decided */
+    int final;         /* last step: 0 none, 1 Sigmoid, 2 Softmax */
+    const float *sums; /* golden */
+    const stoic_probe **probes; /* step -> groups, for each layer from `step` on */
+    double spread;     /* largest possible change of a sum per unit of change in the frontier */
+    int64_t terms;     /* fmas added to one output at most */
+} stoic_difference;
+
+struct stoic_faulty {
+    const stoic_program *program;
+    const stoic_chains *chains;
+    bool full;
+    stoic_session *session;
+    bool *changed;     /* step */
+    bool *gathered;    /* value: its rows are in the frame */
+    int32_t *readers;  /* value -> number of steps that read it */
+    bool *selected;    /* image of the block */
+    int selected_room;
+    int32_t *rows;     /* images in the tile */
+    int n_rows;
+    float *frontier;   /* tile x size of the frontier value */
+    size_t frontier_room;
+    stoic_narrow narrow;
+    stoic_difference difference;
+    stoic_faulty_counts counts;
+};
+
+/* Runs the changed steps from `from` to before `to` for n images whose frontier value (or -1) is in
+ * the frame already; clean values are gathered from the block. */
+stoic_status stoic_faulty_steps(stoic_faulty *f, const stoic_block *b, const int32_t *images, int n,
+                                int from, int to, int frontier, stoic_error *err);
+
+/* Decides whether the difference can be used behind f->narrow, and prepares it for the block. */
+stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const stoic_sink *sink,
+                                      stoic_error *err);
+/* The classes of n <= tile images of group `group` (their lanes); -1 where undecided. */
+stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int group,
+                                  const int *lanes, int n, int *top1, stoic_error *err);
+
+#endif

@@ -1,0 +1,110 @@
+/* Sixteen floats side by side, for kernels that run the same chain of operations on 16 images.
+ * All three forms give the same bits. lanes_max gives its second operand where either is NaN. */
+#ifndef STOIC_EXEC_LANES_H
+#define STOIC_EXEC_LANES_H
+
+#include <math.h>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+
+typedef __m512 lanes;
+
+static inline lanes lanes_set(float x) {
+    return _mm512_set1_ps(x);
+}
+static inline lanes lanes_load(const float *p) {
+    return _mm512_loadu_ps(p);
+}
+static inline void lanes_store(float *p, lanes a) {
+    _mm512_storeu_ps(p, a);
+}
+static inline lanes lanes_add(lanes a, lanes b) {
+    return _mm512_add_ps(a, b);
+}
+static inline lanes lanes_fma(lanes a, lanes b, lanes c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+static inline lanes lanes_abs(lanes a) {
+    return _mm512_abs_ps(a);
+}
+static inline lanes lanes_max(lanes a, lanes b) {
+    return _mm512_max_ps(a, b);
+}
+
+#elif defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+
+typedef struct lanes {
+    __m256 low, high;
+} lanes;
+
+static inline lanes lanes_set(float x) {
+    return (lanes){_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+static inline lanes lanes_load(const float *p) {
+    return (lanes){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+static inline void lanes_store(float *p, lanes a) {
+    _mm256_storeu_ps(p, a.low);
+    _mm256_storeu_ps(p + 8, a.high);
+}
+static inline lanes lanes_add(lanes a, lanes b) {
+    return (lanes){_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
+}
+static inline lanes lanes_fma(lanes a, lanes b, lanes c) {
+    return (lanes){_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
+static inline lanes lanes_abs(lanes a) {
+    __m256 sign = _mm256_set1_ps(-0.0f);
+    return (lanes){_mm256_andnot_ps(sign, a.low), _mm256_andnot_ps(sign, a.high)};
+}
+static inline lanes lanes_max(lanes a, lanes b) {
+    return (lanes){_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)};
+}
+
+#else
+
+typedef struct lanes {
+    float v[16];
+} lanes;
+
+static inline lanes lanes_set(float x) {
+    lanes r;
+    for (int i = 0; i < 16; i++)
+        r.v[i] = x;
+    return r;
+}
+static inline lanes lanes_load(const float *p) {
+    lanes r;
+    for (int i = 0; i < 16; i++)
+        r.v[i] = p[i];
+    return r;
+}
+static inline void lanes_store(float *p, lanes a) {
+    for (int i = 0; i < 16; i++)
+        p[i] = a.v[i];
+}
+static inline lanes lanes_add(lanes a, lanes b) {
+    for (int i = 0; i < 16; i++)
+        a.v[i] += b.v[i];
+    return a;
+}
+static inline lanes lanes_fma(lanes a, lanes b, lanes c) {
+    for (int i = 0; i < 16; i++)
+        a.v[i] = fmaf(a.v[i], b.v[i], c.v[i]);
+    return a;
+}
+static inline lanes lanes_abs(lanes a) {
+    for (int i = 0; i < 16; i++)
+        a.v[i] = fabsf(a.v[i]);
+    return a;
+}
+static inline lanes lanes_max(lanes a, lanes b) {
+    for (int i = 0; i < 16; i++)
+        a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+    return a;
+}
+
+#endif
+#endif
