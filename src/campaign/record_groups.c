@@ -22,7 +22,7 @@ typedef struct strata {
     size_t count, capacity;
 } strata;
 
-static stoic_status add_stratum(strata *list, stratum **out, stoic_error *err) {
+static stoic_status add_stratum(strata *list, const stratum *item, stoic_error *err) {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 64;
         stratum *items = realloc(list->items, capacity * sizeof *items);
@@ -31,8 +31,7 @@ static stoic_status add_stratum(strata *list, stratum **out, stoic_error *err) {
         list->items = items;
         list->capacity = capacity;
     }
-    *out = &list->items[list->count++];
-    memset(*out, 0, sizeof **out);
+    list->items[list->count++] = *item;
     return STOIC_OK;
 }
 
@@ -48,12 +47,11 @@ static stoic_status read_strata(stoic_records *records, strata *list, stoic_erro
         TRY(stoic_sql_step(statement, &row, err));
         if (!row)
             break;
-        stratum *item;
+        stratum item = {.layer = sqlite3_column_int(statement, 0),
+                        .bit = sqlite3_column_int(statement, 1)};
+        item.one_layer = item.layer >= -1;
+        stoic_strata_read(statement, 2, &item.moments);
         TRY(add_stratum(list, &item, err));
-        item->layer = sqlite3_column_int(statement, 0);
-        item->bit = sqlite3_column_int(statement, 1);
-        item->one_layer = item->layer >= -1;
-        stoic_strata_read(statement, 2, &item->moments);
     }
 done:
     sqlite3_finalize(statement);
@@ -102,12 +100,13 @@ static stoic_status read_prefix(stoic_records *records, int64_t prefix, strata *
         TRY(stoic_trial_cursor_next(&cursor, &row, err));
         if (!row)
             break;
-        stratum *item;
+        stratum item = {.layer = -1, .bit = -1, .one_layer = one_layer(&cursor.list)};
+        if (item.one_layer)
+            item.layer = cursor.list.items[0].layer;
+        if (cursor.list.count == 1)
+            item.bit = cursor.list.items[0].bit;
+        stoic_moments_add(&item.moments, &cursor.counts);
         TRY(add_stratum(list, &item, err));
-        item->one_layer = one_layer(&cursor.list);
-        item->layer = item->one_layer ? cursor.list.items[0].layer : -1;
-        item->bit = item->one_layer && cursor.list.count == 1 ? cursor.list.items[0].bit : -1;
-        stoic_moments_add(&item->moments, &cursor.counts);
         if (list->count % MERGE_EVERY == 0)
             merge_equal(list);
     }
