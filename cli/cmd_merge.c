@@ -47,7 +47,7 @@ const cli_verb cli_verb_merge = {
     .text = "Joins campaign files that 'inject --shard' made. Overlaps and files of other "
             "campaigns are refused, missing parts are named in a warning.",
     .examples = {EXAMPLE_SHARDS "  stoic merge -o all.db part1.db part2.db",
-                 EXAMPLE_SHARDS "  stoic merge -o all.db part1.db part2.db --by layer"},
+                 EXAMPLE_SHARDS "  stoic merge -o by-layer.db part1.db part2.db --by layer"},
     .options = options,
     .settings_size = sizeof(settings),
     .run = run,

@@ -121,11 +121,8 @@ static stoic_status show(const settings *set, const inputs *in, story *told, boo
                          double seconds, stoic_error *err) {
     if (told->bad)
         return cli_fail_memory(err);
-    if (told->output->format == CLI_TABLE) {
-        fprintf(told->output->file, "%s\n",
-                identical ? "identical to the record" : "NOT identical to the record");
-        return STOIC_OK;
-    }
+    if (told->output->format == CLI_TABLE)
+        return STOIC_OK; /* the last line told says it */
     json_t *object = facts(set, in, identical, told->steps, seconds);
     return told->output->format == CLI_JSON ? cli_output_json(told->output, object, err)
                                             : cli_output_flat(told->output, object, err);

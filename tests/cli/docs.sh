@@ -56,7 +56,7 @@ fresh() {
 passed=0 failed=0
 fresh harness
 echo 'stoic no-such-verb' >"$work/wrong"
-run_block harness "$work/wrong" >"$work/harness"
+run_block harness "$work/wrong" >"$work/harness.log"
 if [ $failed -eq 1 ]; then
     passed=1 failed=0
     echo "ok - harness: a command that fails is noticed"

@@ -11,7 +11,7 @@ CASES=$(cd "${CASES:-$here/cases}" && pwd)
 [ $# -gt 0 ] && shift
 [ -x "$STOIC" ] || { echo "no executable at $STOIC" >&2; exit 2; }
 STOIC=$(cd "$(dirname "$STOIC")" && pwd)/$(basename "$STOIC")
-work=$(mktemp -d) || exit 2
+work=$(cd "$(mktemp -d)" && pwd -P) || exit 2
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/bin" && ln -s "$STOIC" "$work/bin/stoic"
 PATH=$work/bin:$PATH
