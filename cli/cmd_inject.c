@@ -227,7 +227,7 @@ static void catch_signals(void) {
 }
 
 static void print_resume(const cli_call *call) {
-    fputs("what was done is kept; this goes on:\n  ", stderr);
+    fputs("to go on:\n  ", stderr);
     for (int i = 0; i < call->argc; i++)
         cli_quote(stderr, call->argv[i], i == 0);
     fputc('\n', stderr);

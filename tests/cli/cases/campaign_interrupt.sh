@@ -7,7 +7,7 @@ sleep 1
 kill -TERM $!
 wait $!; echo $?
 cat out
-grep -A1 'goes on' err
+grep -A1 'to go on' err
 stoic records 'my run.db' --format csv -o stopped.csv
 trials=$(($(wc -l <stopped.csv) - 1))
 [ $trials -gt 0 ] || echo 'no complete trial'
