@@ -194,6 +194,9 @@ def main():
     lenet5 = os.path.join(ROOT, "models", "lenet5-fashion-mnist.onnx")
     fashion = [name.format(options.data) for name in IDX]
     preparation = ["--mean", "0.2860", "--std", "0.3530"]
+    if os.getloadavg()[0] > 0.5:
+        print(f"the load average is {os.getloadavg()[0]:.1f}: other work is running, do not trust "
+              "these figures", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         if "lenet5" in jobs:
             eval_job(options, "lenet5", lenet5, "fashion-mnist", fashion, preparation)
