@@ -9,8 +9,8 @@
 
 /* X(name, statement) */
 #define STATEMENTS(X)                                                                              \
-    X(TRIAL, "INSERT INTO trials VALUES(?, ?, ?, ?, ?)")                                           \
-    X(MORE, "INSERT INTO more VALUES(?, ?, ?, ?, ?, ?, ?)")                                        \
+    X(TRIAL, "INSERT INTO trials VALUES(?, ?, ?, ?, ?, ?)")                                        \
+    X(MORE, "INSERT INTO more VALUES(?, ?, ?, ?, ?, ?)")                                           \
     X(SITE, "INSERT INTO sites VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                              \
     X(SPAN, "INSERT INTO spans VALUES(?, ?, ?, ?, ?, ?)")                                          \
     X(JOURNAL, "INSERT INTO journal VALUES(?, ?, ?, ?, ?)")                                        \
@@ -293,18 +293,20 @@ static stoic_status write_trial(stoic_rows *rows, int64_t trial, const stoic_cou
     stoic_sql_bind_count(statement, 2, counts->correct);
     stoic_sql_bind_count(statement, 3, counts->critical);
     stoic_sql_bind_count(statement, 4, counts->nan);
-    stoic_sql_bind_count(statement, 5, image);
+    stoic_sql_bind_count(statement, 5, counts->due);
+    stoic_sql_bind_count(statement, 6, image);
     TRY(stoic_sql_run(statement, err));
-    const int64_t *rest = &counts->masked;
+    const int64_t more[] = {counts->masked, counts->tolerable, counts->sdc5, counts->sdc10,
+                            counts->sdc20};
     bool any = false;
-    for (int i = 0; i < 6; i++)
-        any = any || rest[i] >= 0;
+    for (int i = 0; i < 5; i++)
+        any = any || more[i] >= 0;
     if (!any)
         return STOIC_OK;
     statement = rows->statements[MORE];
     sqlite3_bind_int64(statement, 1, trial);
-    for (int i = 0; i < 6; i++)
-        stoic_sql_bind_count(statement, 2 + i, rest[i]);
+    for (int i = 0; i < 5; i++)
+        stoic_sql_bind_count(statement, 2 + i, more[i]);
     status = stoic_sql_run(statement, err);
 done:
     return status;

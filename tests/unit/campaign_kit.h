@@ -31,6 +31,7 @@ typedef struct kit {
     char path[128];
     stoic_run_options run;
     stoic_site_source source;
+    bool all;           /* every member of the counts is measured */
     bool ordered;       /* sites as an exhaustive campaign has them */
     int critical_share; /* of 1000 */
     int64_t fail_at;    /* trial that fails; -1: none */
@@ -104,6 +105,14 @@ static inline stoic_status kit_trial(void *state, int64_t trial, const int32_t *
         counts->nan += o >> 2 & 1;
         if (outcome)
             outcome[i] = (uint8_t)o;
+    }
+    if (s->of->all) {
+        counts->due = 0;
+        counts->tolerable = (n - counts->critical) / 3;
+        counts->masked = n - counts->critical - counts->tolerable;
+        counts->sdc5 = counts->critical / 2;
+        counts->sdc10 = counts->critical;
+        counts->sdc20 = counts->nan;
     }
     if (s->of->nap > 0)
         usleep((useconds_t)s->of->nap);

@@ -70,6 +70,7 @@ static void test_threads(void **state) {
         kit k;
         kit_init(&k, "threads");
         k.ordered = variant == 1;
+        k.all = variant < 2;
         k.run.design.images_per_trial = variant == 2 ? 1 : variant == 3 ? 7 : 0;
         k.run.keep_images = variant == 3;
         k.run.threads = 2;
@@ -155,6 +156,7 @@ static void test_shards_merged(void **state) {
     (void)state;
     kit k;
     kit_init(&k, "shards");
+    k.all = true;
     k.run.trials = 333;
     char *expected = reference(&k);
     char paths[3][128], all[64];

@@ -1,6 +1,8 @@
 /* Reading campaign files: groups against brute force, stopping at a margin, size and speed. */
 #include "campaign_kit.h"
 
+#include "campaign/rows.h"
+
 #include <math.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -77,8 +79,18 @@ static void test_groups(void **state) {
         kit k;
         kit_init(&k, "groups");
         k.ordered = ordered;
+        k.all = true;
         k.run.trials = 1500;
         run_ok(&k);
+        stoic_moments strata, trials; /* the summary rows against the rows they sum up */
+        stoic_campaign_file *file;
+        assert_int_equal(stoic_campaign_file_open(k.path, false, &file, NULL), STOIC_OK);
+        assert_int_equal(stoic_rows_moments(file, -1, &strata, NULL), STOIC_OK);
+        assert_int_equal(stoic_rows_moments(file, 1500, &trials, NULL), STOIC_OK);
+        stoic_campaign_file_close(file);
+        assert_true(strata.totals.masked > 0 && strata.totals.sdc5 > 0);
+        assert_memory_equal(&strata.totals, &trials.totals, sizeof trials.totals);
+        assert_memory_equal(&strata.correct, &trials.correct, sizeof trials.correct);
         check_groups(&k, 1500);
         kit_remove(k.path);
     }
@@ -338,7 +350,7 @@ static stoic_status quick_trial(void *state, int64_t trial, const int32_t *image
                              .nan = h % 64 ? 0 : critical,
                              .masked = -1,
                              .tolerable = -1,
-                             .due = -1,
+                             .due = 0,
                              .sdc5 = -1,
                              .sdc10 = -1,
                              .sdc20 = -1};
