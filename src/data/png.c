@@ -46,6 +46,22 @@ static void on_read(png_structp png, png_bytep out, size_t size) {
     reader->at += size;
 }
 
+/* libpng takes memory for a chunk as long as the chunk says it is, before it finds out that the
+ * file is shorter; its own limit on that is only a warning. */
+static bool chunks_fit(const uint8_t *data, size_t size) {
+    enum { SIGNATURE = 8, FRAME = 12 /* length, type, check sum */ };
+    for (size_t at = SIGNATURE; at <= size && size - at >= FRAME;) {
+        const uint8_t *p = data + at;
+        size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        if (length > size - at - FRAME)
+            return false;
+        if (!memcmp(p + 4, "IEND", 4))
+            return true;
+        at += FRAME + length;
+    }
+    return true;
+}
+
 static stoic_status check_header(png_reader *reader, size_t size) {
     png_structp png = reader->png;
     png_infop info = reader->info;
@@ -111,6 +127,9 @@ static void decode(png_reader *reader, size_t size) {
 stoic_status stoic_png_decode(const uint8_t *data, size_t size, const char *name, stoic_pixels *out,
                               stoic_error *err) {
     stoic_status status = STOIC_ERR_MEMORY;
+    if (!chunks_fit(data, size))
+        return stoic_fail(err, STOIC_ERR_FORMAT, name,
+                          "corrupt PNG: a chunk is longer than the file");
     png_reader *reader = calloc(1, sizeof *reader);
     if (!reader)
         return stoic_fail_memory(err, name, sizeof *reader);

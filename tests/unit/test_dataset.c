@@ -159,6 +159,9 @@ static void test_image_bombs(void **state) {
     put32(bytes + 29, (uint32_t)crc32(0, bytes + 12, 17)); /* of the header chunk */
     save("bombs/a/x.png", bytes, size);
     open_fails(spec_of("dir:%s/bombs"), NULL, STOIC_ERR_FORMAT, "a PNG of 1792 x 30000 pixels");
+    put32(bytes + 33, 0x73737373); /* the length of the next chunk */
+    save("bombs/a/x.png", bytes, size);
+    open_fails(spec_of("dir:%s/bombs"), NULL, STOIC_ERR_FORMAT, "longer than the file");
     save_jpeg("bombs/a/x", 3, 9, 9);
     size = slurp("bombs/a/x", bytes, sizeof bytes);
     for (size_t i = 0; i + 8 < size; i++)
