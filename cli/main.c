@@ -67,7 +67,9 @@ int main(int argc, char **argv) {
     static char help[] = "help", version[] = "version";
     stoic_error err = {.code = STOIC_OK};
     hold_streams();
-    signal(SIGPIPE, SIG_IGN); /* a reader that leaves is a write that fails, with a message */
+    /* A reader that leaves, a file that may not grow: writes that fail, with a message. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         cli_usage_overview(stderr);
         return EXIT_USAGE;
