@@ -66,8 +66,7 @@ static stoic_status check_continuation(const stoic_campaign_file *file,
     const char *wanted = stoic_facts_get(facts, "shard");
     if (shard && wanted && strcmp(shard, wanted) != 0)
         return stoic_fail(err, STOIC_ERR_MISMATCH, file->path,
-                          "the file holds another part of the campaign: its shard is %s, wanted "
-                          "is %s",
+                          "the file holds another part of the campaign: shard there is %s, here %s",
                           shard, wanted);
     const char *margin = stoic_facts_get(&file->facts, "margin");
     if (margin && options->margin <= 0.0)
@@ -123,7 +122,9 @@ static stoic_status run_in_file(stoic_campaign_file *file, const stoic_parts *pa
         TRY(stoic_identity_create(file, parts, facts, golden, err));
     else
         TRY(stoic_facts_match(&file->facts, facts, true, file->path, err));
-    TRY(stoic_campaign_file_set(file, "confidence", err, "%.17g", options->confidence));
+    char confidence[32];
+    stoic_facts_number_text(options->confidence, confidence);
+    TRY(stoic_campaign_file_set(file, "confidence", err, "%s", confidence));
     stoic_site_source source = stoic_site_drawer_source(&drawer);
     run.sites = &source;
     stoic_engine_worker_api(engine, &run.worker);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/text.h"
+#include "stoic/parse.h"
 
 void stoic_facts_deinit(stoic_facts *facts) {
     for (size_t i = 0; i < facts->count; i++) {
@@ -71,6 +73,25 @@ stoic_status stoic_facts_set_digest(stoic_facts *facts, const char *key, const u
     return stoic_facts_set(facts, true, key, err, "%s", text);
 }
 
+const char *stoic_facts_number_text(double value, char text[32]) {
+    for (int digits = 15; digits <= 17; digits++) {
+        double back;
+        stoic_text buffer = {0};
+        stoic_text_printf(&buffer, "%.*g", digits, value);
+        snprintf(text, 32, "%s", buffer.data ? buffer.data : "nan");
+        stoic_text_deinit(&buffer);
+        if (stoic_parse_number(text, "number", &back, NULL) == STOIC_OK && back == value)
+            break;
+    }
+    return text;
+}
+
+stoic_status stoic_facts_set_number(stoic_facts *facts, const char *key, double value,
+                                    stoic_error *err) {
+    char text[32];
+    return stoic_facts_set(facts, false, key, err, "%s", stoic_facts_number_text(value, text));
+}
+
 const char *stoic_facts_get(const stoic_facts *facts, const char *key) {
     const stoic_fact *fact = find(facts, key);
     return fact ? fact->value : NULL;
@@ -86,13 +107,13 @@ stoic_status stoic_facts_match(const stoic_facts *file, const stoic_facts *wante
         const char *value = other ? other->value : "nothing";
         if (strcmp(value, fact->value) != 0)
             return stoic_fail(err, STOIC_ERR_MISMATCH, path,
-                              "the file belongs to another campaign: its %s is %s, wanted is %s",
+                              "the file belongs to another campaign: %s there is %s, here %s",
                               fact->key, value, fact->value);
     }
     for (size_t i = 0; complete && i < file->count; i++) {
         if (file->items[i].identity && !find(wanted, file->items[i].key))
             return stoic_fail(err, STOIC_ERR_MISMATCH, path,
-                              "the file belongs to another campaign: its %s is %s, wanted is none",
+                              "the file belongs to another campaign: %s there is %s, here nothing",
                               file->items[i].key, file->items[i].value);
     }
     return STOIC_OK;

@@ -29,6 +29,11 @@ stoic_status stoic_facts_set(stoic_facts *facts, bool identity, const char *key,
                              const char *fmt, ...) STOIC_PRINTF(5, 6);
 stoic_status stoic_facts_set_digest(stoic_facts *facts, const char *key, const uint8_t digest[16],
                                     stoic_error *err);
+/* Adds a number with the digits it needs to be read back exactly, in any locale. */
+stoic_status stoic_facts_set_number(stoic_facts *facts, const char *key, double value,
+                                    stoic_error *err);
+/* Writes a number that way; returns `text`. */
+const char *stoic_facts_number_text(double value, char text[32]);
 /* The value of `key`, or NULL. */
 const char *stoic_facts_get(const stoic_facts *facts, const char *key);
 

@@ -69,6 +69,7 @@ static stoic_status add_content(const stoic_parts *parts, stoic_facts *facts, st
     uint8_t digest[16], labels[16];
     stoic_status status;
     stoic_model_digest(parts->model, digest);
+    SET("images", "%lld", (long long)stoic_dataset_count(parts->data));
     TRY(stoic_facts_set_digest(facts, "model_digest", digest, err));
     TRY(stoic_dataset_digest(parts->data, digest, labels, err));
     TRY(stoic_facts_set_digest(facts, "data_digest", digest, err));
@@ -90,11 +91,10 @@ done:
     return status;
 }
 
-static stoic_status add_rules(int64_t images, const stoic_campaign_options *options,
-                              const stoic_design *design, stoic_facts *facts, stoic_error *err) {
+static stoic_status add_rules(const stoic_campaign_options *options, const stoic_design *design,
+                              stoic_facts *facts, stoic_error *err) {
     stoic_status status = STOIC_OK;
     SET("seed", "%llu", (unsigned long long)options->seed);
-    SET("images", "%lld", (long long)images);
     if (options->images_per_trial > 0)
         SET("images_per_trial", "%lld", (long long)options->images_per_trial);
     else
@@ -123,7 +123,7 @@ stoic_status stoic_identity_facts(const stoic_parts *parts, const stoic_campaign
     strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     TRY(add_content(parts, facts, err));
     TRY(add_faults(parts, facts, err));
-    TRY(add_rules(stoic_dataset_count(parts->data), options, design, facts, err));
+    TRY(add_rules(options, design, facts, err));
     SET("version", "%s", stoic_version());
     SET("isa", "%s", stoic_version_cpu());
     SET("onednn", "%s", stoic_version_onednn());
@@ -136,7 +136,7 @@ stoic_status stoic_identity_facts(const stoic_parts *parts, const stoic_campaign
     TELL("parameters", "%lld", (long long)stoic_model_parameters(parts->model));
     TELL("macs", "%lld", (long long)stoic_model_macs(parts->model));
     TELL("stored_bits", "%lld", (long long)stoic_store_total_bits(parts->store));
-    TELL("confidence", "%.17g", options->confidence);
+    TRY(stoic_facts_set_number(facts, "confidence", options->confidence, err));
     TELL("limit", "%lld", (long long)parts->limit);
     TELL("fault_space", "%lld", (long long)parts->space);
 done:
@@ -149,7 +149,7 @@ stoic_status stoic_identity_golden(stoic_facts *facts, const stoic_golden *golde
     double accuracy = golden->images ? (double)golden->correct / (double)golden->images : 0.0;
     TRY(stoic_facts_set_digest(facts, "golden_digest", golden->digest, err));
     SET("golden_correct", "%lld", (long long)golden->correct);
-    TELL("golden_accuracy", "%.17g", accuracy);
+    status = stoic_facts_set_number(facts, "golden_accuracy", accuracy, err);
 done:
     return status;
 }

@@ -16,7 +16,8 @@ stoic_status stoic_look_init(stoic_look *look, stoic_campaign_file *file, double
     if (margin <= 0.0)
         return STOIC_OK;
     stoic_status status;
-    TRY(stoic_campaign_file_set(file, "margin", err, "%.17g", margin));
+    char text[32];
+    TRY(stoic_campaign_file_set(file, "margin", err, "%s", stoic_facts_number_text(margin, text)));
     if (stoic_campaign_file_integer(file, "prefix", -1) < 0) {
         TRY(stoic_campaign_file_set(file, "prefix", err, "0"));
         TRY(stoic_campaign_file_set(file, "look", err, "-1"));

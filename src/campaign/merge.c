@@ -99,8 +99,8 @@ done:
 }
 
 /* Trials below `planned` that no file had: the first few ranges are told. */
-static stoic_status list_gaps(stoic_campaign_file *out, int64_t planned, bool *gaps,
-                              stoic_error *err) {
+static stoic_status list_gaps(stoic_campaign_file *out, const char *path, int64_t planned,
+                              bool *gaps, stoic_error *err) {
     sqlite3_stmt *statement;
     stoic_status status;
     bool row = true;
@@ -115,25 +115,25 @@ static stoic_status list_gaps(stoic_campaign_file *out, int64_t planned, bool *g
         if (first > next) {
             *gaps = true;
             if (++told <= 8)
-                stoic_log(STOIC_LOG_WARNING, "%s: trials %lld-%lld are missing", out->path,
+                stoic_log(STOIC_LOG_WARNING, "%s: trials %lld-%lld are missing", path,
                           (long long)next, (long long)first - 1);
         }
         if (row)
             next = first + sqlite3_column_int64(statement, 1);
     }
     if (told > 8)
-        stoic_log(STOIC_LOG_WARNING, "%s: %d more ranges of trials are missing", out->path,
-                  told - 8);
+        stoic_log(STOIC_LOG_WARNING, "%s: %d more ranges of trials are missing", path, told - 8);
 done:
     sqlite3_finalize(statement);
     return status;
 }
 
-static stoic_status finish(stoic_campaign_file *out, stoic_summary *summary, stoic_error *err) {
+static stoic_status finish(stoic_campaign_file *out, const char *path, stoic_summary *summary,
+                           stoic_error *err) {
     stoic_status status;
     bool gaps;
     int64_t planned = stoic_campaign_file_integer(out, "planned", 0);
-    TRY(list_gaps(out, planned, &gaps, err));
+    TRY(list_gaps(out, path, planned, &gaps, err));
     const char *stopped =
         stoic_campaign_file_integer(out, "limit", -1) == planned ? "exhausted" : "trials";
     TRY(stoic_campaign_file_set(out, "shard", err, "all"));
@@ -159,7 +159,7 @@ stoic_status stoic_campaign_merge(const char *path, const char *const *paths, si
     TRY(stoic_campaign_file_open(temporary, true, &out, err));
     for (size_t i = 0; i < n; i++)
         TRY(add_part(out, paths[i], err));
-    status = finish(out, summary, err);
+    status = finish(out, path, summary, err);
 done:
     stoic_campaign_file_close(out);
     if (status == STOIC_OK && rename(temporary, path) != 0)

@@ -326,6 +326,20 @@ static void test_damage(void **state) {
     assert_damage_found("INSERT INTO journal VALUES(6, 0, 100, 4, x'010001')");
 }
 
+/* ---- numbers as facts ---- */
+
+static void test_number_text(void **state) {
+    (void)state;
+    const double values[] = {0.95, 0.05, 2.0 / 3.0, 1e-300, 0.9235, 1.0, 0.0, 0x1.fffffffffffffp-1};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char text[32], *end;
+        assert_true(strtod(stoic_facts_number_text(values[i], text), &end) == values[i]);
+        assert_int_equal(*end, 0);
+    }
+    char text[32];
+    assert_string_equal(stoic_facts_number_text(0.95, text), "0.95");
+}
+
 /* ---- size and speed of a whole LeNet-5 ---- */
 
 static double now(void) {
@@ -411,6 +425,7 @@ int main(void) {
         cmocka_unit_test(test_margin_is_deterministic),
         cmocka_unit_test(test_exhausted),
         cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_number_text),
         cmocka_unit_test(test_exhaustive_lenet5),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
