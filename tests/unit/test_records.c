@@ -175,6 +175,56 @@ static void test_picks(void **state) {
         assert_in_range(seen[i], 2, 46);
 }
 
+/* --keep images: bitmaps over the images that the trial used, block by block. */
+static int64_t check_bitmaps(const kit *k, sqlite3_stmt *row) {
+    int64_t trial = sqlite3_column_int64(row, 0), block = sqlite3_column_int64(row, 1);
+    int64_t picks[KIT_IMAGES], n = 0;
+    uint8_t scratch[KIT_IMAGES / 8 + 1] = {0};
+    stoic_pick_images(k->run.seed, trial, KIT_IMAGES, k->run.design.images_per_trial, scratch,
+                      picks);
+    for (int64_t i = 0; i < k->run.design.images_per_trial; i++) {
+        if (picks[i] / k->run.design.block != block)
+            continue;
+        unsigned expected = kit_outcome(k, trial, picks[i]);
+        for (int kind = 0; kind < 3; kind++) {
+            const uint8_t *bitmap = sqlite3_column_blob(row, 3 + kind);
+            assert_int_equal(bitmap[n / 8] >> n % 8 & 1, expected >> kind & 1);
+        }
+        n++;
+    }
+    assert_int_equal(sqlite3_column_int64(row, 2), n);
+    return n;
+}
+
+static void test_kept_images(void **state) {
+    (void)state;
+    kit k;
+    kit_init(&k, "kept");
+    k.run.design.images_per_trial = 37;
+    k.run.keep_images = true;
+    k.run.threads = 2;
+    k.critical_share = 400;
+    run_ok(&k);
+    stoic_campaign_file *file;
+    sqlite3_stmt *rows;
+    bool row = true;
+    int64_t images = 0;
+    assert_int_equal(stoic_campaign_file_open(k.path, false, &file, NULL), STOIC_OK);
+    assert_int_equal(stoic_sql_prepare(file->db,
+                                       "SELECT trial, block, images, critical, correct, nan"
+                                       " FROM outcomes",
+                                       &rows, NULL),
+                     STOIC_OK);
+    while (row) {
+        assert_int_equal(stoic_sql_step(rows, &row, NULL), STOIC_OK);
+        images += row ? check_bitmaps(&k, rows) : 0;
+    }
+    assert_int_equal(images, 37 * k.run.trials);
+    sqlite3_finalize(rows);
+    stoic_campaign_file_close(file);
+    kit_remove(k.path);
+}
+
 /* ---- stopping ---- */
 
 /* The look at which the campaign must stop, from the definition. */
@@ -418,15 +468,11 @@ static void test_exhaustive_lenet5(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_sites),
-        cmocka_unit_test(test_picks),
-        cmocka_unit_test(test_sequential_stop),
-        cmocka_unit_test(test_margin_is_deterministic),
-        cmocka_unit_test(test_exhausted),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_number_text),
-        cmocka_unit_test(test_exhaustive_lenet5),
+        cmocka_unit_test(test_groups),          cmocka_unit_test(test_sites),
+        cmocka_unit_test(test_picks),           cmocka_unit_test(test_kept_images),
+        cmocka_unit_test(test_sequential_stop), cmocka_unit_test(test_margin_is_deterministic),
+        cmocka_unit_test(test_exhausted),       cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_number_text),     cmocka_unit_test(test_exhaustive_lenet5),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
