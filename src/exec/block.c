@@ -35,7 +35,8 @@ static stoic_status block_allocate(const stoic_program *g, int64_t first, int co
     b->lanes = calloc(g->model->n_values + 1, sizeof *b->lanes);
     b->sums = calloc((size_t)g->n_layers + 1, sizeof *b->sums);
     b->probes = calloc((size_t)g->n_layers + 1, sizeof *b->probes);
-    bool ok = b->golden && b->lanes && b->sums && b->probes;
+    b->errors = calloc((size_t)g->n_layers + 1, sizeof *b->errors);
+    bool ok = b->golden && b->lanes && b->sums && b->probes && b->errors;
     for (size_t v = 0; ok && v < g->model->n_values; v++) {
         if (is_root(g, v))
             ok = (b->golden[v] = floats(g->values[v].size * count)) != NULL;
@@ -87,12 +88,15 @@ void stoic_block_free(stoic_block *b) {
         if (b->sums)
             free(b->sums[l]);
         if (b->probes)
-            free(b->probes[l]);
+            free(b->probes[l].totals);
+        if (b->errors)
+            free(b->errors[l]);
     }
     free(b->golden);
     free(b->lanes);
     free(b->sums);
     free(b->probes);
+    free(b->errors);
     pthread_mutex_destroy(&b->lock);
     free(b);
 }
@@ -137,8 +141,8 @@ stoic_status stoic_block_sums(stoic_block *b, stoic_session *clean, int step, co
             status = stoic_fail_memory(err, "golden sums", (unsigned long long)(size * b->count));
         for (int i = 0; i < b->count && status == STOIC_OK; i += b->program->tile) {
             int n = b->count - i < b->program->tile ? b->count - i : b->program->tile;
-            status = stoic_layer_sums(clean, st, b->golden[st->in[0]] + i * in, sums + i * size, n,
-                                      err);
+            status =
+                stoic_layer_sums(clean, st, b->golden[st->in[0]] + i * in, sums + i * size, n, err);
         }
         if (status != STOIC_OK) {
             free(sums);
@@ -151,19 +155,45 @@ stoic_status stoic_block_sums(stoic_block *b, stoic_session *clean, int step, co
     return status;
 }
 
-static void probe_layer(const stoic_block *b, const stoic_chains *chains, const stoic_session *s,
-                        int step, const float *lanes, float *weights, stoic_probe *probes) {
+/* One channel's totals of one group, from lanes to memory order. */
+static void keep_totals(const stoic_probe *probe, const float *lanes, int group, int count,
+                        int64_t pixels, int64_t channels, int64_t channel) {
+    for (int l = 0; l < STOIC_LANES && group * STOIC_LANES + l < count; l++) {
+        int64_t image = group * STOIC_LANES + l;
+        float *totals = probe->totals + image * pixels * channels + channel;
+        for (int64_t p = 0; p < pixels; p++) {
+            float t = lanes[p * STOIC_LANES + l];
+            totals[p * channels] = t;
+            if (!(t <= probe->total[image]))
+                probe->total[image] = t;
+        }
+    }
+}
+
+static stoic_status probe_layer(const stoic_block *b, const stoic_chains *chains, int step,
+                                const float *lanes, const stoic_probe *probe, stoic_error *err) {
     const stoic_exec_step *st = &b->program->steps[step];
     const stoic_exec_layer *layer = &b->program->layers[st->layer];
+    /* the chains read their weights through a session's constants: the clean ones */
+    const stoic_session clean = {.program = b->program, .constants = b->program->constant_base};
     int64_t size = b->program->values[st->in[0]].size;
-    for (int64_t o = 0; o < layer->channels; o++) {
+    int64_t pixels = b->program->values[st->out].size / layer->channels;
+    float *weights = malloc((size_t)chains->layers[st->layer].taps * sizeof *weights);
+    float *totals = floats(pixels * STOIC_LANES);
+    for (int64_t o = 0; weights && totals && o < layer->channels; o++) {
         stoic_chain c = stoic_chain_of(chains, st->layer, o);
-        const float *bias = layer->bias >= 0 ? s->constants + layer->bias_at + o : NULL;
-        stoic_chain_weights(chains, s, st->layer, o, weights);
-        for (int g = 0; g < b->groups; g++)
+        const float *bias = layer->bias >= 0 ? clean.constants + layer->bias_at + o : NULL;
+        stoic_chain_weights(chains, &clean, st->layer, o, weights);
+        for (int g = 0; g < b->groups; g++) {
             b->program->kernels->chain_probe(&c, weights, bias, lanes + g * STOIC_LANES * size,
-                                             probes[g].total, probes[g].peak);
+                                             totals, probe->peak + g * STOIC_LANES);
+            keep_totals(probe, totals, g, b->count, pixels, layer->channels, o);
+        }
     }
+    bool ok = weights && totals;
+    free(weights);
+    free(totals);
+    return ok ? STOIC_OK : stoic_fail_memory(err, "bounds of partial sums", (unsigned)pixels * 64);
 }
 
 stoic_status stoic_block_probe(stoic_block *b, const stoic_chains *chains, int step,
@@ -174,23 +204,24 @@ stoic_status stoic_block_probe(stoic_block *b, const stoic_chains *chains, int s
     if (status != STOIC_OK)
         return status;
     pthread_mutex_lock(&b->lock);
-    stoic_probe *probes = b->probes[st->layer];
-    if (!probes) {
-        /* the chains read their weights through a session's constants: the clean ones */
-        stoic_session clean = {.program = b->program, .constants = b->program->constant_base};
-        float *weights = malloc((size_t)chains->layers[st->layer].taps * sizeof *weights);
-        probes = calloc((size_t)b->groups, sizeof *probes);
-        if (weights && probes) {
-            probe_layer(b, chains, &clean, step, lanes, weights, probes);
+    stoic_probe *probe = &b->probes[st->layer];
+    if (!probe->totals) {
+        int64_t images = (int64_t)b->groups * STOIC_LANES;
+        int64_t size = b->program->values[st->out].size * b->count;
+        float *memory = floats(size + 2 * images);
+        if (!memory) {
+            status = stoic_fail_memory(err, "bounds of partial sums", (unsigned long long)size * 4);
         } else {
-            free(probes);
-            probes = NULL;
-            status = stoic_fail_memory(err, "bounds of partial sums", (size_t)b->groups * 128);
+            *probe = (stoic_probe){memory, memory + size, memory + size + images};
+            memset(probe->total, 0, (size_t)(2 * images) * sizeof *memory);
+            status = probe_layer(b, chains, step, lanes, probe, err);
         }
-        free(weights);
-        b->probes[st->layer] = probes;
+        if (status != STOIC_OK && memory) {
+            free(memory);
+            *probe = (stoic_probe){0};
+        }
     }
     pthread_mutex_unlock(&b->lock);
-    *out = probes;
+    *out = probe;
     return status;
 }

@@ -13,20 +13,21 @@
 
 #include "exec/chain.h"
 
-/* Of one layer and image: sums of |partial sum| (largest over the outputs), the largest partial
- * sum, and the largest output in front of what is fused. */
+/* How large the partial sums of one layer's chains are: per output the sum of |partial sum|
+ * (memory order, [image][output]), per image the largest of these and the largest partial sum. */
 typedef struct stoic_probe {
-    float total[STOIC_LANES], peak[STOIC_LANES];
+    float *totals, *total, *peak;
 } stoic_probe;
 
 typedef struct stoic_block {
     const stoic_program *program;
     int64_t first;
-    int count, groups; /* images, and groups of 16 of them */
-    float **golden;    /* value (roots) -> count x size, NULL for others */
-    float **lanes;     /* value -> groups x size x 16 */
-    float **sums;      /* layer -> count x size, where something is fused behind */
-    stoic_probe **probes; /* layer -> groups */
+    int count, groups;   /* images, and groups of 16 of them */
+    float **golden;      /* value (roots) -> count x size, NULL for others */
+    float **lanes;       /* value -> groups x size x 16 */
+    float **sums;        /* layer -> count x size, where something is fused behind */
+    stoic_probe *probes; /* layer */
+    float **errors;      /* layer -> count x classes: difference.c */
     pthread_mutex_t lock;
 } stoic_block;
 
@@ -40,8 +41,8 @@ void stoic_block_free(stoic_block *block);
 
 /* The parts on demand; any thread, with its own session (edits do not matter). */
 stoic_status stoic_block_lanes(stoic_block *block, int value, const float **out, stoic_error *err);
-stoic_status stoic_block_sums(stoic_block *block, stoic_session *clean, int step,
-                              const float **out, stoic_error *err);
+stoic_status stoic_block_sums(stoic_block *block, stoic_session *clean, int step, const float **out,
+                              stoic_error *err);
 stoic_status stoic_block_probe(stoic_block *block, const stoic_chains *chains, int step,
                                const stoic_probe **out, stoic_error *err);
 

@@ -56,8 +56,8 @@ static stoic_status describe(const stoic_exec_layer *layer, stoic_layer_chain *o
     for (int64_t o = 0; o < layer->channels; o++) {
         for (int64_t k = 0; k < s->kh * s->kw; k++) {
             for (int64_t i = 0; i < s->ic; i++)
-                *next++ = (int32_t)stoic_layer_packed_offset(
-                    layer, (o * s->ic + i) * s->kh * s->kw + k);
+                *next++ =
+                    (int32_t)stoic_layer_packed_offset(layer, (o * s->ic + i) * s->kh * s->kw + k);
         }
     }
     return STOIC_OK;
@@ -86,8 +86,7 @@ typedef struct trial {
 } trial;
 
 /* Does the chain give the bits of `sums` for every output of every image? */
-static bool agrees(const stoic_chains *chains, const stoic_session *s, int index,
-                   const trial *t) {
+static bool agrees(const stoic_chains *chains, const stoic_session *s, int index, const trial *t) {
     const stoic_exec_layer *layer = &s->program->layers[index];
     int64_t pixels = layer->shape.oh * layer->shape.ow;
     for (int64_t o = 0; o < layer->channels; o++) {

@@ -17,11 +17,11 @@
 
 typedef struct stoic_layer_chain {
     bool known;
-    stoic_chain shape;   /* first = 0: see stoic_chain_of() for a channel's group */
-    int64_t taps;        /* fmas an output: kh * kw * ic */
-    int32_t *offset;     /* [channels][kh][kw][ic] -> offset in the packed weights */
-    double norm;         /* an upper bound of the largest row sum of |weights| */
-    float *by_input;     /* [kh][kw][ic][channels], weights without faults; NULL: groups, or large */
+    stoic_chain shape; /* first = 0: see stoic_chain_of() for a channel's group */
+    int64_t taps;      /* fmas an output: kh * kw * ic */
+    int32_t *offset;   /* [channels][kh][kw][ic] -> offset in the packed weights */
+    double norm;       /* an upper bound of the largest row sum of |weights| */
+    float *by_input;   /* [kh][kw][ic][channels], weights without faults; NULL: groups, or large */
 } stoic_layer_chain;
 
 typedef struct stoic_chains {

@@ -42,12 +42,12 @@ chain_pixels(const stoic_chain *c, const float *weights, float bias, const float
                 for (int64_t i = i0; i < i1; i++) {
                     lanes weight = lanes_set(w[i]);
                     for (int p = 0; p < n; p++) {
-                        sum[p] = lanes_fma(lanes_load(s + i * STOIC_LANES + p * step), weight,
-                                           sum[p]);
+                        sum[p] =
+                            lanes_fma(lanes_load(s + i * STOIC_LANES + p * step), weight, sum[p]);
                         if (total) {
                             lanes a = lanes_abs(sum[p]);
-                            *total = lanes_add(*total, a);
-                            *peak = lanes_max(*peak, a);
+                            total[p] = lanes_add(total[p], a);
+                            peak[p] = lanes_max(peak[p], a);
                         }
                     }
                 }
@@ -57,6 +57,10 @@ chain_pixels(const stoic_chain *c, const float *weights, float bias, const float
     for (int p = 0; p < n; p++) {
         if (!c->bias_first)
             sum[p] = lanes_add(sum[p], lanes_set(bias));
+        if (total) {
+            total[p] = lanes_add(total[p], lanes_abs(sum[p]));
+            peak[p] = lanes_max(peak[p], lanes_abs(sum[p]));
+        }
     }
 }
 
@@ -92,18 +96,72 @@ static void stoic_chain_sum(const stoic_chain *c, const float *weights, const fl
 static void stoic_chain_probe(const stoic_chain *c, const float *weights, const float *bias,
                               const float *in, float *total, float *peak) {
     float b = chain_bias(c, bias);
-    lanes most = lanes_load(total), top = lanes_load(peak);
+    lanes top = lanes_load(peak);
     for (int64_t oy = 0; oy < c->oh; oy++) {
-        for (int64_t ox = 0; ox < c->ow; ox++) {
-            lanes sum[1], t = lanes_set(0.0f);
-            chain_pixels(c, weights, b, in, oy, ox, 1, sum, &t, &top);
-            t = lanes_add(t, lanes_abs(sum[0])); /* the bias */
-            most = lanes_max(t, most);
-            top = lanes_max(lanes_abs(sum[0]), top);
+        for (int64_t ox = 0; ox < c->ow;) {
+            lanes sum[CHAIN_PIXELS], t[CHAIN_PIXELS], m[CHAIN_PIXELS];
+            int n = chain_inside(c, ox) ? CHAIN_PIXELS : 1;
+            for (int p = 0; p < CHAIN_PIXELS; p++)
+                t[p] = m[p] = lanes_set(0.0f);
+            if (n == CHAIN_PIXELS)
+                chain_pixels(c, weights, b, in, oy, ox, CHAIN_PIXELS, sum, t, m);
+            else
+                chain_pixels(c, weights, b, in, oy, ox, 1, sum, t, m);
+            for (int p = 0; p < n; p++) {
+                lanes_store(total + (oy * c->ow + ox + p) * STOIC_LANES, t[p]);
+                top = lanes_max(m[p], top);
+            }
+            ox += n;
         }
     }
-    lanes_store(total, most);
     lanes_store(peak, top);
+}
+
+/* One output pixel: the change's terms, then one addition. `parts` vectors of 16 outputs. */
+static inline __attribute__((always_inline)) void
+add_change_pixel(const stoic_chain *c, const float *weights, int parts, int64_t n,
+                 const float *change, int64_t oy, int64_t ox, float *out) {
+    lanes sum[8];
+    for (int v = 0; v < parts; v++)
+        sum[v] = lanes_set(0.0f);
+    for (int64_t ky = 0; ky < c->kh; ky++) {
+        int64_t y = chain_y(c, oy, ky);
+        for (int64_t kx = 0; y >= 0 && kx < c->kw; kx++) {
+            int64_t x = chain_x(c, ox, kx);
+            if (x < 0)
+                continue;
+            lanes d = lanes_set(change[y * c->iw + x]);
+            const float *w = weights + (ky * c->kw + kx) * parts * STOIC_LANES;
+            for (int v = 0; v < parts; v++)
+                sum[v] = lanes_fma(d, lanes_load(w + v * STOIC_LANES), sum[v]);
+        }
+    }
+    for (int v = 0; v < parts; v++) {
+        float *o = out + v * STOIC_LANES;
+        int count = n - v * STOIC_LANES < STOIC_LANES ? (int)(n - v * STOIC_LANES) : STOIC_LANES;
+        lanes_store_part(o, lanes_add(lanes_load_part(o, count), sum[v]), count);
+    }
+}
+
+static void stoic_add_change(const stoic_chain *c, const float *weights, int64_t padded, int64_t n,
+                             const float *change, float *sums) {
+    for (int64_t oy = 0; oy < c->oh; oy++) {
+        for (int64_t ox = 0; ox < c->ow; ox++, sums += n) {
+            switch (padded / STOIC_LANES) { /* constant counts keep the sums in registers */
+            case 1:
+                add_change_pixel(c, weights, 1, n, change, oy, ox, sums);
+                break;
+            case 2:
+                add_change_pixel(c, weights, 2, n, change, oy, ox, sums);
+                break;
+            case 4:
+                add_change_pixel(c, weights, 4, n, change, oy, ox, sums);
+                break;
+            default:
+                add_change_pixel(c, weights, (int)(padded / STOIC_LANES), n, change, oy, ox, sums);
+            }
+        }
+    }
 }
 
 #endif

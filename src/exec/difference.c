@@ -3,13 +3,18 @@
  *
  * The layer that reads the frontier gets z^ = golden sums + sum of w * change. The canonical sums
  * z' of the same inputs, golden's canonical sums z and z^ all differ from exact arithmetic by
- * rounding alone. With u = 2^-24, a chain of n fmas with partial sums s_1 … s_n is off by at most
- * u (1 + u) sum |s_k|; golden's sums of |s_k| are known (block probes), the faulty ones are at most
- * D larger each, where D bounds what the change adds to any partial sum. From there on the same
- * canonical kernels run on z^; the bound e of |z^ - z'| grows by each step's Lipschitz constant
- * (largest row sum of |w|; 1 for ReLU and pools) plus both runs' rounding. All bounds are in double,
- * with a factor for their own rounding. Where a value could overflow, or anything is not finite,
- * nothing is decided.
+ * rounding alone. With u = 2^-24, a chain of n fmas with partial sums s_1 ... s_n is off by at most
+ * u (1 + u) sum |s_k|. Golden's sums of |s_k| are known for every output (block probes); the
+ * faulty ones are at most D larger each, where D bounds what the change adds to any partial sum.
+ * From there on the same canonical kernels run on z^, and a bound of |z^ - z'| is carried along:
+ *
+ *     behind a layer   |W| e + (roundings of both runs),   behind ReLU and max-pool   max e
+ *
+ * The bound has two parts. What golden's partial sums contribute does not depend on the fault: it
+ * is propagated element by element through the network of absolute weights, once a block, and ends
+ * in a bound per image and class (`errors`). What the change contributes (in proportion to its
+ * size) is carried as one number, growing by the largest row sum of |w|. All bounds allow for
+ * their own rounding. Where a value could overflow, or anything is not finite, nothing is decided.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -20,6 +25,7 @@
 
 static const double unit = 0x1.00002p-24; /* u (1 + u) and a little */
 static const double slack = 1.02;         /* the bounds' own rounding, and second-order terms */
+static const double tiny = 1e-37;         /* roundings below the normal range */
 static const double largest = 0x1p125;    /* beyond a quarter of FLT_MAX nothing is decided */
 
 enum { FINAL_NONE, FINAL_SIGMOID, FINAL_SOFTMAX };
@@ -80,41 +86,154 @@ static bool bounded_way(stoic_faulty *f, stoic_difference *d) {
     return d->final != FINAL_NONE || g->steps[last].layer >= 0;
 }
 
-/* First row of weights by input that belongs to pixel p and channel c of the frontier. */
-static int64_t feature(const stoic_narrow *w, int64_t p, int64_t c) {
-    return p * w->stride + c;
-}
-
-/* The most that the changed channels, each moved by at most 1, can add to one sum. */
-static double find_spread(const stoic_faulty *f, const stoic_difference *d) {
+/* The weights that read the changed channels, and the most that these, each moved by at most 1, can
+ * add to one sum. */
+static stoic_status gather_weights(stoic_faulty *f, stoic_error *err) {
     const stoic_narrow *w = &f->narrow;
+    stoic_difference *d = &f->difference;
     const stoic_exec_layer *layer = &f->program->layers[f->program->steps[d->step].layer];
     const stoic_layer_chain *l = &f->chains->layers[f->program->steps[d->step].layer];
-    int64_t taps = layer->matrix ? w->pixels : layer->shape.kh * layer->shape.kw;
-    double most = 0;
-    for (int64_t o = 0; o < layer->channels; o++) {
-        double sum = 0;
-        for (int i = 0; i < w->n_channels; i++) {
-            for (int64_t t = 0; t < taps; t++) {
-                int64_t row = layer->matrix ? feature(w, t, w->channels[i])
-                                            : t * layer->shape.ic + w->channels[i];
-                sum += fabs((double)l->by_input[row * layer->channels + o]);
-            }
+    int64_t n = layer->channels, taps = d->terms / w->n_channels;
+    stoic_status status = STOIC_OK;
+    d->padded = (n + STOIC_LANES - 1) / STOIC_LANES * STOIC_LANES;
+    TRY(stoic_faulty_grow(&d->weights, &d->weights_room, (size_t)(d->terms * d->padded), err));
+    TRY(stoic_faulty_grow(&d->change, &d->change_room, (size_t)w->pixels, err));
+    memset(d->weights, 0, (size_t)(d->terms * d->padded) * sizeof *d->weights);
+    for (int i = 0; i < w->n_channels; i++) {
+        for (int64_t t = 0; t < taps; t++) {
+            /* a matrix product reads the frontier in memory order: pixel by pixel */
+            int64_t stride = layer->matrix ? w->stride : layer->shape.ic;
+            memcpy(d->weights + (i * taps + t) * d->padded,
+                   l->by_input + (t * stride + w->channels[i]) * n, (size_t)n * sizeof(float));
         }
-        if (!(sum <= most))
-            most = sum;
     }
-    return most;
+    d->spread = 0;
+    for (int64_t o = 0; o < n; o++) {
+        double sum = 0;
+        for (int64_t t = 0; t < d->terms; t++)
+            sum += fabs((double)d->weights[t * d->padded + o]);
+        if (!(sum <= d->spread))
+            d->spread = sum;
+    }
+    d->spread *= slack;
+done:
+    return status;
+}
+
+/* ---- the part of the bound that no fault changes ---- */
+
+/* A session on |weights| without biases: |W| e by the fast kernels. */
+static stoic_status make_absolute(stoic_faulty *f, stoic_error *err) {
+    const stoic_program *g = f->program;
+    if (f->absolute)
+        return STOIC_OK;
+    stoic_status status = stoic_session_create(g, &f->absolute, err);
+    for (int i = 0; status == STOIC_OK && i < g->n_layers; i++) {
+        const stoic_exec_layer *l = &g->layers[i];
+        float *weights = f->absolute->constants + l->weights_at;
+        for (int64_t k = 0; k < l->packed; k++)
+            weights[k] = fabsf(weights[k]);
+        memset(f->absolute->constants + l->bias_at, 0, (size_t)l->channels * sizeof(float));
+    }
+    return status;
+}
+
+/* e -> slack * (e + u * factor * totals) + tiny, for n images from `image` on. */
+static void add_roundings(float *errors, const float *totals, int64_t count, double factor) {
+    for (int64_t i = 0; i < count; i++)
+        errors[i] = (float)(slack * ((double)errors[i] + unit * factor * (double)totals[i]) + tiny);
+}
+
+static stoic_status errors_step(stoic_faulty *f, int k, int64_t image, int n, stoic_error *err) {
+    const stoic_program *g = f->program;
+    const stoic_exec_step *step = &g->steps[k];
+    stoic_session *s = f->absolute;
+    const float *in = stoic_session_work(s, step->in[0]);
+    float *out = stoic_session_work(s, step->out);
+    int64_t size = g->values[step->out].size, from = g->values[step->in[0]].size;
+    const stoic_op *op = g->model->nodes[step->node].op;
+    if (step->layer >= 0) {
+        stoic_status status = stoic_layer_sums(s, step, in, out, n, err);
+        if (status == STOIC_OK)
+            add_roundings(out, f->difference.probes[k]->totals + image * size, n * size, 2);
+        return status;
+    }
+    for (int i = 0; i < n && step->window.rank == 2; i++) {
+        /* the activation behind a pool is left out: it may only make errors smaller */
+        if (op == &stoic_op_max_pool)
+            g->kernels->max_pool(&step->window, in + i * from, out + i * size,
+                                 (stoic_activation){.kind = STOIC_ACT_NONE});
+        else
+            g->kernels->average_pool(&step->window, in + i * from, out + i * size);
+    }
+    if (step->window.rank != 2) {
+        bool sigmoid = op == &stoic_op_sigmoid, function = sigmoid || op == &stoic_op_tanh;
+        for (int64_t i = 0; i < n * size; i++)
+            out[i] =
+                (float)((sigmoid ? 0.25 : 1.0) * (double)in[i] * slack + (function ? 4 * unit : 0));
+    }
+    return STOIC_OK;
+}
+
+static stoic_status fill_errors(stoic_faulty *f, const stoic_block *b, float *errors,
+                                stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    const stoic_program *g = f->program;
+    const stoic_difference *d = &f->difference;
+    const stoic_exec_step *layer = &g->steps[d->step];
+    int64_t size = g->values[layer->out].size, classes = g->values[d->logits].size;
+    TRY(make_absolute(f, err));
+    float *first = stoic_session_work(f->absolute, layer->out);
+    for (int image = 0; image < b->count; image += g->tile) {
+        int n = b->count - image < g->tile ? b->count - image : g->tile;
+        /* golden's roundings, the faulty run's, and the one of adding the change to golden */
+        for (int64_t i = 0; i < n * size; i++)
+            first[i] = (float)(unit * fabs((double)d->sums[image * size + i]));
+        add_roundings(first, d->probes[d->step]->totals + image * size, n * size, 2);
+        for (int k = d->step + 1; k <= g->values[d->logits].step; k++) {
+            if (f->changed[k])
+                TRY(errors_step(f, k, image, n, err));
+        }
+        memcpy(errors + image * classes, stoic_session_work(f->absolute, d->logits),
+               (size_t)(n * classes) * sizeof *errors);
+    }
+done:
+    return status;
+}
+
+static stoic_status find_errors(stoic_faulty *f, stoic_block *b, stoic_error *err) {
+    stoic_difference *d = &f->difference;
+    int layer = f->program->steps[d->step].layer;
+    stoic_status status = STOIC_OK;
+    pthread_mutex_lock(&b->lock);
+    if (!b->errors[layer]) {
+        size_t bytes = (size_t)(f->program->values[d->logits].size * b->count) * sizeof(float);
+        float *errors = malloc(bytes);
+        status = errors ? fill_errors(f, b, errors, err)
+                        : stoic_fail_memory(err, "rounding bounds", bytes);
+        if (status == STOIC_OK)
+            b->errors[layer] = errors;
+        else
+            free(errors);
+    }
+    pthread_mutex_unlock(&b->lock);
+    d->errors = b->errors[layer];
+    return status;
 }
 
 stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const stoic_sink *sink,
                                       stoic_error *err) {
-    enum { WORTHWHILE = 50000 }; /* multiply-adds of the layer: below, just run it */
+    enum { WORTHWHILE = 50000, WIDEST = 128 }; /* multiply-adds: below, just run it; channels */
     stoic_status status = STOIC_OK;
     const stoic_program *g = f->program;
     const stoic_narrow *w = &f->narrow;
     stoic_difference *d = &f->difference;
-    *d = (stoic_difference){.probes = d->probes, .step = -1};
+    *d = (stoic_difference){.probes = d->probes,
+                            .step = -1,
+                            .weights = d->weights,
+                            .weights_room = d->weights_room,
+                            .change = d->change,
+                            .change_room = d->change_room};
     for (int k = w->last + 1; k < g->n_steps && f->readers[w->frontier] == 1; k++) {
         if (g->steps[k].n_in == 1 && g->steps[k].in[0] == w->frontier && g->steps[k].layer >= 0)
             d->step = k;
@@ -125,49 +244,39 @@ stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const sto
     const stoic_layer_chain *l = &f->chains->layers[g->steps[d->step].layer];
     int64_t features = layer->matrix ? layer->shape.ic : g->values[w->frontier].size;
     if (g->steps[d->step].macs < WORTHWHILE || w->n_channels * 4 > w->stride || !l->by_input ||
-        features != g->values[w->frontier].size || (layer->matrix && layer->shape.iw != 1) ||
-        !bounded_way(f, d))
+        layer->channels > WIDEST || features != g->values[w->frontier].size ||
+        (layer->matrix && layer->shape.iw != 1) || !bounded_way(f, d))
         return STOIC_OK;
     TRY(stoic_block_sums(b, f->session, d->step, &d->sums, err));
     for (int k = d->step; k < g->n_steps; k++) {
         if (f->changed[k] && g->steps[k].layer >= 0)
             TRY(stoic_block_probe(b, f->chains, k, &d->probes[k], err));
     }
-    d->spread = find_spread(f, d) * slack;
     d->terms = w->n_channels * (layer->matrix ? w->pixels : layer->shape.kh * layer->shape.kw);
+    TRY(gather_weights(f, err));
+    TRY(find_errors(f, b, err));
     d->use = true;
 done:
     return status;
 }
 
-/* Adds what one changed value contributes to every output it reaches. */
-static void scatter(const stoic_faulty *f, int64_t p, int64_t channel, float change, float *sums) {
+/* Adds one channel's change to the sums of one image. */
+static void add_channel_change(const stoic_faulty *f, int i, float *sums) {
     const stoic_program *g = f->program;
-    const stoic_exec_layer *layer = &g->layers[g->steps[f->difference.step].layer];
-    const stoic_layer_chain *l = &f->chains->layers[g->steps[f->difference.step].layer];
-    const stoic_dnn_shape *s = &layer->shape;
-    int64_t n = layer->channels;
-    if (layer->matrix) {
-        g->kernels->add_scaled(sums, l->by_input + feature(&f->narrow, p, channel) * n, change, n);
-        return;
+    const stoic_difference *d = &f->difference;
+    const stoic_exec_layer *layer = &g->layers[g->steps[d->step].layer];
+    int64_t taps = d->terms / f->narrow.n_channels;
+    stoic_chain c = f->chains->layers[g->steps[d->step].layer].shape;
+    if (layer->matrix) { /* a convolution whose kernel covers the whole frontier */
+        c.ih = c.kh = 1;
+        c.iw = c.kw = f->narrow.pixels;
+        c.oh = c.ow = 1;
     }
-    int64_t y = p / s->iw + s->pad_top, x = p % s->iw + s->pad_left;
-    for (int64_t ky = 0; ky < s->kh; ky++) {
-        int64_t oy = y - ky * s->dilation_h;
-        if (oy < 0 || oy % s->stride_h || oy / s->stride_h >= s->oh)
-            continue;
-        for (int64_t kx = 0; kx < s->kw; kx++) {
-            int64_t ox = x - kx * s->dilation_w;
-            if (ox < 0 || ox % s->stride_w || ox / s->stride_w >= s->ow)
-                continue;
-            int64_t out = oy / s->stride_h * s->ow + ox / s->stride_w;
-            const float *w = l->by_input + ((ky * s->kw + kx) * s->ic + channel) * n;
-            g->kernels->add_scaled(sums + out * n, w, change, n);
-        }
-    }
+    g->kernels->add_change(&c, d->weights + i * taps * d->padded, d->padded, layer->channels,
+                           d->change, sums);
 }
 
-/* Sums of one image; returns the largest change in its frontier. */
+/* Sums of one image; returns the largest change in its frontier (NaN if one is NaN). */
 static double changed_sums(const stoic_faulty *f, const stoic_block *b, int group, int lane,
                            float *sums) {
     const stoic_narrow *w = &f->narrow;
@@ -181,44 +290,49 @@ static double changed_sums(const stoic_faulty *f, const stoic_block *b, int grou
     for (int i = 0; i < w->n_channels; i++) {
         const float *lanes = w->lanes + i * w->pixels * STOIC_LANES + lane;
         for (int64_t p = 0; p < w->pixels; p++) {
-            float old = golden[p * w->stride + w->channels[i]];
-            float change = lanes[p * STOIC_LANES] - old;
-            if (change == 0)
-                continue;
-            scatter(f, p, w->channels[i], change, sums);
+            float change = lanes[p * STOIC_LANES] - golden[p * w->stride + w->channels[i]];
+            d->change[p] = change;
             if (!(fabs((double)change) <= most))
-                most = fabs((double)change); /* NaN stays: nothing compares below it */
+                most = fabs((double)change);
         }
+        add_channel_change(f, i, sums);
     }
     return most;
 }
 
+/* What one image's fault adds to the bound, and bounds of its values, behind a step. */
 typedef struct bound {
-    double error;     /* of what we have against the canonical value */
+    double change;    /* of the error: the part in proportion to the change */
+    double error;     /* of the error as a whole */
     double deviation; /* of what we have from golden */
     double magnitude; /* of canonical values and ours */
 } bound;
 
-static bound first_layer(const stoic_faulty *f, const stoic_probe *probe, int lane, double most) {
+static bound first_layer(const stoic_faulty *f, const stoic_probe *probe, int64_t image,
+                         double most) {
     const stoic_difference *d = &f->difference;
     double taps = (double)f->chains->layers[f->program->steps[d->step].layer].taps + 1;
-    double total = probe->total[lane] * slack, peak = probe->peak[lane] * slack;
-    double change = d->spread * most;
-    double roundings = 2 * total + taps * change + (double)d->terms * (peak + change) + 2 * change;
-    bound out = {.error = unit * roundings * slack + 1e-37};
-    out.deviation = change * slack + out.error;
-    out.magnitude = peak + change + out.error;
+    double total = probe->total[image] * slack, peak = probe->peak[image] * slack;
+    double moved = d->spread * most;
+    /* more in each partial sum of the faulty run; our own terms, one sum a changed channel */
+    double more = taps + (double)d->terms + 2 * (double)f->narrow.n_channels + 2;
+    bound out = {.change = unit * more * moved * slack + tiny};
+    double channels = (double)f->narrow.n_channels;
+    out.change += unit * (channels - 1) * (peak + moved) * slack; /* further additions to golden */
+    out.error = out.change + unit * 3 * total * slack + tiny;
+    out.deviation = moved * slack + out.error;
+    out.magnitude = peak + moved + out.error;
     return out;
 }
 
-/* Both runs' roundings and the growth of what came in. */
-static bound next_layer(const stoic_faulty *f, int step, const stoic_probe *probe, int lane,
+static bound next_layer(const stoic_faulty *f, int step, const stoic_probe *probe, int64_t image,
                         bound in) {
     const stoic_layer_chain *l = &f->chains->layers[f->program->steps[step].layer];
-    double total = probe->total[lane] * slack, peak = probe->peak[lane] * slack;
+    double total = probe->total[image] * slack, peak = probe->peak[image] * slack;
     double moved = l->norm * (in.deviation + in.error);
-    bound out = {.error = l->norm * in.error +
-                          2 * unit * (total + ((double)l->taps + 1) * moved) * slack + 1e-37};
+    double own = 2 * unit * ((double)l->taps + 2) * moved * slack + tiny;
+    bound out = {.change = l->norm * in.change + own,
+                 .error = l->norm * in.error + own + 2 * unit * total * slack};
     out.deviation = moved * slack + out.error;
     out.magnitude = peak + moved + out.error;
     return out;
@@ -229,43 +343,48 @@ static bound next_local(const stoic_faulty *f, int step, bound in) {
     const stoic_op *op = f->program->model->nodes[st->node].op;
     if (op == &stoic_op_sigmoid || op == &stoic_op_tanh) {
         double steep = op == &stoic_op_sigmoid ? 0.25 : 1;
-        return (bound){steep * in.error + 4 * unit, steep * in.deviation + 4 * unit, 1};
+        return (bound){steep * in.change, steep * in.error + 4 * unit,
+                       steep * in.deviation + 4 * unit, 1};
     }
     if (st->window.rank == 2 && op != &stoic_op_max_pool) {
         double n = (double)(st->window.kernel[0] * st->window.kernel[1]) + 1;
-        in.error = in.error * slack + 2 * unit * n * in.magnitude * slack;
+        double own = 2 * unit * n * in.magnitude * slack;
+        in.change = in.change * slack + own;
+        in.error = in.error * slack + own;
         in.deviation += in.error;
     }
     return in;
 }
 
-/* Error bound of one image's logits; NaN or huge where there is none. */
-static double logit_error(const stoic_faulty *f, int group, int lane, double most) {
+/* What the fault adds to the error of one image's logits; infinite where nothing is known. */
+static double change_error(const stoic_faulty *f, int64_t image, double most) {
     const stoic_program *g = f->program;
     const stoic_difference *d = &f->difference;
-    bound now = first_layer(f, &d->probes[d->step][group], lane, most);
+    bound now = first_layer(f, d->probes[d->step], image, most);
     bool fine = now.magnitude < largest;
-    for (int k = d->step + 1; k < g->n_steps && fine; k++) {
-        if (!f->changed[k] || g->values[d->logits].step < k)
+    for (int k = d->step + 1; k <= g->values[d->logits].step && fine; k++) {
+        if (!f->changed[k])
             continue;
-        now = g->steps[k].layer >= 0 ? next_layer(f, k, &d->probes[k][group], lane, now)
+        now = g->steps[k].layer >= 0 ? next_layer(f, k, d->probes[k], image, now)
                                      : next_local(f, k, now);
         fine = now.magnitude < largest;
     }
-    return fine ? now.error : INFINITY;
+    return fine ? now.change : INFINITY;
 }
 
 /* The class that every output within the bound gives, or -1. */
-static int decide(const stoic_faulty *f, const float *logits, int64_t n, double error) {
+static int decide(const stoic_faulty *f, const float *logits, const float *errors, int64_t n,
+                  double change) {
     const stoic_difference *d = &f->difference;
     enum { CLASSES = 1024 };
     float low[CLASSES], high[CLASSES];
     int top = 0;
     low[0] = high[0] = 0;
-    if (n < 1 || n > CLASSES || !(error < largest))
+    if (n < 1 || n > CLASSES || !(change < largest))
         return -1;
     for (int64_t i = 0; i < n; i++) {
-        if (!(fabsf(logits[i]) < (float)largest))
+        double error = (double)errors[i] + change;
+        if (!(fabsf(logits[i]) < (float)largest) || !(error < largest))
             return -1;
         low[i] = nextafterf((float)(logits[i] - error), -INFINITY);
         high[i] = nextafterf((float)(logits[i] + error), INFINITY);
@@ -308,10 +427,10 @@ stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int gro
     f->session->frame[layer->out] = sums;
     stoic_layer_finish(f->session, layer, sums, n);
     int end = d->final == FINAL_NONE ? g->n_steps : g->values[d->logits].step + 1;
-    stoic_status status =
-        stoic_faulty_steps(f, b, images, n, d->step + 1, end, layer->out, err);
+    stoic_status status = stoic_faulty_steps(f, b, images, n, d->step + 1, end, layer->out, err);
     for (int i = 0; i < n && status == STOIC_OK; i++)
-        top1[i] = decide(f, f->session->frame[d->logits] + i * classes, classes,
-                         logit_error(f, group, lanes[i], most[i]));
+        top1[i] =
+            decide(f, f->session->frame[d->logits] + i * classes, d->errors + images[i] * classes,
+                   classes, change_error(f, images[i], most[i]));
     return status;
 }

@@ -370,16 +370,15 @@ stoic_status stoic_dnn_run_execute(stoic_dnn_run *run, const float *src, float *
     } source = {.in = src};
     dnnl_memory_set_data_handle(run->src, source.out);
     dnnl_memory_set_data_handle(run->dst, dst);
-    dnnl_exec_arg_t args[5] = {{DNNL_ARG_SRC, run->src},
-                               {DNNL_ARG_WEIGHTS, run->weights},
-                               {DNNL_ARG_DST, run->dst}};
+    dnnl_exec_arg_t args[5] = {
+        {DNNL_ARG_SRC, run->src}, {DNNL_ARG_WEIGHTS, run->weights}, {DNNL_ARG_DST, run->dst}};
     int n = 3;
     if (run->bias)
         args[n++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, run->bias};
     if (run->scratch)
         args[n++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, run->scratch};
-    return check(dnnl_primitive_execute(run->conv->primitive, run->stream, n, args),
-                 "convolution", err);
+    return check(dnnl_primitive_execute(run->conv->primitive, run->stream, n, args), "convolution",
+                 err);
 }
 
 void stoic_dnn_single_thread(void) {

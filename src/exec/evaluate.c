@@ -50,7 +50,8 @@ static void worker(int index, void *user) {
     int *labels = malloc((size_t)e->slice * sizeof *labels);
     float *out = malloc((size_t)(e->slice * e->classes) * sizeof *out);
     if (!images || !labels || !out) {
-        status = stoic_fail_memory(&error, "a slice of images", (unsigned long long)(e->slice * size));
+        status =
+            stoic_fail_memory(&error, "a slice of images", (unsigned long long)(e->slice * size));
         goto done;
     }
     TRY(stoic_session_create(e->program, &session, &error));

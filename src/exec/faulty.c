@@ -51,6 +51,9 @@ void stoic_faulty_free(stoic_faulty *f) {
     if (!f)
         return;
     stoic_session_free(f->session);
+    stoic_session_free(f->absolute);
+    free(f->difference.weights);
+    free(f->difference.change);
     free(f->changed);
     free(f->gathered);
     free(f->readers);
@@ -65,7 +68,7 @@ void stoic_faulty_free(stoic_faulty *f) {
     free(f);
 }
 
-static stoic_status grow(float **buffer, size_t *room, size_t count, stoic_error *err) {
+stoic_status stoic_faulty_grow(float **buffer, size_t *room, size_t count, stoic_error *err) {
     if (count <= *room)
         return STOIC_OK;
     size_t bytes = (count * sizeof(float) + 63) / 64 * 64;
@@ -104,7 +107,8 @@ stoic_status stoic_faulty_steps(stoic_faulty *f, const stoic_block *b, const int
             continue;
         for (int i = 0; i <= step->n_in; i++) {
             int value = i < step->n_in ? step->in[i] : step->add;
-            /* a value lives in its buffer from its step to its last reader, so nobody else is there */
+            /* a value lives in its buffer from its step to its last reader, so nobody else is there
+             */
             if (value >= 0 && value != frontier && clean(f, value) && !f->gathered[value])
                 gather(f, b, value, images, n);
         }
@@ -204,7 +208,8 @@ static stoic_status find_channels(stoic_faulty *f, int first, const stoic_edit *
     return STOIC_OK;
 }
 
-/* Where the change is looked at: behind the pool that alone reads the layer, or behind the layer. */
+/* Where the change is looked at: behind the pool that alone reads the layer, or behind the layer.
+ */
 static stoic_status find_frontier(stoic_faulty *f, int first, stoic_error *err) {
     stoic_status status = STOIC_OK;
     const stoic_program *g = f->program;
@@ -225,11 +230,13 @@ static stoic_status find_frontier(stoic_faulty *f, int first, stoic_error *err) 
     w->stride = g->layers[layer->layer].channels;
     w->pixels = g->values[w->frontier].size / w->stride;
     size_t pixels = (size_t)(g->values[layer->out].size / w->stride);
-    TRY(grow(&w->lanes, &w->lanes_room, (size_t)(w->n_channels * w->pixels) * STOIC_LANES, err));
-    TRY(grow(&w->sums, &w->sums_room, pixels * STOIC_LANES * 2, err));
-    TRY(grow(&w->weights, &w->weights_room, (size_t)f->chains->layers[layer->layer].taps, err));
-    TRY(grow(&f->frontier, &f->frontier_room,
-             (size_t)(g->values[w->frontier].size * g->tile), err));
+    TRY(stoic_faulty_grow(&w->lanes, &w->lanes_room,
+                          (size_t)(w->n_channels * w->pixels) * STOIC_LANES, err));
+    TRY(stoic_faulty_grow(&w->sums, &w->sums_room, pixels * STOIC_LANES * 2, err));
+    TRY(stoic_faulty_grow(&w->weights, &w->weights_room,
+                          (size_t)f->chains->layers[layer->layer].taps, err));
+    TRY(stoic_faulty_grow(&f->frontier, &f->frontier_room,
+                          (size_t)(g->values[w->frontier].size * g->tile), err));
 done:
     return status;
 }
@@ -287,13 +294,14 @@ static unsigned narrow_group(stoic_faulty *f, const stoic_block *b, int group, c
         float *out = w->lanes + i * w->pixels * STOIC_LANES;
         stoic_chain_weights(f->chains, f->session, step->layer, channel, w->weights);
         g->kernels->chain(&c, w->weights,
-                          layer->bias >= 0 ? f->session->constants + layer->bias_at + channel : NULL,
+                          layer->bias >= 0 ? f->session->constants + layer->bias_at + channel
+                                           : NULL,
                           input, w->sums);
         finish_channel(f, b, group, channel, w->sums, out);
         for (int64_t p = 0; p < w->pixels; p++) {
             const uint32_t *x = (const uint32_t *)(const void *)(out + p * STOIC_LANES);
-            const uint32_t *y = (const uint32_t *)(const void *)(golden + (p * w->stride + channel) *
-                                                                              STOIC_LANES);
+            const uint32_t *y =
+                (const uint32_t *)(const void *)(golden + (p * w->stride + channel) * STOIC_LANES);
             for (int l = 0; l < STOIC_LANES; l++)
                 differs[l] |= x[l] ^ y[l];
         }
@@ -431,8 +439,8 @@ done:
     return status;
 }
 
-stoic_status stoic_faulty_first(stoic_faulty *f, const stoic_edit *edits, size_t n_edits, char *name,
-                                size_t size, stoic_error *err) {
+stoic_status stoic_faulty_first(stoic_faulty *f, const stoic_edit *edits, size_t n_edits,
+                                char *name, size_t size, stoic_error *err) {
     const stoic_program *g = f->program;
     stoic_status status = stoic_session_edit(f->session, edits, n_edits, err);
     int first = stoic_session_changed(f->session, f->changed);

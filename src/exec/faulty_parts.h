@@ -7,16 +7,16 @@
 /* A narrow change: the first changed layer, its changed channels, and the value behind it (after a
  * pool, if one follows) where images either are as before or go on. */
 typedef struct stoic_narrow {
-    int step;          /* the layer */
-    int last;          /* the pool behind it, or the layer */
-    bool others;       /* another step has edits too: every image goes on */
-    int frontier;      /* the value */
-    int64_t pixels;    /* of the frontier, per channel */
-    int64_t stride;    /* channels of the frontier */
+    int step;       /* the layer */
+    int last;       /* the pool behind it, or the layer */
+    bool others;    /* another step has edits too: every image goes on */
+    int frontier;   /* the value */
+    int64_t pixels; /* of the frontier, per channel */
+    int64_t stride; /* channels of the frontier */
     int n_channels;
     int32_t *channels;
     size_t room;
-    float *lanes;      /* [channel][pixels][16]: new values of a group of images */
+    float *lanes; /* [channel][pixels][16]: new values of a group of images */
     size_t lanes_room;
     float *sums, *weights; /* scratch: one channel in front of the pool, its weights */
     size_t sums_room, weights_room;
@@ -26,13 +26,19 @@ typedef struct stoic_narrow {
  * what the change contributes, and the way from there to the class. */
 typedef struct stoic_difference {
     bool use;
-    int step;          /* that layer */
-    int logits;        /* the value on which the class is decided */
-    int final;         /* last step: 0 none, 1 Sigmoid, 2 Softmax */
-    const float *sums; /* golden */
-    const stoic_probe **probes; /* step -> groups, for each layer from `step` on */
-    double spread;     /* largest possible change of a sum per unit of change in the frontier */
-    int64_t terms;     /* fmas added to one output at most */
+    int step;                   /* that layer */
+    int logits;                 /* the value on which the class is decided */
+    int final;                  /* last step: 0 none, 1 Sigmoid, 2 Softmax */
+    const float *sums;          /* golden */
+    const stoic_probe **probes; /* step, for each layer from `step` on */
+    const float *errors;        /* [image][class]: the bound's part that no fault changes */
+    float *weights;             /* of the changed channels: [channel][kh * kw][padded] */
+    size_t weights_room;
+    int64_t padded;
+    float *change; /* one channel of one image */
+    size_t change_room;
+    double spread; /* largest possible change of a sum per unit of change in the frontier */
+    int64_t terms; /* fmas added to one output at most */
 } stoic_difference;
 
 struct stoic_faulty {
@@ -40,19 +46,23 @@ struct stoic_faulty {
     const stoic_chains *chains;
     bool full;
     stoic_session *session;
-    bool *changed;     /* step */
-    bool *gathered;    /* value: its rows are in the frame */
-    int32_t *readers;  /* value -> number of steps that read it */
-    bool *selected;    /* image of the block */
+    stoic_session *absolute; /* |weights|, no biases: how bounds grow; made when first needed */
+    bool *changed;           /* step */
+    bool *gathered;          /* value: its rows are in the frame */
+    int32_t *readers;        /* value -> number of steps that read it */
+    bool *selected;          /* image of the block */
     int selected_room;
-    int32_t *rows;     /* images in the tile */
+    int32_t *rows; /* images in the tile */
     int n_rows;
-    float *frontier;   /* tile x size of the frontier value */
+    float *frontier; /* tile x size of the frontier value */
     size_t frontier_room;
     stoic_narrow narrow;
     stoic_difference difference;
     stoic_faulty_counts counts;
 };
+
+/* Room for at least `count` floats; the old content is gone. */
+stoic_status stoic_faulty_grow(float **buffer, size_t *room, size_t count, stoic_error *err);
 
 /* Runs the changed steps from `from` to before `to` for n images whose frontier value (or -1) is in
  * the frame already; clean values are gathered from the block. */

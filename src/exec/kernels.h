@@ -14,7 +14,12 @@
 
 #include "op/geometry.h"
 
-typedef enum stoic_act { STOIC_ACT_NONE, STOIC_ACT_RELU, STOIC_ACT_LEAKY, STOIC_ACT_CLIP } stoic_act;
+typedef enum stoic_act {
+    STOIC_ACT_NONE,
+    STOIC_ACT_RELU,
+    STOIC_ACT_LEAKY,
+    STOIC_ACT_CLIP
+} stoic_act;
 
 /* act(x) with NaN kept: relu, leaky (a = slope), clip (a = low, b = high). */
 typedef struct stoic_activation {
@@ -24,7 +29,7 @@ typedef struct stoic_activation {
 
 typedef enum stoic_binary { STOIC_ADD, STOIC_SUB, STOIC_MUL, STOIC_DIV } stoic_binary;
 typedef enum stoic_unary {
-    STOIC_SIGMOID,      /* 1 / (1 + e^-x), correctly monotone over all floats */
+    STOIC_SIGMOID, /* 1 / (1 + e^-x), correctly monotone over all floats */
     STOIC_TANH,
     STOIC_HARD_SIGMOID, /* clip(a x + b, 0, 1) */
     STOIC_HARD_SWISH,   /* x * clip(x / 6 + 0.5, 0, 1) */
@@ -54,8 +59,8 @@ typedef struct stoic_chain {
 typedef struct stoic_kernels {
     const char *isa;
 
-    /* dst = act(src * scale[c] + shift[c] + add); scale and shift both NULL: left out; add NULL: left
-     * out. dst may be src. The product is rounded before the sum. */
+    /* dst = act(src * scale[c] + shift[c] + add); scale and shift both NULL: left out; add NULL:
+     * left out. dst may be src. The product is rounded before the sum. */
     void (*affine)(float *dst, const float *src, const float *add, const float *scale,
                    const float *shift, stoic_activation act, int64_t rows, int64_t channels);
 
@@ -67,7 +72,8 @@ typedef struct stoic_kernels {
     void (*unary)(stoic_unary f, float a, float b, const float *src, float *dst, int64_t n);
     void (*binary)(stoic_binary f, const float *x, const float *y, float *dst, int64_t n);
 
-    /* Over n values at stride `step`: e^(x - max) / sum, or its logarithm. Any NaN gives all NaN. */
+    /* Over n values at stride `step`: e^(x - max) / sum, or its logarithm. Any NaN gives all NaN.
+     */
     void (*softmax)(const float *src, float *dst, int64_t n, int64_t step, bool logarithm);
 
     /* One image; bias may be NULL. */
@@ -75,14 +81,17 @@ typedef struct stoic_kernels {
                         const float *src, float *dst);
 
     /* Sums into out [oh * ow][16]; bias NULL: none. */
-    void (*chain)(const stoic_chain *c, const float *weights, const float *bias,
-                  const float *lanes, float *out);
-    /* The same sums again, for bounds: sum of |partial sum| after each fma, and the largest of them,
-     * each as the maximum over the outputs, merged into total[16] and peak[16]. */
+    void (*chain)(const stoic_chain *c, const float *weights, const float *bias, const float *lanes,
+                  float *out);
+    /* The same sums again, for bounds: total [oh * ow][16] gets the sum of |partial sum| over the
+     * chain, peak[16] the largest |partial sum| of all outputs (merged with what is there). */
     void (*chain_probe)(const stoic_chain *c, const float *weights, const float *bias,
                         const float *lanes, float *total, float *peak);
-    /* out[c] += x * w[c], c < n: one input value's part in a row of outputs. */
-    void (*add_scaled)(float *out, const float *w, float x, int64_t n);
+    /* sums [oh * ow][n] += what a change in one input channel contributes: change [ih * iw],
+     * weights [kh * kw][padded], n <= padded, padded a multiple of 16 up to 128. Each output's
+     * terms are summed first, row by row of the kernel, and then added once. */
+    void (*add_change)(const stoic_chain *c, const float *weights, int64_t padded, int64_t n,
+                       const float *change, float *sums);
 } stoic_kernels;
 
 /* The best set for this CPU. Safe from any thread. */

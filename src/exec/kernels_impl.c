@@ -9,9 +9,9 @@
 #include "exec/kernels.h"
 
 #define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-#define TEXT_(a) #a
-#define TEXT(a) TEXT_(a)
+#define JOIN(a, b)  JOIN_(a, b)
+#define TEXT_(a)    #a
+#define TEXT(a)     TEXT_(a)
 
 /* the iterations do not depend on each other: vectorise without looking */
 #ifdef __clang__
@@ -36,26 +36,26 @@ static inline float act_clip(float x, float low, float high) {
     return y > high ? high : y;
 }
 
-#define AFFINE_ROWS(expression)                                    \
-    for (int64_t r = 0; r < rows; r++) {                           \
-        const float *s = src + r * channels;                       \
-        const float *t = add ? add + r * channels : s;             \
-        float *d = dst + r * channels;                             \
-        INDEPENDENT for (int64_t c = 0; c < channels; c++) { \
-            float x = (expression);                                \
-            d[c] = ACT(x);                                         \
-        }                                                          \
-        (void)t;                                                   \
+#define AFFINE_ROWS(expression)                                                                    \
+    for (int64_t r = 0; r < rows; r++) {                                                           \
+        const float *s = src + r * channels;                                                       \
+        const float *t = add ? add + r * channels : s;                                             \
+        float *d = dst + r * channels;                                                             \
+        INDEPENDENT for (int64_t c = 0; c < channels; c++) {                                       \
+            float x = (expression);                                                                \
+            d[c] = ACT(x);                                                                         \
+        }                                                                                          \
+        (void)t;                                                                                   \
     }
 
-#define AFFINE_CASES()                                             \
-    if (scale && add)                                              \
-        AFFINE_ROWS(s[c] * scale[c] + shift[c] + t[c])             \
-    else if (scale)                                                \
-        AFFINE_ROWS(s[c] * scale[c] + shift[c])                    \
-    else if (add)                                                  \
-        AFFINE_ROWS(s[c] + t[c])                                   \
-    else                                                           \
+#define AFFINE_CASES()                                                                             \
+    if (scale && add)                                                                              \
+        AFFINE_ROWS(s[c] * scale[c] + shift[c] + t[c])                                             \
+    else if (scale)                                                                                \
+        AFFINE_ROWS(s[c] * scale[c] + shift[c])                                                    \
+    else if (add)                                                                                  \
+        AFFINE_ROWS(s[c] + t[c])                                                                   \
+    else                                                                                           \
         AFFINE_ROWS(s[c])
 
 static void affine(float *dst, const float *src, const float *add, const float *scale,
@@ -108,8 +108,8 @@ static void max_pool(const stoic_window *w, const float *src, float *dst, stoic_
                     if (x < 0 || x >= w->in[1])
                         continue;
                     const float *s = src + (y * w->in[1] + x) * channels;
-                    INDEPENDENT for (int64_t c = 0; c < channels; c++)
-                        dst[c] = max_nan(dst[c], s[c]);
+                    INDEPENDENT for (int64_t c = 0; c < channels; c++) dst[c] =
+                        max_nan(dst[c], s[c]);
                 }
             }
             if (act.kind != STOIC_ACT_NONE)
@@ -123,8 +123,7 @@ static int64_t window_extent(const stoic_window *w, int axis, int64_t start) {
     int64_t n = 0;
     for (int64_t k = 0; k < w->kernel[axis]; k++) {
         int64_t p = start + k * w->dilation[axis];
-        if (w->count_include_pad ? p < w->in[axis] + w->pad_high[axis]
-                                 : p >= 0 && p < w->in[axis])
+        if (w->count_include_pad ? p < w->in[axis] + w->pad_high[axis] : p >= 0 && p < w->in[axis])
             n++;
     }
     return n;
@@ -146,8 +145,7 @@ static void average_pool(const stoic_window *w, const float *src, float *dst) {
                     if (y < 0 || y >= w->in[0] || x < 0 || x >= w->in[1])
                         continue;
                     const float *s = src + (y * w->in[1] + x) * channels;
-                    INDEPENDENT for (int64_t c = 0; c < channels; c++)
-                        dst[c] += s[c];
+                    INDEPENDENT for (int64_t c = 0; c < channels; c++) dst[c] += s[c];
                 }
             }
             for (int64_t c = 0; c < channels; c++)
@@ -214,20 +212,17 @@ static inline float tanh_one(float x) {
 static void unary(stoic_unary f, float a, float b, const float *src, float *dst, int64_t n) {
     switch (f) {
     case STOIC_SIGMOID:
-        INDEPENDENT for (int64_t i = 0; i < n; i++)
-            dst[i] = sigmoid_one(src[i]);
+        INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] = sigmoid_one(src[i]);
         break;
     case STOIC_TANH:
-        INDEPENDENT for (int64_t i = 0; i < n; i++)
-            dst[i] = tanh_one(src[i]);
+        INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] = tanh_one(src[i]);
         break;
     case STOIC_HARD_SIGMOID:
-        INDEPENDENT for (int64_t i = 0; i < n; i++)
-            dst[i] = act_clip(src[i] * a + b, 0, 1);
+        INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] = act_clip(src[i] * a + b, 0, 1);
         break;
     case STOIC_HARD_SWISH:
-        INDEPENDENT for (int64_t i = 0; i < n; i++)
-            dst[i] = src[i] * act_clip(src[i] * (1.0f / 6) + 0.5f, 0, 1);
+        INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] =
+            src[i] * act_clip(src[i] * (1.0f / 6) + 0.5f, 0, 1);
         break;
     }
 }
@@ -235,20 +230,16 @@ static void unary(stoic_unary f, float a, float b, const float *src, float *dst,
 static void binary(stoic_binary f, const float *x, const float *y, float *dst, int64_t n) {
     switch (f) {
     case STOIC_ADD:
-        INDEPENDENT for (int64_t i = 0; i < n; i++)
-            dst[i] = x[i] + y[i];
+        INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] = x[i] + y[i];
         break;
     case STOIC_SUB:
-        INDEPENDENT for (int64_t i = 0; i < n; i++)
-            dst[i] = x[i] - y[i];
+        INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] = x[i] - y[i];
         break;
     case STOIC_MUL:
-        INDEPENDENT for (int64_t i = 0; i < n; i++)
-            dst[i] = x[i] * y[i];
+        INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] = x[i] * y[i];
         break;
     case STOIC_DIV:
-        INDEPENDENT for (int64_t i = 0; i < n; i++)
-            dst[i] = x[i] / y[i];
+        INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] = x[i] / y[i];
         break;
     }
 }
@@ -285,8 +276,7 @@ static void depthwise_pixel(const stoic_direct_conv *c, const float *weights, co
                 continue;
             const float *s = src + (y * c->iw + x) * c->groups;
             const float *w = weights + (ky * c->kw + kx) * c->groups;
-            INDEPENDENT for (int64_t g = 0; g < c->groups; g++)
-                dst[g] = fmaf(s[g], w[g], dst[g]);
+            INDEPENDENT for (int64_t g = 0; g < c->groups; g++) dst[g] = fmaf(s[g], w[g], dst[g]);
         }
     }
 }
@@ -304,8 +294,8 @@ static void grouped_pixel(const stoic_direct_conv *c, const float *weights, cons
                 const float *s = src + (y * c->iw + x) * c->groups * c->ic + g * c->ic;
                 const float *w = weights + g * taps + (ky * c->kw + kx) * c->ic * c->oc;
                 for (int64_t i = 0; i < c->ic; i++) {
-                    INDEPENDENT for (int64_t o = 0; o < c->oc; o++)
-                        d[o] = fmaf(s[i], w[i * c->oc + o], d[o]);
+                    INDEPENDENT for (int64_t o = 0; o < c->oc; o++) d[o] =
+                        fmaf(s[i], w[i * c->oc + o], d[o]);
                 }
             }
         }
@@ -328,11 +318,6 @@ static void direct_conv(const stoic_direct_conv *c, const float *weights, const 
     }
 }
 
-static void add_scaled(float *out, const float *w, float x, int64_t n) {
-    INDEPENDENT for (int64_t i = 0; i < n; i++)
-        out[i] = fmaf(x, w[i], out[i]);
-}
-
 const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET) = {
     .isa = TEXT(STOIC_KERNEL_SET),
     .affine = affine,
@@ -344,5 +329,5 @@ const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET) = {
     .direct_conv = direct_conv,
     .chain = stoic_chain_sum,
     .chain_probe = stoic_chain_probe,
-    .add_scaled = add_scaled,
+    .add_change = stoic_add_change,
 };

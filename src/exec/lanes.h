@@ -19,6 +19,12 @@ static inline lanes lanes_load(const float *p) {
 static inline void lanes_store(float *p, lanes a) {
     _mm512_storeu_ps(p, a);
 }
+static inline lanes lanes_load_part(const float *p, int n) {
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+static inline void lanes_store_part(float *p, lanes a, int n) {
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), a);
+}
 static inline lanes lanes_add(lanes a, lanes b) {
     return _mm512_add_ps(a, b);
 }
@@ -106,5 +112,21 @@ static inline lanes lanes_max(lanes a, lanes b) {
     return a;
 }
 
+#endif
+
+#if !defined(__AVX512F__)
+#include <string.h>
+
+/* The first n of the sixteen; the others are 0, and stay what they were. */
+static inline lanes lanes_load_part(const float *p, int n) {
+    float all[16] = {0};
+    memcpy(all, p, (size_t)n * sizeof *p);
+    return lanes_load(all);
+}
+static inline void lanes_store_part(float *p, lanes a, int n) {
+    float all[16];
+    lanes_store(all, a);
+    memcpy(p, all, (size_t)n * sizeof *p);
+}
 #endif
 #endif

@@ -14,30 +14,18 @@ static const struct rule {
     const stoic_op *op;
     plan_fn plan;
 } rules[] = {
-    {&stoic_op_conv, stoic_plan_layer},
-    {&stoic_op_gemm, stoic_plan_layer},
-    {&stoic_op_mat_mul, stoic_plan_layer},
-    {&stoic_op_add, stoic_plan_local},
-    {&stoic_op_average_pool, stoic_plan_local},
-    {&stoic_op_batch_normalization, stoic_plan_local},
-    {&stoic_op_clip, stoic_plan_local},
-    {&stoic_op_div, stoic_plan_local},
-    {&stoic_op_flatten, stoic_plan_local},
-    {&stoic_op_global_average_pool, stoic_plan_local},
-    {&stoic_op_hard_sigmoid, stoic_plan_local},
-    {&stoic_op_hard_swish, stoic_plan_local},
-    {&stoic_op_leaky_relu, stoic_plan_local},
-    {&stoic_op_log_softmax, stoic_plan_local},
-    {&stoic_op_max_pool, stoic_plan_local},
-    {&stoic_op_mul, stoic_plan_local},
-    {&stoic_op_reduce_mean, stoic_plan_local},
-    {&stoic_op_relu, stoic_plan_local},
-    {&stoic_op_reshape, stoic_plan_local},
-    {&stoic_op_sigmoid, stoic_plan_local},
-    {&stoic_op_softmax, stoic_plan_local},
-    {&stoic_op_squeeze, stoic_plan_local},
-    {&stoic_op_sub, stoic_plan_local},
-    {&stoic_op_tanh, stoic_plan_local},
+    {&stoic_op_conv, stoic_plan_layer},         {&stoic_op_gemm, stoic_plan_layer},
+    {&stoic_op_mat_mul, stoic_plan_layer},      {&stoic_op_add, stoic_plan_local},
+    {&stoic_op_average_pool, stoic_plan_local}, {&stoic_op_batch_normalization, stoic_plan_local},
+    {&stoic_op_clip, stoic_plan_local},         {&stoic_op_div, stoic_plan_local},
+    {&stoic_op_flatten, stoic_plan_local},      {&stoic_op_global_average_pool, stoic_plan_local},
+    {&stoic_op_hard_sigmoid, stoic_plan_local}, {&stoic_op_hard_swish, stoic_plan_local},
+    {&stoic_op_leaky_relu, stoic_plan_local},   {&stoic_op_log_softmax, stoic_plan_local},
+    {&stoic_op_max_pool, stoic_plan_local},     {&stoic_op_mul, stoic_plan_local},
+    {&stoic_op_reduce_mean, stoic_plan_local},  {&stoic_op_relu, stoic_plan_local},
+    {&stoic_op_reshape, stoic_plan_local},      {&stoic_op_sigmoid, stoic_plan_local},
+    {&stoic_op_softmax, stoic_plan_local},      {&stoic_op_squeeze, stoic_plan_local},
+    {&stoic_op_sub, stoic_plan_local},          {&stoic_op_tanh, stoic_plan_local},
     {&stoic_op_unsqueeze, stoic_plan_local},
 };
 
@@ -227,8 +215,13 @@ static stoic_status plan_node(stoic_planner *p, int node, stoic_error *err) {
     stoic_program *g = p->program;
     const stoic_node *n = &p->model->nodes[node];
     stoic_exec_step *step = &g->steps[g->n_steps];
-    *step = (stoic_exec_step){.name = n->name, .node = node, .last_node = node, .layer = -1,
-                              .norm = -1, .add = -1, .out = -1};
+    *step = (stoic_exec_step){.name = n->name,
+                              .node = node,
+                              .last_node = node,
+                              .layer = -1,
+                              .norm = -1,
+                              .add = -1,
+                              .out = -1};
     stoic_operand in[64], out[8];
     if (n->n_in > 64 || n->n_out > 8)
         return stoic_fail(err, STOIC_ERR_UNSUPPORTED, n->name, "too many operands");
@@ -274,7 +267,8 @@ static int64_t place(slot *slots, int *n_slots, int64_t size, int now, int until
     for (bool moved = true; moved;) {
         moved = false;
         for (int i = 0; i < *n_slots; i++) {
-            if (slots[i].until >= now && at < slots[i].at + slots[i].size && slots[i].at < at + size) {
+            if (slots[i].until >= now && at < slots[i].at + slots[i].size &&
+                slots[i].at < at + size) {
                 at = slots[i].at + slots[i].size;
                 moved = true;
             }

@@ -56,10 +56,20 @@ static stoic_status product_shape(const stoic_op_call *call, stoic_exec_layer *l
         return STOIC_ERR_UNSUPPORTED;
     layer->matrix = true;
     layer->transposed = !m.transpose_b;
-    layer->shape = (stoic_dnn_shape){.batch = 1, .groups = 1, .ic = m.inner, .ih = 1,
-                                     .iw = m.batch * m.rows, .oc = m.columns, .oh = 1,
-                                     .ow = m.batch * m.rows, .kh = 1, .kw = 1, .stride_h = 1,
-                                     .stride_w = 1, .dilation_h = 1, .dilation_w = 1};
+    layer->shape = (stoic_dnn_shape){.batch = 1,
+                                     .groups = 1,
+                                     .ic = m.inner,
+                                     .ih = 1,
+                                     .iw = m.batch * m.rows,
+                                     .oc = m.columns,
+                                     .oh = 1,
+                                     .ow = m.batch * m.rows,
+                                     .kh = 1,
+                                     .kw = 1,
+                                     .stride_h = 1,
+                                     .stride_w = 1,
+                                     .dilation_h = 1,
+                                     .dilation_w = 1};
     layer->alpha = (float)m.alpha;
     layer->beta = (float)m.beta;
     layer->channels = m.columns;
@@ -75,8 +85,7 @@ static bool bias_fits(const stoic_model *m, int bias, stoic_exec_layer *layer) {
            (layer->bias_count == layer->channels || layer->bias_count == 1);
 }
 
-stoic_status stoic_plan_layer(stoic_planner *p, int node, stoic_exec_step *step,
-                              stoic_error *err) {
+stoic_status stoic_plan_layer(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err) {
     stoic_status status;
     stoic_program *g = p->program;
     const stoic_model *m = p->model;
@@ -107,8 +116,7 @@ stoic_status stoic_plan_layer(stoic_planner *p, int node, stoic_exec_step *step,
     step->in[step->n_in++] = source->root;
     step->out = n->out[0];
     g->layers[g->n_layers++] = layer;
-    stoic_plan_out(p, step->out, layer.matrix ? STOIC_LAYOUT_ROWS : STOIC_LAYOUT_NHWC,
-                   g->n_steps);
+    stoic_plan_out(p, step->out, layer.matrix ? STOIC_LAYOUT_ROWS : STOIC_LAYOUT_NHWC, g->n_steps);
     stoic_exec_use use = {layer.weights, g->n_steps, STOIC_USE_WEIGHTS, 0, 0};
     if ((status = stoic_plan_use(p, use, err)) != STOIC_OK)
         return status;
@@ -131,10 +139,10 @@ static stoic_dnn_shape batched(const stoic_exec_layer *layer, int n) {
 
 static void use_own_kernel(stoic_exec_layer *layer) {
     const stoic_dnn_shape *s = &layer->shape;
-    layer->direct = (stoic_direct_conv){s->groups,     s->ic,         s->oc,       s->ih,
-                                        s->iw,         s->oh,         s->ow,       s->kh,
-                                        s->kw,         s->stride_h,   s->stride_w, s->dilation_h,
-                                        s->dilation_w, s->pad_top,    s->pad_left};
+    layer->direct =
+        (stoic_direct_conv){s->groups,   s->ic,         s->oc,         s->ih,      s->iw,
+                            s->oh,       s->ow,         s->kh,         s->kw,      s->stride_h,
+                            s->stride_w, s->dilation_h, s->dilation_w, s->pad_top, s->pad_left};
     layer->n_sizes = 1;
     layer->size[0] = 1;
     layer->packed = s->groups * s->oc * s->ic * s->kh * s->kw;
@@ -211,10 +219,9 @@ static stoic_status run_conv(stoic_session *s, const stoic_exec_layer *layer, in
     for (int k = 0, done = 0; done < n; k++) {
         for (; n - done >= layer->size[k]; done += layer->size[k]) {
             if (!layer->conv[k]) {
-                s->program->kernels->direct_conv(
-                    &layer->direct, s->constants + layer->weights_at,
-                    shape->bias ? s->constants + layer->bias_at : NULL, src + done * in,
-                    dst + done * out);
+                s->program->kernels->direct_conv(&layer->direct, s->constants + layer->weights_at,
+                                                 shape->bias ? s->constants + layer->bias_at : NULL,
+                                                 src + done * in, dst + done * out);
                 continue;
             }
             stoic_status status = stoic_dnn_run_execute(s->runs[index * STOIC_BATCH_SIZES + k],

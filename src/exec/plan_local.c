@@ -17,11 +17,10 @@ static stoic_status run_affine(stoic_session *s, const stoic_exec_step *step, in
     const stoic_program *g = s->program;
     const stoic_exec_norm *norm = step->norm >= 0 ? &g->norms[step->norm] : NULL;
     int64_t rows = n * pixels(&g->values[step->out]);
-    g->kernels->affine(s->frame[step->out], s->frame[step->in[0]],
-                       step->add >= 0 ? s->frame[step->add] : NULL,
-                       norm ? s->constants + norm->scale_at : NULL,
-                       norm ? s->constants + norm->shift_at : NULL, step->act, rows,
-                       n * g->values[step->out].size / rows);
+    g->kernels->affine(
+        s->frame[step->out], s->frame[step->in[0]], step->add >= 0 ? s->frame[step->add] : NULL,
+        norm ? s->constants + norm->scale_at : NULL, norm ? s->constants + norm->shift_at : NULL,
+        step->act, rows, n * g->values[step->out].size / rows);
     return STOIC_OK;
 }
 
@@ -99,7 +98,8 @@ static stoic_status run_flatten(stoic_session *s, const stoic_exec_step *step, i
 
 /* y = (x - mean) * scale / sqrt(var + epsilon) + bias as x * a + b, a and b rounded from double. */
 void stoic_norm_channel(const stoic_exec_norm *norm, float *constants, int64_t channel) {
-    double scale = constants[norm->raw_at[0] + channel], bias = constants[norm->raw_at[1] + channel];
+    double scale = constants[norm->raw_at[0] + channel],
+           bias = constants[norm->raw_at[1] + channel];
     double mean = constants[norm->raw_at[2] + channel], var = constants[norm->raw_at[3] + channel];
     double a = scale / sqrt(var + norm->epsilon);
     constants[norm->scale_at + channel] = (float)a;
@@ -146,9 +146,14 @@ static stoic_status plan_pool(const stoic_planner *p, const stoic_op_call *call,
         if (status != STOIC_OK || axes != (1u << 2 | 1u << 3))
             return status != STOIC_OK ? status : STOIC_ERR_UNSUPPORTED;
     }
-    step->window = (stoic_window){.rank = 2, .in = {in->dim[2], in->dim[3]}, .out = {1, 1},
-                                  .kernel = {in->dim[2], in->dim[3]}, .stride = {1, 1},
-                                  .dilation = {1, 1}, .groups = 1, .in_channels = in->dim[1],
+    step->window = (stoic_window){.rank = 2,
+                                  .in = {in->dim[2], in->dim[3]},
+                                  .out = {1, 1},
+                                  .kernel = {in->dim[2], in->dim[3]},
+                                  .stride = {1, 1},
+                                  .dilation = {1, 1},
+                                  .groups = 1,
+                                  .in_channels = in->dim[1],
                                   .out_channels = in->dim[1]};
     step->run = run_average_pool;
     return STOIC_OK;
@@ -189,7 +194,8 @@ static stoic_status plan_softmax(const stoic_planner *p, const stoic_op_call *ca
 static bool computed_pair(const stoic_planner *p, const stoic_node *n) {
     if (n->n_in != 2 || p->model->values[n->in[0]].constant || p->model->values[n->in[1]].constant)
         return false;
-    const stoic_shape *a = &p->model->values[n->in[0]].shape, *b = &p->model->values[n->in[1]].shape;
+    const stoic_shape *a = &p->model->values[n->in[0]].shape,
+                      *b = &p->model->values[n->in[1]].shape;
     return a->rank == b->rank && !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim) &&
            p->program->values[n->in[0]].layout == p->program->values[n->in[1]].layout;
 }
@@ -286,8 +292,7 @@ static stoic_status plan_function(const stoic_op_call *call, stoic_exec_step *st
     return STOIC_OK;
 }
 
-stoic_status stoic_plan_local(stoic_planner *p, int node, stoic_exec_step *step,
-                              stoic_error *err) {
+stoic_status stoic_plan_local(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err) {
     stoic_program *g = p->program;
     const stoic_node *n = &p->model->nodes[node];
     stoic_operand in[8], out[2];

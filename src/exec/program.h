@@ -22,34 +22,34 @@ typedef enum stoic_layout {
 } stoic_layout;
 
 typedef struct stoic_exec_value {
-    bool computed;       /* false: constant, or fused away */
+    bool computed; /* false: constant, or fused away */
     stoic_layout layout;
-    int64_t size;        /* floats an image */
-    int64_t c, hw;       /* NHWC and FLAT_HWC */
-    int root;            /* the value whose memory it shares (itself, mostly) */
-    int step;            /* step that computes it; -1: the image */
-    int last_use;        /* last step that reads it (roots) */
-    int64_t work;        /* offset of its work buffer, in floats an image of the tile (roots) */
+    int64_t size;  /* floats an image */
+    int64_t c, hw; /* NHWC and FLAT_HWC */
+    int root;      /* the value whose memory it shares (itself, mostly) */
+    int step;      /* step that computes it; -1: the image */
+    int last_use;  /* last step that reads it (roots) */
+    int64_t work;  /* offset of its work buffer, in floats an image of the tile (roots) */
 } stoic_exec_value;
 
 enum { STOIC_BATCH_SIZES = 3, STOIC_STEP_INPUTS = 8 };
 
 /* A Conv, Gemm or MatMul. Sizes are images at once, falling; the last is 1. */
 typedef struct stoic_exec_layer {
-    int weights, bias;             /* constant values; bias -1: none */
-    bool matrix;                   /* Gemm or MatMul */
-    stoic_dnn_shape shape;         /* for one image */
+    int weights, bias;     /* constant values; bias -1: none */
+    bool matrix;           /* Gemm or MatMul */
+    stoic_dnn_shape shape; /* for one image */
     int n_sizes;
     int size[STOIC_BATCH_SIZES];
     stoic_dnn_conv *conv[STOIC_BATCH_SIZES]; /* NULL: our own kernel */
     stoic_direct_conv direct;
-    int64_t packed;                /* floats */
-    bool transposed;               /* weights stored [in, out] */
-    int64_t flat_c, flat_hw;       /* input in FLAT_HWC order; 0: rows */
+    int64_t packed;          /* floats */
+    bool transposed;         /* weights stored [in, out] */
+    int64_t flat_c, flat_hw; /* input in FLAT_HWC order; 0: rows */
     float alpha, beta;
-    int64_t bias_count;            /* elements of the bias as stored: channels, or 1 */
-    int64_t channels;              /* of the output */
-    int64_t weights_at, bias_at;   /* offsets in the session's constants */
+    int64_t bias_count;          /* elements of the bias as stored: channels, or 1 */
+    int64_t channels;            /* of the output */
+    int64_t weights_at, bias_at; /* offsets in the session's constants */
 } stoic_exec_layer;
 
 /* Batch normalisation as y = x * scale + shift. */
@@ -71,27 +71,32 @@ struct stoic_exec_step {
     int in[STOIC_STEP_INPUTS];
     int n_in;
     int out;
-    int layer;           /* index into layers, -1 */
-    int norm;            /* index into norms, -1 */
-    int add;             /* value added before the activation, -1 */
+    int layer; /* index into layers, -1 */
+    int norm;  /* index into norms, -1 */
+    int add;   /* value added before the activation, -1 */
     stoic_activation act;
     stoic_window window; /* pooling */
     stoic_unary unary;
     stoic_binary binary;
-    float a, b;          /* HardSigmoid */
+    float a, b;                 /* HardSigmoid */
     int64_t outer, axis, inner; /* softmax in the value's memory order */
     bool logarithm;
-    int64_t macs;        /* an image */
+    int64_t macs; /* an image */
 };
 
-typedef enum stoic_use_kind { STOIC_USE_WEIGHTS, STOIC_USE_BIAS, STOIC_USE_NORM, STOIC_USE_RAW } stoic_use_kind;
+typedef enum stoic_use_kind {
+    STOIC_USE_WEIGHTS,
+    STOIC_USE_BIAS,
+    STOIC_USE_NORM,
+    STOIC_USE_RAW
+} stoic_use_kind;
 
 /* Where a constant of the model is read: an edit goes to every use. */
 typedef struct stoic_exec_use {
     int tensor, step;
     stoic_use_kind kind;
-    int part;       /* norm: which of the four */
-    int64_t at;     /* raw: offset in the session's constants */
+    int part;   /* norm: which of the four */
+    int64_t at; /* raw: offset in the session's constants */
 } stoic_exec_use;
 
 struct stoic_program {
@@ -108,12 +113,12 @@ struct stoic_program {
     int n_norms;
     stoic_exec_use *uses;
     int n_uses;
-    int64_t work_floats;  /* an image */
-    int64_t constants;    /* floats of the session's constants */
-    float *constant_base; /* their values without faults, copied into every session */
-    int64_t plain_doubles;/* scratch of the plain definitions */
-    size_t scratch;       /* bytes, oneDNN */
-    int input, output;    /* roots */
+    int64_t work_floats;   /* an image */
+    int64_t constants;     /* floats of the session's constants */
+    float *constant_base;  /* their values without faults, copied into every session */
+    int64_t plain_doubles; /* scratch of the plain definitions */
+    size_t scratch;        /* bytes, oneDNN */
+    int input, output;     /* roots */
 };
 
 /* One rule an operator: plans node `node` into a step, fusing what it can. */
@@ -121,10 +126,10 @@ typedef struct stoic_planner stoic_planner;
 struct stoic_planner {
     stoic_program *program;
     const stoic_model *model;
-    int *consumers;    /* value -> number of nodes that read it (+1 for the output) */
-    int *consumer;     /* value -> the last node that reads it */
-    bool *observable;  /* value */
-    bool *done;        /* node: already part of a step */
+    int *consumers;                /* value -> number of nodes that read it (+1 for the output) */
+    int *consumer;                 /* value -> the last node that reads it */
+    bool *observable;              /* value */
+    bool *done;                    /* node: already part of a step */
     stoic_activation *before_pool; /* node of a pool -> activation moved behind it */
 };
 
@@ -151,7 +156,9 @@ float stoic_layer_weight_value(const stoic_exec_layer *layer, float stored);
 void stoic_norm_channel(const stoic_exec_norm *norm, float *constants, int64_t channel);
 
 /* The step functions. */
-stoic_status stoic_run_layer(stoic_session *s, const stoic_exec_step *step, int n, stoic_error *err);
-stoic_status stoic_run_plain(stoic_session *s, const stoic_exec_step *step, int n, stoic_error *err);
+stoic_status stoic_run_layer(stoic_session *s, const stoic_exec_step *step, int n,
+                             stoic_error *err);
+stoic_status stoic_run_plain(stoic_session *s, const stoic_exec_step *step, int n,
+                             stoic_error *err);
 
 #endif

@@ -18,15 +18,15 @@ typedef struct stoic_undo {
 
 struct stoic_session {
     const stoic_program *program;
-    float *constants;     /* packed weights, biases, normalisation, raw constants */
+    float *constants; /* packed weights, biases, normalisation, raw constants */
     float *work;
-    float **frame;        /* value -> memory of the tile */
-    double *plain;        /* scratch of the plain definitions */
+    float **frame; /* value -> memory of the tile */
+    double *plain; /* scratch of the plain definitions */
     void *scratch;
     stoic_dnn_run **runs; /* layer * STOIC_BATCH_SIZES + size */
     stoic_undo *undo;
     size_t n_undo, undo_room;
-    bool *edited;         /* step: one of its constants has an edit */
+    bool *edited;           /* step: one of its constants has an edit */
     stoic_tensor **overlay; /* reference executor: value -> edited copy */
 };
 
@@ -52,7 +52,8 @@ stoic_status stoic_reference_run(stoic_session *s, const float *image, float *ou
                                  stoic_error *err);
 stoic_status stoic_reference_edit(stoic_session *s, const stoic_edit *edit, stoic_error *err);
 
-/* Which steps depend on an edit: changed[step] is set, and the first one returned (n_steps: none). */
+/* Which steps depend on an edit: changed[step] is set, and the first one returned (n_steps: none).
+ */
 int stoic_session_changed(const stoic_session *s, bool *changed);
 
 #endif

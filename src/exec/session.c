@@ -19,9 +19,9 @@ static stoic_status create_runs(stoic_session *s, stoic_error *err) {
         for (int k = 0; k < l->n_sizes; k++) {
             if (!l->conv[k])
                 continue;
-            stoic_status status = stoic_dnn_run_create(
-                l->conv[k], s->constants + l->weights_at, s->constants + l->bias_at, s->scratch,
-                &s->runs[i * STOIC_BATCH_SIZES + k], err);
+            stoic_status status = stoic_dnn_run_create(l->conv[k], s->constants + l->weights_at,
+                                                       s->constants + l->bias_at, s->scratch,
+                                                       &s->runs[i * STOIC_BATCH_SIZES + k], err);
             if (status != STOIC_OK)
                 return status;
         }
@@ -47,8 +47,8 @@ stoic_status stoic_session_create(const stoic_program *g, stoic_session **out, s
     s->overlay = calloc(n_values + 1, sizeof *s->overlay);
     if (!s->constants || !s->work || !s->frame || !s->plain || !s->scratch || !s->runs ||
         !s->edited || !s->overlay) {
-        status = stoic_fail_memory(err, "a session",
-                                   (unsigned long long)stoic_program_session_bytes(g));
+        status =
+            stoic_fail_memory(err, "a session", (unsigned long long)stoic_program_session_bytes(g));
         goto done;
     }
     if (!g->reference) {
@@ -130,8 +130,8 @@ void stoic_session_unpack(const stoic_program *g, int value, const float *data, 
                         v->c ? v->hw : v->size, false);
 }
 
-stoic_status stoic_session_run(stoic_session *s, const float *images, int64_t count,
-                               float *outputs, stoic_error *err) {
+stoic_status stoic_session_run(stoic_session *s, const float *images, int64_t count, float *outputs,
+                               stoic_error *err) {
     const stoic_program *g = s->program;
     int64_t in = stoic_shape_count(stoic_model_input_shape(g->model));
     int64_t classes = stoic_model_classes(g->model);
