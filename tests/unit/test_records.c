@@ -282,6 +282,63 @@ static void test_sequential_stop(void **state) {
     }
 }
 
+/* One simulated campaign with looks at a true rate of `p`; does its last interval hold p? With
+ * `spend` the looks share alpha, as they do; without it each takes all of it. */
+static bool look_covers(uint64_t seed, double p, double margin, bool spend) {
+    stoic_rng rng;
+    stoic_rng_init(&rng, 99, seed, STOIC_STREAM_VALUE);
+    int64_t n = 0, events = 0;
+    for (int k = 0;; k++) {
+        for (; n < stoic_look_trials(k); n++)
+            events += stoic_rng_unit(&rng) <= p;
+        double alpha = spend ? stoic_look_alpha(0.05, k) : 0.05;
+        stoic_interval i = stoic_wilson((double)events, (double)n, alpha);
+        if ((i.high - i.low) / 2.0 <= margin)
+            return i.low <= p && p <= i.high;
+    }
+}
+
+static void test_coverage_of_looks(void **state) {
+    (void)state;
+    const double rates[] = {0.01, 0.1, 0.4};
+    enum { CAMPAIGNS = 1500 };
+    for (int r = 0; r < 3; r++) {
+        int spent = 0, naive = 0;
+        for (uint64_t seed = 0; seed < CAMPAIGNS; seed++) {
+            spent += look_covers(seed, rates[r], 0.03, true);
+            naive += look_covers(seed, rates[r], 0.03, false);
+        }
+        assert_true(spent >= 0.95 * CAMPAIGNS);
+        assert_true(naive < spent);
+    }
+}
+
+/* Trials of 100 images where most faults do nothing and few do much: the trial is the unit. */
+static void test_coverage_of_unequal_trials(void **state) {
+    (void)state;
+    enum { CAMPAIGNS = 1000, TRIALS = 400, IMAGES = 100 };
+    int by_trial = 0, by_image = 0;
+    const double truth = 0.1 * 0.5;
+    for (uint64_t seed = 0; seed < CAMPAIGNS; seed++) {
+        stoic_rng rng;
+        stoic_rng_init(&rng, 98, seed, STOIC_STREAM_VALUE);
+        stoic_moments moments = {0};
+        for (int t = 0; t < TRIALS; t++) {
+            int64_t critical = 0;
+            double rate = stoic_rng_unit(&rng) <= 0.1 ? stoic_rng_unit(&rng) : 0.0;
+            for (int i = 0; rate > 0.0 && i < IMAGES; i++)
+                critical += stoic_rng_unit(&rng) <= rate;
+            stoic_moments_add(&moments, &(stoic_counts){.images = IMAGES, .critical = critical});
+        }
+        stoic_interval i = stoic_moments_critical(&moments, IMAGES, 0.05, false);
+        by_trial += i.low <= truth && truth <= i.high;
+        i = stoic_wilson((double)moments.totals.critical, (double)TRIALS * IMAGES, 0.05);
+        by_image += i.low <= truth && truth <= i.high;
+    }
+    assert_in_range(by_trial, 0.93 * CAMPAIGNS, 0.99 * CAMPAIGNS);
+    assert_true(by_image < 0.6 * CAMPAIGNS); /* what treating images as the unit would give */
+}
+
 static void test_margin_is_deterministic(void **state) {
     (void)state;
     char *dumps[2];
@@ -468,11 +525,18 @@ static void test_exhaustive_lenet5(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_groups),          cmocka_unit_test(test_sites),
-        cmocka_unit_test(test_picks),           cmocka_unit_test(test_kept_images),
-        cmocka_unit_test(test_sequential_stop), cmocka_unit_test(test_margin_is_deterministic),
-        cmocka_unit_test(test_exhausted),       cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_number_text),     cmocka_unit_test(test_exhaustive_lenet5),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_sites),
+        cmocka_unit_test(test_picks),
+        cmocka_unit_test(test_kept_images),
+        cmocka_unit_test(test_sequential_stop),
+        cmocka_unit_test(test_margin_is_deterministic),
+        cmocka_unit_test(test_exhausted),
+        cmocka_unit_test(test_coverage_of_looks),
+        cmocka_unit_test(test_coverage_of_unequal_trials),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_number_text),
+        cmocka_unit_test(test_exhaustive_lenet5),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
