@@ -2,5 +2,4 @@ stoic info none.onnx; echo $?
 stoic eval none.onnx --data fashion-mnist; echo $?
 stoic eval models/lenet5-fashion-mnist.onnx --data none/at/all; echo $?
 stoic records none.db; echo $?
-stoic report none.db -o r.html; echo $?
 stoic merge -o all.db none.db; echo $?
