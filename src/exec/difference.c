@@ -277,20 +277,18 @@ static void add_channel_change(const stoic_faulty *f, int i, float *sums) {
 }
 
 /* Sums of one image; returns the largest change in its frontier (NaN if one is NaN). */
-static double changed_sums(const stoic_faulty *f, const stoic_block *b, int group, int lane,
-                           float *sums) {
+static double changed_sums(const stoic_faulty *f, int group, int lane, float *sums) {
     const stoic_narrow *w = &f->narrow;
     const stoic_difference *d = &f->difference;
     int image = group * STOIC_LANES + lane;
-    int64_t in = f->program->values[w->frontier].size;
     int64_t size = f->program->values[f->program->steps[d->step].out].size;
-    const float *golden = b->golden[w->frontier] + image * in;
     double most = 0;
     memcpy(sums, d->sums + image * size, (size_t)size * sizeof *sums);
     for (int i = 0; i < w->n_channels; i++) {
         const float *lanes = w->lanes + i * w->pixels * STOIC_LANES + lane;
         for (int64_t p = 0; p < w->pixels; p++) {
-            float change = lanes[p * STOIC_LANES] - golden[p * w->stride + w->channels[i]];
+            const float *golden = w->golden + (p * w->stride + w->channels[i]) * STOIC_LANES;
+            float change = lanes[p * STOIC_LANES] - golden[lane];
             d->change[p] = change;
             if (!(fabs((double)change) <= most))
                 most = fabs((double)change);
@@ -422,7 +420,7 @@ stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int gro
     int32_t images[STOIC_LANES];
     for (int i = 0; i < n; i++) {
         images[i] = group * STOIC_LANES + lanes[i];
-        most[i] = changed_sums(f, b, group, lanes[i], sums + i * size);
+        most[i] = changed_sums(f, group, lanes[i], sums + i * size);
     }
     f->session->frame[layer->out] = sums;
     stoic_layer_finish(f->session, layer, sums, n);

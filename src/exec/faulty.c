@@ -281,8 +281,7 @@ static void finish_channel(stoic_faulty *f, const stoic_block *b, int group, int
 }
 
 /* New frontier values of one group; bit l of the result: image l differs from golden. */
-static unsigned narrow_group(stoic_faulty *f, const stoic_block *b, int group, const float *input,
-                             const float *golden) {
+static unsigned narrow_group(stoic_faulty *f, const stoic_block *b, int group, const float *input) {
     const stoic_program *g = f->program;
     stoic_narrow *w = &f->narrow;
     const stoic_exec_step *step = &g->steps[w->step];
@@ -301,7 +300,8 @@ static unsigned narrow_group(stoic_faulty *f, const stoic_block *b, int group, c
         for (int64_t p = 0; p < w->pixels; p++) {
             const uint32_t *x = (const uint32_t *)(const void *)(out + p * STOIC_LANES);
             const uint32_t *y =
-                (const uint32_t *)(const void *)(golden + (p * w->stride + channel) * STOIC_LANES);
+                (const uint32_t *)(const void *)(w->golden +
+                                                 (p * w->stride + channel) * STOIC_LANES);
             for (int l = 0; l < STOIC_LANES; l++)
                 differs[l] |= x[l] ^ y[l];
         }
@@ -390,9 +390,9 @@ static stoic_status run_narrow(stoic_faulty *f, stoic_block *b, const stoic_sink
             any = any || f->selected[group * STOIC_LANES + l];
         if (!any)
             continue;
+        f->narrow.golden = golden + group * g->values[w->frontier].size * STOIC_LANES;
         unsigned mask =
-            narrow_group(f, b, group, input + group * g->values[source].size * STOIC_LANES,
-                         golden + group * g->values[w->frontier].size * STOIC_LANES);
+            narrow_group(f, b, group, input + group * g->values[source].size * STOIC_LANES);
         if (mask)
             TRY(go_on(f, b, group, mask, sink, err));
     }

@@ -16,7 +16,8 @@ typedef struct stoic_narrow {
     int n_channels;
     int32_t *channels;
     size_t room;
-    float *lanes; /* [channel][pixels][16]: new values of a group of images */
+    const float *golden; /* [pixels][stride][16]: the frontier of that group without the fault */
+    float *lanes;        /* [channel][pixels][16]: new values of a group of images */
     size_t lanes_room;
     float *sums, *weights; /* scratch: one channel in front of the pool, its weights */
     size_t sums_room, weights_room;

@@ -93,29 +93,51 @@ static inline float max_nan(float m, float x) {
     return x > m || x != x ? x : m;
 }
 
-static void max_pool(const stoic_window *w, const float *src, float *dst, stoic_activation act) {
-    int64_t channels = w->out_channels;
-    for (int64_t oy = 0; oy < w->out[0]; oy++) {
-        for (int64_t ox = 0; ox < w->out[1]; ox++, dst += channels) {
-            for (int64_t c = 0; c < channels; c++)
-                dst[c] = -INFINITY;
-            for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
-                int64_t y = oy * w->stride[0] - w->pad_low[0] + ky * w->dilation[0];
-                if (y < 0 || y >= w->in[0])
-                    continue;
-                for (int64_t kx = 0; kx < w->kernel[1]; kx++) {
-                    int64_t x = ox * w->stride[1] - w->pad_low[1] + kx * w->dilation[1];
-                    if (x < 0 || x >= w->in[1])
-                        continue;
-                    const float *s = src + (y * w->in[1] + x) * channels;
-                    INDEPENDENT for (int64_t c = 0; c < channels; c++) dst[c] =
-                        max_nan(dst[c], s[c]);
-                }
+enum { MAX_TAPS = 64 };
+
+/* The largest of n taps, a channel at a time; the order of the taps is that of the window. */
+static inline void max_taps(const float *const *taps, int n, int64_t channels, float *dst) {
+    if (n == 4) { /* 2 x 2, by far the most frequent */
+        const float *a = taps[0], *b = taps[1], *c = taps[2], *d = taps[3];
+        INDEPENDENT for (int64_t i = 0; i < channels; i++) dst[i] =
+            max_nan(max_nan(max_nan(a[i], b[i]), c[i]), d[i]);
+        return;
+    }
+    for (int64_t i = 0; i < channels; i++)
+        dst[i] = -INFINITY;
+    for (int k = 0; k < n; k++) {
+        const float *s = taps[k];
+        INDEPENDENT for (int64_t i = 0; i < channels; i++) dst[i] = max_nan(dst[i], s[i]);
+    }
+}
+
+/* Channels of one output pixel; windows of more than MAX_TAPS taps go in parts. */
+static void max_pixel(const stoic_window *w, const float *src, int64_t oy, int64_t ox, float *dst) {
+    const float *taps[MAX_TAPS + 1];
+    int n = 0;
+    for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
+        int64_t y = oy * w->stride[0] - w->pad_low[0] + ky * w->dilation[0];
+        for (int64_t kx = 0; y >= 0 && y < w->in[0] && kx < w->kernel[1]; kx++) {
+            int64_t x = ox * w->stride[1] - w->pad_low[1] + kx * w->dilation[1];
+            if (x < 0 || x >= w->in[1])
+                continue;
+            if (n == MAX_TAPS) {
+                max_taps(taps, n, w->out_channels, dst);
+                taps[0] = dst;
+                n = 1;
             }
-            if (act.kind != STOIC_ACT_NONE)
-                affine(dst, dst, NULL, NULL, NULL, act, 1, channels);
+            taps[n++] = src + (y * w->in[1] + x) * w->out_channels;
         }
     }
+    max_taps(taps, n, w->out_channels, dst);
+}
+
+static void max_pool(const stoic_window *w, const float *src, float *dst, stoic_activation act) {
+    int64_t pixels = w->out[0] * w->out[1];
+    for (int64_t p = 0; p < pixels; p++)
+        max_pixel(w, src, p / w->out[1], p % w->out[1], dst + p * w->out_channels);
+    if (act.kind != STOIC_ACT_NONE)
+        affine(dst, dst, NULL, NULL, NULL, act, 1, pixels * w->out_channels);
 }
 
 /* How many positions of the window count as its size along one axis (padding included or not). */
