@@ -1,0 +1,140 @@
+#include "report/fig_kit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "report/markup.h"
+
+void stoic_fig_frame(stoic_figure *figure) {
+    stoic_text_puts(&figure->script,
+                    "set border 3 lc rgb 'black' lw 1\n"
+                    "set tics nomirror out scale 0.6\n"
+                    "set grid ytics lc rgb '#b0808080' lw 0.8 dt solid\n"
+                    "set yrange [0:1]\n"
+                    "set ytics 0.1 format '%.1f'\n"
+                    "set ylabel 'accuracy (top-1, share of images)'\n"
+                    "unset key\n"
+                    "set lmargin 8\nset rmargin 9\nset tmargin 3\nset bmargin 4\n");
+}
+
+void stoic_fig_golden(stoic_figure *figure, double accuracy) {
+    stoic_text_puts(&figure->script, "set arrow 90 from graph 0, first ");
+    stoic_figure_number(&figure->script, accuracy);
+    stoic_text_puts(&figure->script, " to graph 1, first ");
+    stoic_figure_number(&figure->script, accuracy);
+    stoic_text_puts(&figure->script, " nohead dt (3,3) lw 1.2 lc rgb 'black' back\n"
+                                     "set label 90 'no fault' at graph 1, first ");
+    stoic_figure_number(&figure->script, accuracy);
+    stoic_text_puts(&figure->script, " left offset char 0.5,0.45 font ',11'\nset label 91 '");
+    stoic_text_printf(&figure->script, "%.4f", accuracy);
+    stoic_text_puts(&figure->script, "' at graph 1, first ");
+    stoic_figure_number(&figure->script, accuracy);
+    stoic_text_puts(&figure->script, " left offset char 0.5,-0.45 font ',11'\n");
+}
+
+stoic_fig_word stoic_fig_word_of(const stoic_loaded_run *run) {
+    static const struct {
+        const char *store;
+        int bits, exponent, mantissa; /* highest bits of the fields */
+    } formats[] = {
+        {"fp32", 32, 30, 22}, {"fp16", 16, 14, 9}, {"bf16", 16, 14, 6}, {"fp64", 64, 62, 51}};
+    const char *store = stoic_loaded_run_info(run, "store");
+    size_t length = strcspn(store, ",");
+    bool code = strstr(store, ",code=") && !strstr(store, ",code=none");
+    for (size_t i = 0; i < 4 && !code; i++) {
+        if (strlen(formats[i].store) != length || strncmp(store, formats[i].store, length) != 0)
+            continue;
+        return (stoic_fig_word){formats[i].bits,
+                                3,
+                                {{"sign", formats[i].bits - 1, formats[i].bits - 1},
+                                 {"exponent", formats[i].exponent, formats[i].mantissa + 1},
+                                 {"mantissa", formats[i].mantissa, 0}}};
+    }
+    int bits = 8;
+    for (size_t i = 0; i < run->by_bit.count; i++)
+        bits = run->by_bit.items[i].bit >= bits ? run->by_bit.items[i].bit + 1 : bits;
+    return (stoic_fig_word){bits, 0, {{NULL, 0, 0}}};
+}
+
+void stoic_fig_bit_axis(stoic_figure *figure, const stoic_fig_word *word) {
+    stoic_text *script = &figure->script;
+    stoic_text_printf(script, "set xrange [%d.6:-0.6]\nset xtics 0,%d font ',11'\n", word->bits - 1,
+                      word->bits > 32 ? 4 : 1);
+    stoic_text_printf(script, "set xlabel 'bit of the stored word (%d: most significant)'\n",
+                      word->bits - 1);
+    for (int i = 0; i < word->n; i++) {
+        const stoic_fig_field *field = &word->fields[i];
+        if (i % 2 == 0)
+            stoic_text_printf(script,
+                              "set object %d rectangle from %g, graph 0 to %g, graph 1 behind "
+                              "fc rgb '#808080' fs transparent solid 0.13 noborder\n",
+                              i + 1, field->top + 0.5, field->bottom - 0.5);
+        stoic_text_printf(script, "set label %d '%s' at %g, graph 1.035 center font ',11'\n", i + 1,
+                          field->name, (field->top + field->bottom) / 2.0);
+    }
+}
+
+static bool all_same(const stoic_loaded_run *const *runs, size_t n, const char *key) {
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(stoic_loaded_run_info(runs[0], key), stoic_loaded_run_info(runs[i], key)) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void add_trials(stoic_text *out, const stoic_loaded_run *const *runs, size_t n) {
+    int64_t least = INT64_MAX, most = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t trials = runs[i]->summary.trials;
+        least = trials < least ? trials : least;
+        most = trials > most ? trials : most;
+    }
+    stoic_markup_integer(out, least);
+    if (most != least) {
+        stoic_text_puts(out, " to ");
+        stoic_markup_integer(out, most);
+    }
+    stoic_text_puts(out, n > 1 ? " trials each, " : " trials, ");
+    stoic_markup_integer(out, runs[0]->summary.images);
+    stoic_text_puts(out, runs[0]->summary.images == 1 ? " image a trial" : " images a trial");
+}
+
+void stoic_fig_describe(stoic_text *out, const stoic_loaded_run *const *runs, size_t n) {
+    if (n == 0)
+        return;
+    stoic_text_printf(out, "%zu campaign%s of ", n, n > 1 ? "s" : "");
+    add_trials(out, runs, n);
+    if (all_same(runs, n, "seed")) {
+        stoic_text_puts(out, ", seed ");
+        stoic_markup_add(out, stoic_loaded_run_info(runs[0], "seed"), 20);
+    }
+    stoic_text_puts(out, ", store ");
+    stoic_markup_add(out, stoic_loaded_run_info(runs[0], "store"), 60);
+    stoic_text_puts(out, n > 1 ? ". The first: <code>stoic inject " : ". <code>stoic inject ");
+    const char *model = stoic_loaded_run_info(runs[0], "model");
+    const char *data = stoic_loaded_run_info(runs[0], "data");
+    stoic_markup_add(out, *model ? model : "MODEL.onnx", 80);
+    stoic_text_puts(out, " --data ");
+    stoic_markup_add(out, *data ? data : "DATA", 80);
+    stoic_text_puts(out, " --fault ");
+    stoic_markup_add(out, stoic_loaded_run_info(runs[0], "fault"), 120);
+    stoic_text_printf(out, " --trials %lld --seed ", (long long)runs[0]->summary.planned);
+    stoic_markup_add(out, stoic_loaded_run_info(runs[0], "seed"), 20);
+    stoic_text_puts(out, "</code>");
+}
+
+stoic_status stoic_fig_select(const stoic_loaded_runs *runs, int part, stoic_fig_filter wanted,
+                              const stoic_loaded_run ***out, size_t *n, stoic_error *err) {
+    *n = 0;
+    *out = calloc(runs->count + 1, sizeof **out);
+    if (!*out)
+        return stoic_fail_memory(err, "a list of campaigns", runs->count * sizeof **out);
+    for (size_t i = 0; i < runs->count; i++) {
+        const stoic_loaded_run *run = &runs->items[i];
+        if (run->part == part && run->summary.trials > 0 && wanted(run))
+            (*out)[(*n)++] = run;
+    }
+    return STOIC_OK;
+}

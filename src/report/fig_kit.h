@@ -1,0 +1,53 @@
+/* What the figures share: frame, bands of a word's fields, captions. And the figures. */
+#ifndef STOIC_REPORT_FIG_KIT_H
+#define STOIC_REPORT_FIG_KIT_H
+
+#include "report/figure.h"
+#include "stoic/model.h"
+
+/* A trial that loses more than this share of the accuracy counts as a hard one in captions. */
+#define STOIC_HARD_DROP 0.1
+
+/* Margins in characters of the frame, grid, tics and the accuracy axis from 0 to 1. */
+void stoic_fig_frame(stoic_figure *figure);
+/* A dotted line at the accuracy without faults, with its value beside it on the right. */
+void stoic_fig_golden(stoic_figure *figure, double accuracy);
+
+/* The fields of a stored word, top first. n = 0: a format whose bits have no such fields. */
+typedef struct stoic_fig_field {
+    const char *name;
+    int top, bottom;
+} stoic_fig_field;
+typedef struct stoic_fig_word {
+    int bits, n;
+    stoic_fig_field fields[3];
+} stoic_fig_word;
+stoic_fig_word stoic_fig_word_of(const stoic_loaded_run *run);
+/* An axis with the top bit on the left, its fields shaded and named above the frame. */
+void stoic_fig_bit_axis(stoic_figure *figure, const stoic_fig_word *word);
+
+/* "100 trials, 10,000 images a trial, seed 0, store fp32" and one run as a command. */
+void stoic_fig_describe(stoic_text *out, const stoic_loaded_run *const *runs, size_t n);
+
+/* The runs of a part that `wanted` says yes to; the caller frees. */
+typedef bool (*stoic_fig_filter)(const stoic_loaded_run *run);
+stoic_status stoic_fig_select(const stoic_loaded_runs *runs, int part, stoic_fig_filter wanted,
+                              const stoic_loaded_run ***out, size_t *n,
+                              stoic_error *err) STOIC_MUST_CHECK;
+
+/* ---- the figures: each adds those that the campaigns of a part call for ---- */
+stoic_status stoic_fig_strips(const stoic_loaded_runs *runs, int part, stoic_figures *figures,
+                              stoic_error *err) STOIC_MUST_CHECK;
+stoic_status stoic_fig_bits(const stoic_loaded_runs *runs, int part, stoic_figures *figures,
+                            stoic_error *err) STOIC_MUST_CHECK;
+stoic_status stoic_fig_scatter(const stoic_loaded_runs *runs, int part, stoic_figures *figures,
+                               stoic_error *err) STOIC_MUST_CHECK;
+stoic_status stoic_fig_rates(const stoic_loaded_runs *runs, int part, stoic_figures *figures,
+                             stoic_error *err) STOIC_MUST_CHECK;
+stoic_status stoic_fig_weights(const stoic_model *model, stoic_figures *figures,
+                               stoic_error *err) STOIC_MUST_CHECK;
+
+/* A run of so many single-site trials is shown as a scatter over its trials. */
+bool stoic_fig_is_scatter(const stoic_loaded_run *run);
+
+#endif
