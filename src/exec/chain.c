@@ -135,6 +135,20 @@ static double row_norm(const stoic_session *s, const stoic_exec_layer *layer,
     return most * (1 + 1e-9);
 }
 
+static float symmetric(stoic_rng *rng) {
+    return (float)(stoic_rng_unit(rng) * 2 - 1);
+}
+
+/* The order is the kernel's, whatever the model: its own weights and biases may be zero or NaN,
+ * behind which wrong orders hide, and a fault may change them. */
+static void randomise(const stoic_exec_layer *layer, const stoic_layer_chain *l, float *constants,
+                      stoic_rng *rng) {
+    for (int64_t i = 0; i < layer->channels * l->taps; i++)
+        constants[layer->weights_at + l->offset[i]] = symmetric(rng);
+    for (int64_t o = 0; layer->bias >= 0 && o < layer->channels; o++)
+        constants[layer->bias_at + o] = symmetric(rng);
+}
+
 static stoic_status discover_step(stoic_chains *chains, stoic_session *s, int step_index,
                                   stoic_error *err) {
     stoic_status status = STOIC_OK;
@@ -156,10 +170,12 @@ static stoic_status discover_step(stoic_chains *chains, stoic_session *s, int st
     stoic_rng rng;
     stoic_rng_init(&rng, 1, (uint64_t)step_index, STOIC_STREAM_VALUE);
     for (int64_t i = 0; i < in * STOIC_LANES; i++)
-        t.images[i] = (float)(stoic_rng_unit(&rng) * 2 - 1);
+        t.images[i] = symmetric(&rng);
+    randomise(layer, l, s->constants, &rng);
     TRY(stoic_layer_sums(s, step, t.images, t.sums, STOIC_LANES, err));
     stoic_lanes_pack(t.images, STOIC_LANES, in, t.lanes);
     discover(chains, s, step->layer, &t);
+    memcpy(s->constants, g->constant_base, (size_t)g->constants * sizeof(float));
     l->norm = row_norm(s, layer, l);
 done:
     free(t.images);

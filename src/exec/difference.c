@@ -23,7 +23,10 @@
 #include "base/fail.h"
 #include "exec/faulty_parts.h"
 
-static const double unit = 0x1.00002p-24; /* u (1 + u) and a little */
+#ifndef STOIC_DIFFERENCE_UNIT /* a test sets it to 0 to see that it would notice */
+#define STOIC_DIFFERENCE_UNIT 0x1.00002p-24
+#endif
+static const double unit = STOIC_DIFFERENCE_UNIT; /* u (1 + u) and a little */
 static const double slack = 1.02;         /* the bounds' own rounding, and second-order terms */
 static const double tiny = 1e-37;         /* roundings below the normal range */
 static const double largest = 0x1p125;    /* beyond a quarter of FLT_MAX nothing is decided */
@@ -290,7 +293,7 @@ static double changed_sums(const stoic_faulty *f, int group, int lane, float *su
             const float *golden = w->golden + (p * w->stride + w->channels[i]) * STOIC_LANES;
             float change = lanes[p * STOIC_LANES] - golden[lane];
             d->change[p] = change;
-            if (!(fabs((double)change) <= most))
+            if (!(fabs((double)change) <= most) && most == most)
                 most = fabs((double)change);
         }
         add_channel_change(f, i, sums);
@@ -354,17 +357,29 @@ static bound next_local(const stoic_faulty *f, int step, bound in) {
     return in;
 }
 
+/* A leaky activation multiplies, and so rounds, in both runs; the others only choose. */
+static bound behind_activation(const stoic_exec_step *step, bound in) {
+    if (step->act.kind == STOIC_ACT_LEAKY) {
+        in.change += 2 * unit * in.magnitude * slack;
+        in.error += 2 * unit * in.magnitude * slack;
+        in.deviation += in.error;
+    }
+    return in;
+}
+
 /* What the fault adds to the error of one image's logits; infinite where nothing is known. */
 static double change_error(const stoic_faulty *f, int64_t image, double most) {
     const stoic_program *g = f->program;
     const stoic_difference *d = &f->difference;
-    bound now = first_layer(f, d->probes[d->step], image, most);
+    bound now = behind_activation(&g->steps[d->step],
+                                  first_layer(f, d->probes[d->step], image, most));
     bool fine = now.magnitude < largest;
     for (int k = d->step + 1; k <= g->values[d->logits].step && fine; k++) {
         if (!f->changed[k])
             continue;
         now = g->steps[k].layer >= 0 ? next_layer(f, k, d->probes[k], image, now)
                                      : next_local(f, k, now);
+        now = behind_activation(&g->steps[k], now);
         fine = now.magnitude < largest;
     }
     return fine ? now.change : INFINITY;
