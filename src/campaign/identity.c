@@ -37,8 +37,9 @@ stoic_status stoic_parts_init(stoic_parts *parts, const stoic_model *model,
         return stoic_fail_memory(err, "fault models", options->n_faults * sizeof *parts->faults);
     TRY(stoic_store_create(model, options->store, &parts->store, err));
     for (size_t i = 0; i < options->n_faults; i++) {
-        TRY(stoic_fault_create(parts->store, options->faults[i], options->seed, &parts->faults[i],
-                               err));
+        /* models of one campaign must not share random numbers, or equal ones would cancel */
+        uint64_t seed = options->seed + i * UINT64_C(0x9e3779b97f4a7c15);
+        TRY(stoic_fault_create(parts->store, options->faults[i], seed, &parts->faults[i], err));
         parts->n_faults++;
         parts->fixed = smaller(parts->fixed, stoic_fault_trials(parts->faults[i]));
         parts->limit = smaller(parts->limit, stoic_fault_trials(parts->faults[i]));
