@@ -121,9 +121,10 @@ static char *immutable_uri(const char *path) {
     char *uri = malloc(3 * strlen(path) + 32);
     if (!uri)
         return NULL;
-    char *p = uri + sprintf(uri, "file:");
+    char *p = stpcpy(uri, "file:");
     for (; *path; path++)
-        p += sprintf(p, strchr("%?#", *path) ? "%%%02x" : "%c", (unsigned char)*path);
+        p += strchr("%?#", *path) ? sprintf(p, "%%%02x", (unsigned char)*path)
+                                  : sprintf(p, "%c", *path);
     strcpy(p, "?immutable=1");
     return uri;
 }

@@ -351,7 +351,8 @@ static void explain_outputs(const stoic_engine *e, const explanation *x, int64_t
                             const char *first, char *text, size_t size) {
     const float *golden = e->outputs.values + image * x->classes;
     if (!x->told) {
-        snprintf(text, size, "first changed operator %s: the output stays as it was", first);
+        snprintf(text, size, "first changed operator %s; image %lld: the output stays as it was",
+                 first, (long long)image);
         return;
     }
     bool nan;
@@ -362,10 +363,11 @@ static void explain_outputs(const stoic_engine *e, const explanation *x, int64_t
         most = d > most ? d : most;
     }
     snprintf(text, size,
-             "first changed operator %s; class %d (output %.9g) becomes class %d (output %.9g), "
+             "first changed operator %s; image %lld: class %d (output %.9g) becomes class %d "
+             "(output %.9g), "
              "largest change %.6g%s",
-             first, e->top1[image], (double)golden[e->top1[image]], top, (double)x->output[top],
-             most, nan ? ", with NaN" : "");
+             first, (long long)image, e->top1[image], (double)golden[e->top1[image]], top,
+             (double)x->output[top], most, nan ? ", with NaN" : "");
 }
 
 stoic_status stoic_engine_explain(stoic_engine *e, const stoic_edit *edits, size_t n_edits,
@@ -374,6 +376,7 @@ stoic_status stoic_engine_explain(stoic_engine *e, const stoic_edit *edits, size
     void *state = NULL;
     explanation x = {.classes = e->outputs.classes};
     snprintf(text, size, "nothing changed");
+    image = image < 0 ? 0 : image;
     TRY(worker_open(e, 0, &state, err));
     worker *w = state;
     x.output = malloc((size_t)x.classes * sizeof *x.output);

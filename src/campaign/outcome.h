@@ -16,20 +16,20 @@
 typedef struct stoic_golden_outputs {
     int64_t classes;
     stoic_nan_rule nan_rule;
-    float *values;        /* images x classes */
+    float *values; /* images x classes */
     int *labels;
     uint8_t *nan;
     const uint16_t *top1;
-    const uint8_t *hits;  /* top-1 equals the label */
+    const uint8_t *hits; /* top-1 equals the label */
 } stoic_golden_outputs;
 
 typedef struct stoic_tallying {
     const stoic_golden_outputs *golden;
-    int64_t first;        /* image of the data set at offset 0 */
-    bool all;             /* every outcome, or critical, correct and nan alone */
+    int64_t first; /* image of the data set at offset 0 */
+    bool all;      /* every outcome, or critical, correct and nan alone */
     stoic_counts *counts;
-    uint8_t *outcome;     /* a byte a listed image, or NULL */
-    const int32_t *images;/* the listed offsets, ascending; NULL: 0 … n-1 */
+    uint8_t *outcome;      /* a byte a listed image, or NULL */
+    const int32_t *images; /* the listed offsets, ascending; NULL: 0 … n-1 */
     int64_t n;
 } stoic_tallying;
 

@@ -121,6 +121,7 @@ static int write_means(stoic_figure *figure, const bit_series *series, const sto
         stoic_figure_number(&figure->data, p->bit + shift(series, at));
         stoic_figure_number(&figure->data, p->accuracy);
         stoic_figure_number(&figure->data, p->least);
+        stoic_figure_number(&figure->data, run->summary.golden_accuracy);
         stoic_text_puts(&figure->data, "\n");
     }
     return stoic_figure_block(figure);
@@ -168,10 +169,10 @@ static void write_script(stoic_figure *figure, const bit_series *series,
                               stoic_figure_block(figure), point, colour);
         int means = write_means(figure, series, runs[0], at);
         stoic_text_printf(&figure->script,
-                          ", \\\n'data' index %d using 1:2 with lines lw 1.2 dt %s lc rgb '#60%s' "
-                          "notitle, \\\n'' index %d using 1:2 with points pt %d ps 0.85 "
-                          "lc rgb '#%s' title ",
-                          means, stoic_figure_dash[at], colour, means, point, colour);
+                          ", \\\n'data' index %d using 1:4:(0):($2-$4) with vectors nohead lw 1.6 "
+                          "lc rgb '#60%s' notitle, \\\n'' index %d using 1:2 with points pt %d "
+                          "ps 0.8 lc rgb '#%s' title ",
+                          means, colour, means, point, colour);
         stoic_figure_label(figure, name_of(runs[0], series->layers[at], buffer));
     }
     stoic_text_puts(&figure->script, "\n");
@@ -231,7 +232,7 @@ stoic_status stoic_fig_bits(const stoic_loaded_runs *all, int part, stoic_figure
     stoic_text_puts(&figure->csv, "layer,name,bit,trials,accuracy,lowest\n");
     write_script(figure, &series, runs, n);
     stoic_text_puts(&figure->run,
-                    "Each bit is flipped alone; large markers and lines are means over the weights "
+                    "Each bit is flipped alone; large markers are means over the weights "
                     "of a layer, small ones single weights. ");
     stoic_fig_describe(&figure->run, runs, n);
     write_found(&figure->found, &series, runs[0]);

@@ -15,8 +15,8 @@ void stoic_fig_frame(stoic_figure *figure) {
                     "set yrange [0:1]\n"
                     "set ytics 0.1 format '%.1f'\n"
                     "set ylabel 'accuracy (top-1, share of images)'\n"
-                    "unset key\n"
-                    "set lmargin 8\nset rmargin 9\nset tmargin 3\nset bmargin 4\n");
+                    "set xtics offset 0,0.3\nset xlabel offset 0,0.4\nset key reverse Left samplen 2\nunset key\n"
+                    "set lmargin 8\nset rmargin 9\nset tmargin 2\nset bmargin 4\n");
 }
 
 void stoic_fig_golden(stoic_figure *figure, double accuracy) {
@@ -66,14 +66,37 @@ void stoic_fig_bit_axis(stoic_figure *figure, const stoic_fig_word *word) {
                       word->bits - 1);
     for (int i = 0; i < word->n; i++) {
         const stoic_fig_field *field = &word->fields[i];
-        if (i % 2 == 0)
+        if (i % 2 == 1)
             stoic_text_printf(script,
                               "set object %d rectangle from %g, graph 0 to %g, graph 1 behind "
-                              "fc rgb '#808080' fs transparent solid 0.13 noborder\n",
+                              "fc rgb '#808080' fs transparent solid 0.16 noborder\n",
                               i + 1, field->top + 0.5, field->bottom - 0.5);
         stoic_text_printf(script, "set label %d '%s' at %g, graph 1.035 center font ',11'\n", i + 1,
                           field->name, (field->top + field->bottom) / 2.0);
     }
+}
+
+const char *stoic_fig_head(const stoic_loaded_run *run, char buffer[64]) {
+    const char *n = run->head + 6;
+    bool flips = !strncmp(run->head, "flips:", 6) && *n && strspn(n, "0123456789") == strlen(n);
+    if (!flips)
+        return run->head;
+    snprintf(buffer, 64, "%.40s flip%s", n, strcmp(n, "1") ? "s" : "");
+    return buffer;
+}
+
+int stoic_fig_field_rank(const char *bits) {
+    static const char *const order[] = {"sign", "mantissa", "exponent", "exponent-msb", "all"};
+    for (int i = 0; i < 5; i++) {
+        if (!strcmp(bits, order[i]))
+            return i;
+    }
+    return 5;
+}
+
+double stoic_fig_argument(const char *head) {
+    const char *colon = strchr(head, ':'), *equals = strrchr(head, '=');
+    return colon ? strtod(colon + 1, NULL) : equals ? strtod(equals + 1, NULL) : 0.0;
 }
 
 static bool all_same(const stoic_loaded_run *const *runs, size_t n, const char *key) {

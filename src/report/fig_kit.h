@@ -10,6 +10,11 @@
 
 /* Margins in characters of the frame, grid, tics and the accuracy axis from 0 to 1. */
 void stoic_fig_frame(stoic_figure *figure);
+/* "10 flips" for "flips:10"; other fault models as they are spelled. */
+const char *stoic_fig_head(const stoic_loaded_run *run, char buffer[64]);
+/* Where two campaigns stand in a figure: by bits, then by the fault model's argument. */
+int stoic_fig_field_rank(const char *bits);
+double stoic_fig_argument(const char *head);
 /* A dotted line at the accuracy without faults, with its value beside it on the right. */
 void stoic_fig_golden(stoic_figure *figure, double accuracy);
 

@@ -38,13 +38,13 @@ static bool by_bit_wanted(const stoic_loaded_run *run) {
 
 /* What a run's points are called in the key. */
 static void series_name(const rate_sheet *sheet, const stoic_loaded_run *run, char name[96]) {
-    char layer[32], field[48] = "";
+    char layer[32], head[64], field[48] = "";
     if (strcmp(run->bits, "all") != 0)
         snprintf(field, sizeof field, ", %.40s", run->bits);
     if (sheet->by_bit && run->only_layer >= 0)
         snprintf(name, 96, "%.40s", stoic_loaded_run_layer(run, run->only_layer, layer));
     else
-        snprintf(name, 96, "%.40s%s", run->head, field);
+        snprintf(name, 96, "%.40s%s", stoic_fig_head(run, head), field);
 }
 
 static int find_series(rate_sheet *sheet, const stoic_loaded_run *run) {
@@ -88,6 +88,17 @@ static void collect(rate_sheet *sheet) {
                 add_point(sheet, &point);
         }
     }
+}
+
+/* Faults in all bits first, then few faults before many: what is left out comes last. */
+static int compare_runs(const void *a, const void *b) {
+    const stoic_loaded_run *x = *(const stoic_loaded_run *const *)a;
+    const stoic_loaded_run *y = *(const stoic_loaded_run *const *)b;
+    int all = (strcmp(x->bits, "all") != 0) - (strcmp(y->bits, "all") != 0);
+    double p = stoic_fig_argument(x->head), q = stoic_fig_argument(y->head);
+    int field = stoic_fig_field_rank(x->bits) - stoic_fig_field_rank(y->bits);
+    int order = all ? all : p != q ? (p > q) - (p < q) : field;
+    return order ? order : (x->only_layer > y->only_layer) - (x->only_layer < y->only_layer);
 }
 
 /* Rates of 0 have no place on a logarithmic axis: their upper bound is shown instead. */
@@ -156,12 +167,13 @@ static void write_script(stoic_figure *figure, const rate_sheet *sheet) {
         stoic_fig_bit_axis(figure, &word);
     else
         write_layer_axis(figure, sheet);
-    stoic_text_printf(script,
-                      "set logscale y\nset yrange [%.3g:1]\nset ytics auto format '%%g'\n"
-                      "set lmargin 9\nset rmargin 3\nset mytics 10\n"
-                      "set key below center horizontal height 0.5\n"
-                      "set ylabel 'critical rate (share of images)'\nplot NaN notitle",
-                      lowest(sheet));
+    int decades = (int)round(-log10(lowest(sheet)));
+    stoic_text_printf(script, "set logscale y\nset yrange [%g:1]\nset ytics (", lowest(sheet));
+    for (int d = 0; d <= decades; d++)
+        stoic_text_printf(script, "%s'%.*f' 1e-%d", d ? "," : "", d, pow(10.0, -d), d);
+    stoic_text_puts(script, ")\nset lmargin 10\nset rmargin 3\n"
+                            "set key below center horizontal height 0.5\n"
+                            "set ylabel 'critical rate (share of images)'\nplot NaN notitle");
     for (int s = 0; s < sheet->n_series; s++) {
         const char *colour = stoic_figure_colour[s] + 1;
         int block = figure->blocks;
@@ -222,6 +234,7 @@ static stoic_status make_rates(const stoic_loaded_runs *all, int part, bool by_b
         status = stoic_fail_memory(err, "a figure", MAX_POINTS * sizeof *sheet->points);
         goto done;
     }
+    qsort(sheet->runs, sheet->n_runs, sizeof *sheet->runs, compare_runs);
     collect(sheet);
     if (sheet->count < 2)
         goto done;

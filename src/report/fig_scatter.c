@@ -30,13 +30,14 @@ static int field_of(const stoic_fig_word *word, int bit) {
 }
 
 static const char *panel_name(const stoic_loaded_run *run, char buffer[160]) {
-    char layer[32];
+    char layer[32], head[64];
     const char *name =
         run->only_layer < 0 ? "all layers" : stoic_loaded_run_layer(run, run->only_layer, layer);
+    const char *fault = stoic_fig_head(run, head);
     if (strcmp(run->bits, "all") != 0)
-        snprintf(buffer, 160, "%.60s, %.40s, %.40s", name, run->head, run->bits);
+        snprintf(buffer, 160, "%.60s, %.40s, %.40s", name, fault, run->bits);
     else
-        snprintf(buffer, 160, "%.60s, %.40s", name, run->head);
+        snprintf(buffer, 160, "%.60s, %.40s", name, fault);
     return buffer;
 }
 
@@ -66,7 +67,7 @@ static void write_dots(stoic_figure *figure, const stoic_loaded_run *run) {
     }
 }
 
-static void write_panel(stoic_figure *figure, const stoic_loaded_run *run, bool named) {
+static void write_panel(stoic_figure *figure, const stoic_loaded_run *run) {
     char buffer[160];
     stoic_text *script = &figure->script;
     int first = figure->blocks;
@@ -83,12 +84,19 @@ static void write_panel(stoic_figure *figure, const stoic_loaded_run *run, bool 
                           "lc rgb '#40%s' notitle",
                           first + f, stoic_figure_point[style], fields[f].size,
                           stoic_figure_colour[style] + 1);
-        if (named) /* a sample of full size for the key */
-            stoic_text_printf(script, ", NaN with points pt %d ps 0.9 lc rgb '%s' title '%s'",
-                              stoic_figure_point[style], stoic_figure_colour[style],
-                              fields[f].name);
     }
-    stoic_text_puts(script, "\n");
+    stoic_text_puts(script, "\nunset label 50; unset label 51; unset label 52; unset label 53\n");
+}
+
+/* A key for all panels: gnuplot's own belongs to a single one. */
+static void write_key(stoic_figure *figure) {
+    static const double places[FIELDS] = {0.2, 0.33, 0.42, 0.63};
+    for (int f = 0; f < FIELDS; f++)
+        stoic_text_printf(&figure->script,
+                          "set label %d '%s' at screen %g, screen 0.035 left point pt %d ps 0.9 "
+                          "lc rgb '%s' offset char 1.2,0\n",
+                          50 + f, fields[f].name, places[f], stoic_figure_point[fields[f].style],
+                          stoic_figure_colour[fields[f].style]);
 }
 
 static void write_found(stoic_text *out, const stoic_loaded_run *run) {
@@ -133,14 +141,15 @@ stoic_status stoic_fig_scatter(const stoic_loaded_runs *all, int part, stoic_fig
     stoic_text_puts(&figure->csv, "campaign,trial,layer,bit,accuracy\n");
     stoic_fig_frame(figure);
     stoic_fig_golden(figure, runs[0]->summary.golden_accuracy);
+    if (stoic_fig_word_of(runs[0]).n > 0)
+        write_key(figure);
     stoic_text_printf(&figure->script,
                       "set xlabel 'trial'\nset xtics autofreq\nset bmargin 5.5\n"
-                      "set key at screen 0.5, screen 0.035 center horizontal maxrows 1 "
-                      "samplen 1 width 1\nset multiplot layout %d,%d margins char 8, screen %g, "
-                      "char 6.5, screen %g spacing char 17, char 7\n",
-                      rows, columns, 0.915, 1.0 - 30.0 / (50 + 350 * rows));
+                      "set multiplot layout %d,%d margins char 8, screen %g, "
+                      "char 6.3, screen %g spacing char 17, char 7\n",
+                      rows, columns, 0.915, 1.0 - 36.0 / (50 + 350 * rows));
     for (size_t i = 0; i < n; i++)
-        write_panel(figure, runs[i], i == 0);
+        write_panel(figure, runs[i]);
     stoic_text_puts(&figure->script, "unset multiplot\n");
     stoic_text_puts(&figure->run, "A marker is a trial, its shape the field of the flipped bit. ");
     stoic_fig_describe(&figure->run, runs, n);

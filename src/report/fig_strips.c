@@ -33,6 +33,15 @@ typedef struct sheet {
 
 typedef const char *(*panel_of)(const stoic_loaded_run *run);
 
+/* A panel's title; panels by field carry the field's name. */
+static const char *panel_title(const sheet *sh, int panel, char buffer[64]) {
+    for (size_t i = 0; i < sh->n_runs; i++) {
+        if (sh->runs[i]->head == sh->panels[panel] || !strcmp(sh->runs[i]->head, sh->panels[panel]))
+            return stoic_fig_head(sh->runs[i], buffer);
+    }
+    return sh->panels[panel];
+}
+
 static const char *panel_by_head(const stoic_loaded_run *run) {
     return run->head;
 }
@@ -88,25 +97,11 @@ static void add_strip(sheet *sh, const stoic_loaded_run *run, int layer, int pan
     sh->n_strips += at == sh->n_strips;
 }
 
-static double argument(const char *head) {
-    const char *colon = strchr(head, ':'), *equals = strrchr(head, '=');
-    return colon ? strtod(colon + 1, NULL) : equals ? strtod(equals + 1, NULL) : 0.0;
-}
-
-static int field_rank(const char *bits) {
-    static const char *const order[] = {"sign", "mantissa", "exponent", "exponent-msb", "all"};
-    for (int i = 0; i < 5; i++) {
-        if (!strcmp(bits, order[i]))
-            return i;
-    }
-    return 5;
-}
-
 static int compare_panels(const void *a, const void *b) {
     const char *x = *(const char *const *)a, *y = *(const char *const *)b;
-    if (field_rank(x) != field_rank(y))
-        return field_rank(x) - field_rank(y);
-    double p = argument(x), q = argument(y);
+    if (stoic_fig_field_rank(x) != stoic_fig_field_rank(y))
+        return stoic_fig_field_rank(x) - stoic_fig_field_rank(y);
+    double p = stoic_fig_argument(x), q = stoic_fig_argument(y);
     return p != q ? (p > q) - (p < q) : strcmp(x, y);
 }
 
@@ -181,7 +176,7 @@ static void write_dots(stoic_figure *figure, const sheet *sh, const strip *s) {
         if (seen++ % step)
             continue;
         double shift = fmod((double)seen * 0.6180339887498949, 1.0) - 0.5; /* golden ratio */
-        stoic_figure_number(&figure->data, x + 0.72 * shift);
+        stoic_figure_number(&figure->data, x - 0.08 + 0.62 * shift);
         stoic_figure_number(&figure->data, row->accuracy);
         stoic_text_puts(&figure->data, "\n");
     }
@@ -204,14 +199,17 @@ static void write_axis(stoic_figure *figure, const sheet *sh) {
     stoic_text_printf(script, ") font ',12'%s\n", sh->n_strips > 18 ? " rotate by -40" : "");
     if (sh->n_strips > 18)
         stoic_text_puts(script, "set bmargin 7\n");
+    else
+        stoic_text_puts(script, "set bmargin 2\n");
     for (int p = 0; p < sh->n_panels; p++) {
+        char title[64];
         double middle = position(sh, p, 0) + (sh->n_layers - 1) / 2.0;
         stoic_text_printf(script, "set label %d ", 100 + p);
-        stoic_figure_label(figure, sh->panels[p]);
-        stoic_text_printf(script, " at %g, graph 1.14 center font ',14'\n", middle);
+        stoic_figure_label(figure, panel_title(sh, p, title));
+        stoic_text_printf(script, " at %g, graph 1.125 center font ',14'\n", middle);
         if (p > 0)
             stoic_text_printf(script,
-                              "set arrow %d from %g, graph 0 to %g, graph 1.17 nohead lw 0.8 "
+                              "set arrow %d from %g, graph 0 to %g, graph 1.16 nohead lw 0.8 "
                               "lc rgb '#808080'\n",
                               100 + p, position(sh, p, -1), position(sh, p, -1));
     }
@@ -222,7 +220,7 @@ static void write_axis(stoic_figure *figure, const sheet *sh) {
                           position(sh, s->panel, layer_at(sh, s->layer)));
     }
     stoic_text_puts(script, "set label 99 'mean' at graph 0, graph 1.05 right offset char -1,0 "
-                            "font ',11'\nset tmargin 5\n");
+                            "font ',11'\nset tmargin 4\n");
 }
 
 /* Trials as dots in the layer's colour and shape; means as diamonds in ink, with their interval. */
@@ -240,7 +238,7 @@ static void write_script(stoic_figure *figure, const sheet *sh) {
     }
     for (int i = 0; i < sh->n_strips; i++) {
         const strip *s = &sh->strips[i];
-        stoic_figure_number(&figure->data, position(sh, s->panel, layer_at(sh, s->layer)) + 0.44);
+        stoic_figure_number(&figure->data, position(sh, s->panel, layer_at(sh, s->layer)) + 0.37);
         stoic_figure_number(&figure->data, s->accuracy.value);
         stoic_figure_number(&figure->data, s->accuracy.low);
         stoic_figure_number(&figure->data, s->accuracy.high);
@@ -266,7 +264,7 @@ static const strip *extreme(const sheet *sh, int panel, bool lowest) {
 }
 
 static void write_found(stoic_text *out, const sheet *sh) {
-    char buffer[32];
+    char buffer[32], title[64];
     for (int p = 0; p < sh->n_panels; p++) {
         const strip *low = extreme(sh, p, true), *high = extreme(sh, p, false);
         int64_t trials = 0, hard = 0, hard_top = 0;
@@ -280,7 +278,7 @@ static void write_found(stoic_text *out, const sheet *sh) {
             least = fmin(least, sh->strips[i].least);
         }
         stoic_text_puts(out, p ? " <b>" : "<b>");
-        stoic_markup_add(out, sh->panels[p], 40);
+        stoic_markup_add(out, panel_title(sh, p, title), 40);
         stoic_text_printf(out, "</b>: mean accuracy %.4f in ", low->accuracy.value);
         stoic_markup_add(out, layer_name(low, buffer), 40);
         if (high != low) {

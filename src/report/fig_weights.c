@@ -110,7 +110,7 @@ static void write_exponent_axis(stoic_figure *figure, int first, int last) {
     for (int e = last; e >= first; e -= step)
         stoic_text_printf(&figure->script, "%s'%s (%d)' %d", e == last ? "" : ",", binary(e, text),
                           e - 127, e);
-    stoic_text_puts(&figure->script, ") rotate by 90 right font 'monospace,11'\nset bmargin 10\n");
+    stoic_text_puts(&figure->script, ") rotate by 90 right font 'monospace,11'\nset bmargin 9\n");
 }
 
 static void write_exponents_found(stoic_text *out, const weight_facts *facts) {
@@ -163,7 +163,7 @@ static stoic_status make_exponents(const weight_facts *facts, stoic_figures *fig
                     "set yrange [0:*]\nset ytics autofreq format '%g'\nset rmargin 3\n"
                     "set tmargin 1\nset ylabel 'share of the weights (%)'\n"
                     "set xlabel 'exponent field as stored (and the exponent it stands for)' "
-                    "offset 0,-0.3\nset boxwidth 0.8\nset style fill solid 0.85 noborder\n");
+                    "offset 0,0.8\nset boxwidth 0.8\nset style fill solid 0.85 noborder\n");
     write_exponent_axis(figure, first, last);
     stoic_text_printf(&figure->script, "plot 'data' index 0 using 1:2 with boxes lc rgb '%s'\n",
                       stoic_figure_colour[2]);

@@ -11,8 +11,6 @@
 const char *const stoic_figure_colour[STOIC_FIGURE_COLOURS] = {"#0072b2", "#d55e00", "#009e73",
                                                                "#cc79a7", "#e69f00", "#56b4e9"};
 const int stoic_figure_point[STOIC_FIGURE_COLOURS] = {7, 9, 5, 13, 11, 15};
-const char *const stoic_figure_dash[STOIC_FIGURE_COLOURS] = {"solid",     "'-'",   "'.'",
-                                                             "'_'", "'-.'", "'--.'"};
 
 static bool key_taken(const stoic_figures *figures, size_t n, const char *key) {
     for (size_t i = 0; i < n; i++) {

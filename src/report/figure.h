@@ -15,11 +15,10 @@
 
 enum { STOIC_FIGURE_COLOURS = 6, STOIC_FIGURE_LABEL = 24 };
 
-/* The palette of Okabe and Ito without yellow and black; gnuplot's point types, open and filled,
- * and dashes, so that no reader depends on the colour. */
+/* The palette of Okabe and Ito without yellow and black; a shape of point for each, so that no
+ * reader depends on the colour. */
 extern const char *const stoic_figure_colour[STOIC_FIGURE_COLOURS];
 extern const int stoic_figure_point[STOIC_FIGURE_COLOURS];
-extern const char *const stoic_figure_dash[STOIC_FIGURE_COLOURS];
 
 typedef struct stoic_figure {
     char key[64];  /* file name and key of its note: "flips" */

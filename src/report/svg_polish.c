@@ -92,9 +92,9 @@ static bool rewrite(const stoic_figure *figure, const char **s, stoic_text *out)
 static bool skip(const char **s) {
     static const char *const parts[][2] = {
         {"<title>", "</title>"}, {"<desc>", "</desc>"}, {"<filter", "</filter>"}};
-    static const char *const empty[] = {
+    static const char empty[] =
         "<g fill=\"none\" color=\"black\" stroke=\"currentColor\" stroke-width=\"1.00\" "
-        "stroke-linecap=\"butt\" stroke-linejoin=\"miter\">\n</g>\n"};
+        "stroke-linecap=\"butt\" stroke-linejoin=\"miter\">\n</g>\n";
     for (size_t i = 0; i < 3; i++) {
         const char *end = strstr(*s, parts[i][1]);
         if (!strncmp(*s, parts[i][0], strlen(parts[i][0])) && end) {
@@ -102,9 +102,14 @@ static bool skip(const char **s) {
             return true;
         }
     }
-    if (strncmp(*s, empty[0], strlen(empty[0])) != 0)
+    const char *end = strstr(*s, "/>");
+    if (!strncmp(*s, "<use ", 5) && end && memmem(*s, (size_t)(end - *s), "='white'", 8)) {
+        *s = end + 2; /* a halo of white around a marker */
+        return true;
+    }
+    if (strncmp(*s, empty, strlen(empty)) != 0)
         return false;
-    *s += strlen(empty[0]);
+    *s += strlen(empty);
     return true;
 }
 
