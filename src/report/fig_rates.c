@@ -202,7 +202,7 @@ static void write_found(stoic_text *out, const rate_sheet *sheet) {
         }
         if (!most)
             continue;
-        stoic_text_puts(out, s ? " <b>" : "<b>");
+        stoic_text_puts(out, s ? "<br/><b>" : "<b>");
         stoic_markup_add(out, sheet->names[s], 60);
         stoic_text_puts(out, "</b>: highest in ");
         if (sheet->by_bit)

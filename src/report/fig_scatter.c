@@ -111,7 +111,7 @@ static void write_found(stoic_text *out, const stoic_loaded_run *run) {
         hard += row->drop > STOIC_HARD_DROP;
         hard_top += row->drop > STOIC_HARD_DROP && is_top;
     }
-    stoic_text_puts(out, "<b>");
+    stoic_text_puts(out, out->length ? "<br/><b>" : "<b>");
     stoic_markup_add(out, panel_name(run, buffer), 100);
     stoic_text_printf(out,
                       "</b>: %lld of %zu trials (%.1f %%) lose more than 10 points, %lld fall below "
@@ -121,7 +121,7 @@ static void write_found(stoic_text *out, const stoic_loaded_run *run) {
     if (word.n > 0)
         stoic_text_printf(out,
                           " Of the %lld that hit the top exponent bit %lld lose more than 10 "
-                          "points, of the %lld others %lld. ",
+                          "points, of the %lld others %lld.",
                           (long long)top, (long long)hard_top, (long long)run->n_rows - top,
                           (long long)(hard - hard_top));
 }

@@ -277,7 +277,7 @@ static void write_found(stoic_text *out, const sheet *sh) {
             hard_top += sh->strips[i].hard_top;
             least = fmin(least, sh->strips[i].least);
         }
-        stoic_text_puts(out, p ? " <b>" : "<b>");
+        stoic_text_puts(out, p ? "<br/><b>" : "<b>");
         stoic_markup_add(out, panel_title(sh, p, title), 40);
         stoic_text_printf(out, "</b>: mean accuracy %.4f in ", low->accuracy.value);
         stoic_markup_add(out, layer_name(low, buffer), 40);
@@ -291,6 +291,22 @@ static void write_found(stoic_text *out, const sheet *sh) {
             stoic_text_printf(out, ", %lld of them by the top exponent bit", (long long)hard_top);
         stoic_text_puts(out, ".");
     }
+}
+
+/* Moves the runs that have a strip to the front and counts them. */
+static size_t shown_runs(sheet *sh) {
+    size_t n = 0;
+    for (size_t i = 0; i < sh->n_runs; i++) {
+        bool shown = false;
+        for (int s = 0; s < sh->n_strips; s++)
+            shown = shown || sh->strips[s].run == sh->runs[i];
+        if (!shown)
+            continue;
+        const stoic_loaded_run *run = sh->runs[i];
+        sh->runs[i] = sh->runs[n];
+        sh->runs[n++] = run;
+    }
+    return n;
 }
 
 static stoic_status make_sheet(const stoic_loaded_run **runs, size_t n, panel_of panel,
@@ -315,6 +331,7 @@ static stoic_status make_sheet(const stoic_loaded_run **runs, size_t n, panel_of
     stoic_text_puts(&figure->csv, "faults,layer,name,trial,accuracy\n");
     write_script(figure, sh);
     stoic_text_puts(&figure->run, "A dot is a trial, a diamond the mean with its interval. ");
+    n = shown_runs(sh);
     stoic_fig_describe(&figure->run, runs, n);
     write_found(&figure->found, sh);
     status = stoic_figure_finish(figure, err);

@@ -13,7 +13,7 @@ const char *stoic_loaded_run_info(const stoic_loaded_run *run, const char *key) 
     return value ? value : "";
 }
 
-const char *stoic_loaded_run_layer(const stoic_loaded_run *run, int layer, char buffer[32]) {
+const char *stoic_loaded_run_layer(const stoic_loaded_run *run, int layer, char *buffer) {
     const char *name = stoic_records_layer_name(run->records, layer);
     if (name && *name)
         return name;

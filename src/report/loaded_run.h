@@ -51,7 +51,7 @@ void stoic_loaded_runs_deinit(stoic_loaded_runs *runs);
 
 /* A fact, or "" where the file has none. */
 const char *stoic_loaded_run_info(const stoic_loaded_run *run, const char *key);
-/* The layer's name, or "layer 3" in `buffer` where it has none. */
-const char *stoic_loaded_run_layer(const stoic_loaded_run *run, int layer, char buffer[32]);
+/* The layer's name, or "layer 3" in `buffer` (32 bytes or more) where it has none. */
+const char *stoic_loaded_run_layer(const stoic_loaded_run *run, int layer, char *buffer);
 
 #endif

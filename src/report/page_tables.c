@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "report/fig_kit.h"
 #include "report/markup.h"
 #include "report/page.h"
 
@@ -39,9 +40,9 @@ static void write_values(const stoic_loaded_runs *runs, int part, const char *ke
 
 static void write_fact(const stoic_loaded_runs *runs, int part, const char *heading,
                        const char *key, stoic_text *out) {
-    stoic_text_printf(out, "<tr><th class=\"t\">%s</th><td class=\"t\">", heading);
+    stoic_text_printf(out, "<div><dt>%s</dt><dd>", heading);
     write_values(runs, part, key, out);
-    stoic_text_puts(out, "</td></tr>\n");
+    stoic_text_puts(out, "</dd></div>\n");
 }
 
 void stoic_page_facts(const stoic_loaded_runs *runs, int part, stoic_text *out) {
@@ -61,12 +62,12 @@ void stoic_page_facts(const stoic_loaded_runs *runs, int part, stoic_text *out) 
                                            {"Instruction set", "isa"},
                                            {"oneDNN", "onednn"},
                                            {"Created", "created"}};
-    stoic_text_puts(out, "<h2>What was run</h2>\n<div class=\"wide\"><table class=\"facts\">\n");
+    stoic_text_puts(out, "<h2>What was run</h2>\n<dl>\n");
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         write_fact(runs, part, facts[i][0], facts[i][1], out);
-    stoic_text_puts(out, "<tr><th class=\"t\">Accuracy without faults</th><td class=\"t\">");
+    stoic_text_puts(out, "<div><dt>Accuracy without faults</dt><dd>");
     stoic_markup_rate(out, first_of(runs, part)->summary.golden_accuracy);
-    stoic_text_puts(out, "</td></tr>\n</table></div>\n");
+    stoic_text_puts(out, "</dd></div>\n</dl>\n");
 }
 
 /* ---- accuracy by layer: a column for each fault model ---- */
@@ -96,7 +97,7 @@ static int find_columns(const stoic_loaded_runs *runs, int part, column *columns
     return n;
 }
 
-/* The group of most trials for a column and a layer. */
+/* The group of fewest trials for a column and a layer: the figures show the same one. */
 static const stoic_group *find_group(const stoic_loaded_runs *runs, int part,
                                      const stoic_loaded_run *like, int layer) {
     const stoic_group *found = NULL;
@@ -106,7 +107,7 @@ static const stoic_group *find_group(const stoic_loaded_runs *runs, int part,
             continue;
         for (size_t g = 0; g < run->by_layer.count; g++) {
             const stoic_group *group = &run->by_layer.items[g];
-            if (group->layer == layer && (!found || group->trials > found->trials))
+            if (group->layer == layer && (!found || group->trials < found->trials))
                 found = group;
         }
     }
@@ -119,8 +120,6 @@ static void write_group(const stoic_group *group, stoic_text *out) {
         stoic_markup_rate(out, group->accuracy.value);
         stoic_text_puts(out, "<br/><span class=\"s\">min ");
         stoic_markup_rate(out, group->accuracy_min);
-        stoic_text_puts(out, ", n ");
-        stoic_markup_integer(out, group->trials);
         stoic_text_puts(out, "</span>");
     }
     stoic_text_puts(out, "</td>");
@@ -131,16 +130,17 @@ void stoic_page_layers(const stoic_loaded_runs *runs, int part, stoic_text *out)
     int n = find_columns(runs, part, columns);
     const stoic_loaded_run *first = first_of(runs, part);
     int layers = stoic_records_layer_count(first->records);
+    char buffer[64];
     if (n == 0)
         return;
     stoic_text_puts(out, "<h2>Accuracy by layer</h2>\n<p>Mean over the trials of each campaign "
-                         "that hit the layer, below it the lowest trial and the number of trials."
+                         "that hit the layer, below it the lowest trial."
                          "</p>\n<div class=\"wide\"><table>\n<tr><th class=\"t\">Layer</th>"
                          "<th>Weights</th>");
     for (int c = 0; c < n; c++) {
         stoic_text_puts(out, "<th>");
-        stoic_markup_add(out, columns[c].run->head, 30);
-        if (strcmp(columns[c].run->bits, "all") != 0) {
+        stoic_markup_add(out, stoic_fig_head(columns[c].run, buffer), 30);
+        if (strcmp(columns[c].run->bits, "all") != 0 && columns[c].run->random) {
             stoic_text_puts(out, "<br/>");
             stoic_markup_add(out, columns[c].run->bits, 30);
         }
@@ -148,7 +148,6 @@ void stoic_page_layers(const stoic_loaded_runs *runs, int part, stoic_text *out)
     }
     stoic_text_puts(out, "</tr>\n");
     for (int l = 0; l < layers && l < MAX_LAYERS; l++) {
-        char buffer[32];
         stoic_text_puts(out, "<tr><td class=\"t\">");
         stoic_markup_add(out, stoic_loaded_run_layer(first, l, buffer), 60);
         stoic_text_puts(out, "</td><td>");

@@ -50,7 +50,10 @@ static bool colour(const char **s, stoic_text *out) {
             return false;
         p = end + 1;
     }
-    stoic_text_printf(out, "#%02lx%02lx%02lx", parts[0], parts[1], parts[2]);
+    if (parts[0] + parts[1] + parts[2] == 0)
+        stoic_text_puts(out, "currentColor");
+    else
+        stoic_text_printf(out, "#%02lx%02lx%02lx", parts[0], parts[1], parts[2]);
     *s = p;
     return true;
 }
