@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,11 @@ typedef struct worker {
 
 /* ---- creation ---- */
 
+static stoic_status worker_open(void *user, int index, void **state, stoic_error *err);
+static void worker_close(void *state);
+static stoic_status make_block(worker *w, int64_t first, int64_t count, stoic_block **out,
+                               stoic_error *err);
+
 stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64_t images_per_trial,
                                  const stoic_campaign_options *options) {
     /* 7.5e9 multiply-adds are an eighth of a second or so on one core of 2020's */
@@ -70,54 +76,116 @@ stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64
         .chunk = chunk, .block = block, .images = images, .images_per_trial = images_per_trial};
 }
 
-/* The network without faults on every image: outputs, classes, digest. */
-static stoic_status golden_pass(stoic_engine *e, stoic_error *err) {
-    stoic_status status = STOIC_OK;
-    int64_t n = e->design.images, classes = stoic_model_classes(e->model);
-    stoic_golden_outputs *g = &e->outputs;
-    *g = (stoic_golden_outputs){.classes = classes, .nan_rule = e->options.nan_rule};
-    g->values = malloc((size_t)(n * classes) * sizeof *g->values);
-    g->labels = malloc((size_t)n * sizeof *g->labels);
-    e->top1 = malloc((size_t)n * sizeof *e->top1);
-    e->hits = malloc((size_t)n * sizeof *e->hits);
-    g->nan = malloc((size_t)n * sizeof *g->nan);
-    if (!g->values || !g->labels || !e->top1 || !e->hits || !g->nan)
-        return stoic_fail_memory(err, "golden outputs", (unsigned long long)(n * classes * 4));
-    if (classes > UINT16_MAX)
-        return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "", "more than 65535 classes");
-    stoic_evaluation evaluation;
-    TRY(stoic_evaluate(e->program, e->data, e->options.threads, g->values, &evaluation, err));
-    stoic_digest *digest = stoic_digest_create();
-    if (!digest)
-        return stoic_fail_memory(err, "a digest", 1024);
-    for (int64_t i = 0; i < n; i++) {
-        bool nan;
-        g->labels[i] = stoic_dataset_label(e->data, i);
-        e->top1[i] = (uint16_t)stoic_top1(g->values + i * classes, classes, &nan);
-        g->nan[i] = nan;
-        e->hits[i] =
-            e->top1[i] == g->labels[i] && !(nan && e->options.nan_rule == STOIC_NAN_STRICT);
-        e->golden.correct += e->hits[i];
-        stoic_digest_add(digest, g->values + i * classes, (size_t)classes * sizeof(float));
-    }
-    stoic_digest_finish(digest, e->golden.digest);
-    g->top1 = e->golden.top1 = e->top1;
-    g->hits = e->golden.hits = e->hits;
-    e->golden.images = n;
-done:
-    return status;
-}
-
 /* Blocks are shared by all workers when all of them fit into the memory allowed. */
 static stoic_status plan_blocks(stoic_engine *e, stoic_error *err) {
     e->n_blocks = (e->design.images + e->design.block - 1) / e->design.block;
     int64_t memory = e->options.memory > 0 ? e->options.memory : stoic_memory_available() / 2;
+    /* values once in memory order, once side by side, and as much again for bounds */
     int64_t needed = stoic_block_bytes(e->program) * 3 * e->design.images;
     if (needed > memory)
         return STOIC_OK;
     e->blocks = calloc((size_t)e->n_blocks, sizeof *e->blocks);
     return e->blocks ? STOIC_OK
                      : stoic_fail_memory(err, "blocks", (unsigned long long)e->n_blocks * 8);
+}
+
+static int64_t block_images(const stoic_engine *e, int64_t first) {
+    int64_t left = e->design.images - first;
+    return left < e->design.block ? left : e->design.block;
+}
+
+/* Outputs, labels, classes and hits of one block's images. */
+static void keep_golden(stoic_engine *e, const stoic_block *b) {
+    stoic_golden_outputs *g = &e->outputs;
+    stoic_session_unpack(e->program, e->program->output, b->golden[e->program->output], b->count,
+                         g->values + b->first * g->classes);
+    for (int64_t i = b->first; i < b->first + b->count; i++) {
+        bool nan;
+        g->labels[i] = stoic_dataset_label(e->data, i);
+        e->top1[i] = (uint16_t)stoic_top1(g->values + i * g->classes, g->classes, &nan);
+        g->nan[i] = nan;
+        e->hits[i] =
+            e->top1[i] == g->labels[i] && !(nan && e->options.nan_rule == STOIC_NAN_STRICT);
+    }
+}
+
+typedef struct golden_pass {
+    stoic_engine *engine;
+    atomic_llong next;
+    atomic_int status;
+    stoic_error error; /* of the worker that failed first */
+} golden_pass;
+
+static stoic_status golden_blocks(golden_pass *pass, worker *w, stoic_error *err) {
+    stoic_engine *e = pass->engine;
+    while (atomic_load(&pass->status) == STOIC_OK) {
+        int64_t index = atomic_fetch_add(&pass->next, 1);
+        if (index >= e->n_blocks)
+            return STOIC_OK;
+        if (e->options.cancel && *e->options.cancel)
+            return stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped");
+        int64_t first = index * e->design.block;
+        stoic_block *b = NULL;
+        stoic_status status = make_block(w, first, block_images(e, first), &b, err);
+        if (status != STOIC_OK)
+            return status;
+        keep_golden(e, b);
+        if (e->blocks)
+            e->blocks[index] = b;
+        else
+            stoic_block_free(b);
+    }
+    return STOIC_OK;
+}
+
+static void golden_worker(int index, void *user) {
+    golden_pass *pass = user;
+    stoic_error error = {0};
+    void *state = NULL;
+    stoic_status status = worker_open(pass->engine, index, &state, &error);
+    if (status == STOIC_OK)
+        status = golden_blocks(pass, state, &error);
+    worker_close(state);
+    int none = STOIC_OK;
+    if (status != STOIC_OK && atomic_compare_exchange_strong(&pass->status, &none, (int)status))
+        pass->error = error;
+}
+
+/* The network without faults on every image; blocks that fit are kept for the workers. */
+static stoic_status run_golden(stoic_engine *e, stoic_error *err) {
+    int64_t n = e->design.images, classes = stoic_model_classes(e->model);
+    stoic_golden_outputs *g = &e->outputs;
+    *g = (stoic_golden_outputs){.classes = classes, .nan_rule = e->options.nan_rule};
+    if (classes > UINT16_MAX)
+        return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "", "more than 65535 classes");
+    g->values = malloc((size_t)(n * classes) * sizeof *g->values);
+    g->labels = malloc((size_t)n * sizeof *g->labels);
+    g->nan = malloc((size_t)n * sizeof *g->nan);
+    g->top1 = e->golden.top1 = e->top1 = malloc((size_t)n * sizeof *e->top1);
+    g->hits = e->golden.hits = e->hits = malloc((size_t)n * sizeof *e->hits);
+    stoic_digest *digest = stoic_digest_create();
+    golden_pass pass = {.engine = e};
+    stoic_status status;
+    if (!g->values || !g->labels || !e->top1 || !e->hits || !g->nan || !digest) {
+        status = stoic_fail_memory(err, "golden outputs", (unsigned long long)(n * classes * 4));
+        goto done;
+    }
+    TRY(stoic_pool_run(e->options.threads > 0 ? e->options.threads : stoic_cpu_count(),
+                       golden_worker, &pass, err));
+    status = (stoic_status)atomic_load(&pass.status);
+    if (status != STOIC_OK) {
+        if (err)
+            *err = pass.error;
+        goto done;
+    }
+    for (int64_t i = 0; i < n; i++)
+        e->golden.correct += e->hits[i];
+    stoic_digest_add(digest, g->values, (size_t)(n * classes) * sizeof(float));
+    e->golden.images = n;
+done:
+    if (digest)
+        stoic_digest_finish(digest, e->golden.digest);
+    return status;
 }
 
 stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *data,
@@ -140,8 +208,8 @@ stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *
     TRY(stoic_program_compile(model, &program, &e->program, err));
     if (options->engine != STOIC_ENGINE_FULL)
         TRY(stoic_chains_create(e->program, &e->chains, err));
-    TRY(golden_pass(e, err));
     TRY(plan_blocks(e, err));
+    TRY(run_golden(e, err));
     *out = e;
     e = NULL;
 done:

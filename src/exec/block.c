@@ -6,14 +6,47 @@
 
 #include "base/fail.h"
 
-static bool is_root(const stoic_program *g, size_t value) {
-    return g->values[value].computed && g->values[value].root == (int)value;
+static bool has_constants(const stoic_program *g, int step) {
+    bool found = g->steps[step].layer >= 0 || g->steps[step].norm >= 0;
+    for (int i = 0; i < g->n_uses; i++)
+        found = found || g->uses[i].step == step;
+    return found;
+}
+
+static bool is_pool(const stoic_exec_step *step) {
+    return step->layer < 0 && step->window.rank == 2;
+}
+
+/* A value is kept if a fault can make somebody ask for it: a step with constants or with other
+ * inputs reads it, or a change is looked at there (behind a layer and the pool that alone reads
+ * it). What lies between a layer and its pool is by far the largest, and nobody asks. */
+static bool kept(const stoic_program *g, int value) {
+    const stoic_exec_value *v = &g->values[value];
+    int readers = 0;
+    bool asked = value == g->output || v->step < 0, pooled = false;
+    if (!v->computed || v->root != value)
+        return false;
+    for (int i = 0; i < g->n_steps; i++) {
+        const stoic_exec_step *step = &g->steps[i];
+        bool reads = step->add == value;
+        for (int k = 0; k < step->n_in; k++)
+            reads = reads || step->in[k] == value;
+        if (!reads)
+            continue;
+        readers++;
+        pooled = is_pool(step);
+        asked = asked || step->n_in + (step->add >= 0) > 1 || has_constants(g, i);
+    }
+    if (asked || v->step < 0)
+        return true;
+    const stoic_exec_step *maker = &g->steps[v->step];
+    return maker->layer >= 0 ? readers != 1 || !pooled : is_pool(maker);
 }
 
 int64_t stoic_block_bytes(const stoic_program *g) {
     int64_t floats = 0;
     for (size_t v = 0; v < g->model->n_values; v++)
-        floats += is_root(g, v) ? g->values[v].size : 0;
+        floats += kept(g, (int)v) ? g->values[v].size : 0;
     return floats * (int64_t)sizeof(float);
 }
 
@@ -38,7 +71,7 @@ static stoic_status block_allocate(const stoic_program *g, int64_t first, int co
     b->errors = calloc((size_t)g->n_layers + 1, sizeof *b->errors);
     bool ok = b->golden && b->lanes && b->sums && b->probes && b->errors;
     for (size_t v = 0; ok && v < g->model->n_values; v++) {
-        if (is_root(g, v))
+        if (kept(g, (int)v))
             ok = (b->golden[v] = floats(g->values[v].size * count)) != NULL;
     }
     if (!ok) {
@@ -61,9 +94,11 @@ stoic_status stoic_block_create(stoic_session *s, const float *images, int64_t f
     for (int i = 0; i < count && status == STOIC_OK; i += g->tile) {
         int n = count - i < g->tile ? count - i : g->tile;
         s->frame[g->input] = b->golden[g->input] + i * g->values[g->input].size;
-        for (int k = 0; k < g->n_steps; k++)
-            s->frame[g->steps[k].out] =
-                b->golden[g->steps[k].out] + i * g->values[g->steps[k].out].size;
+        for (int k = 0; k < g->n_steps; k++) {
+            int value = g->steps[k].out;
+            if (b->golden[value])
+                s->frame[value] = b->golden[value] + i * g->values[value].size;
+        }
         for (int k = 0; k < g->n_steps && status == STOIC_OK; k++)
             status = stoic_session_step(s, k, n, err);
     }
@@ -129,7 +164,7 @@ stoic_status stoic_block_sums(stoic_block *b, stoic_session *clean, int step, co
     const stoic_exec_step *st = &b->program->steps[step];
     int64_t in = b->program->values[st->in[0]].size, size = b->program->values[st->out].size;
     stoic_status status = STOIC_OK;
-    if (st->norm < 0 && st->add < 0 && st->act.kind == STOIC_ACT_NONE) {
+    if (b->golden[st->out] && st->norm < 0 && st->add < 0 && st->act.kind == STOIC_ACT_NONE) {
         *out = b->golden[st->out]; /* nothing is fused behind: the output is the sum */
         return STOIC_OK;
     }

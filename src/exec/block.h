@@ -23,7 +23,7 @@ typedef struct stoic_block {
     const stoic_program *program;
     int64_t first;
     int count, groups;   /* images, and groups of 16 of them */
-    float **golden;      /* value (roots) -> count x size, NULL for others */
+    float **golden;      /* value (roots) -> count x size; NULL: not kept */
     float **lanes;       /* value -> groups x size x 16 */
     float **sums;        /* layer -> count x size, where something is fused behind */
     stoic_probe *probes; /* layer */

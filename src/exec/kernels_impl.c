@@ -177,7 +177,7 @@ static void average_pool(const stoic_window *w, const float *src, float *dst) {
 }
 
 /*
- * e^x for x in [-746, 0] (and NaN), in double: x = k ln 2 + r, |r| <= ln 2 / 2, Taylor to r^13
+ * e^x for x in [-700, 0] (and NaN), in double: x = k ln 2 + r, |r| <= ln 2 / 2, Taylor to r^13
  * (error below 1e-17), scaled by 2^k. *rest gets e^r - 1, which keeps its digits near r = 0.
  */
 static inline double exp_parts(double x, double *rest, double *power) {
@@ -199,15 +199,13 @@ static inline double exp_parts(double x, double *rest, double *power) {
     p = fma(p, r, 0.5);
     p = fma(p, r, 1.0);
     *rest = p * r;
+    /* k + 1.5 * 2^52 holds k in its low bits: moved into the exponent they make 2^k (normal, as
+     * x >= -700). NaN goes through rest, whatever the power. */
     union {
         double d;
-        int64_t i;
+        uint64_t i;
     } bits = {.d = k + shift};
-    /* k + 1.5 * 2^52 holds k in its low bits; clamp to normal powers, and NaN goes through rest */
-    int64_t exponent = (int64_t)((uint64_t)bits.i << 13) >> 13;
-    exponent = exponent < -1000 ? -1000 : exponent;
-    exponent = exponent > 0 ? 0 : exponent;
-    bits.i = (exponent + 1023) << 52;
+    bits.i = (bits.i + 1023) << 52;
     *power = bits.d;
     return fma(*rest, *power, *power);
 }
