@@ -210,8 +210,9 @@ static void write_found(stoic_text *out, const bit_series *series, const stoic_l
                       worst, means[worst], least[worst], run->summary.golden_accuracy);
     stoic_text_puts(out, "without faults.");
     if (isfinite(means[second]))
-        stoic_text_printf(out, " Next comes bit %d with a mean of %.4f; over all bits but %d the "
-                               "lowest single accuracy is %.4f.",
+        stoic_text_printf(out,
+                          " Next comes bit %d with a mean of %.4f; over all bits but %d the "
+                          "lowest single accuracy is %.4f.",
                           second, means[second], worst, others);
 }
 

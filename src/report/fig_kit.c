@@ -15,7 +15,8 @@ void stoic_fig_frame(stoic_figure *figure) {
                     "set yrange [0:1]\n"
                     "set ytics 0.1 format '%.1f'\n"
                     "set ylabel 'accuracy (top-1, share of images)'\n"
-                    "set xtics offset 0,0.3\nset xlabel offset 0,0.4\nset key reverse Left samplen 2\nunset key\n"
+                    "set xtics offset 0,0.3\nset xlabel offset 0,0.4\nset key reverse Left samplen "
+                    "2\nunset key\n"
                     "set lmargin 8\nset rmargin 9\nset tmargin 2\nset bmargin 4\n");
 }
 

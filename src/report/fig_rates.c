@@ -103,10 +103,9 @@ static int compare_runs(const void *a, const void *b) {
 
 /* Rates of 0 have no place on a logarithmic axis: their upper bound is shown instead. */
 static void write_series(stoic_figure *figure, const rate_sheet *sheet, int series) {
-    double shift = sheet->n_series < 2
-                       ? 0.0
-                       : 0.5 * ((double)series / (sheet->n_series - 1) - 0.5) *
-                             (sheet->by_bit ? -1.0 : 1.0);
+    double shift = sheet->n_series < 2 ? 0.0
+                                       : 0.5 * ((double)series / (sheet->n_series - 1) - 0.5) *
+                                             (sheet->by_bit ? -1.0 : 1.0);
     for (int zero = 0; zero < 2; zero++) {
         for (size_t i = 0; i < sheet->count; i++) {
             const rate_point *p = &sheet->points[i];

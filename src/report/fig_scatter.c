@@ -113,11 +113,12 @@ static void write_found(stoic_text *out, const stoic_loaded_run *run) {
     }
     stoic_text_puts(out, out->length ? "<br/><b>" : "<b>");
     stoic_markup_add(out, panel_name(run, buffer), 100);
-    stoic_text_printf(out,
-                      "</b>: %lld of %zu trials (%.1f %%) lose more than 10 points, %lld fall below "
-                      "half of the fault-free accuracy; mean %.4f, lowest %.4f.",
-                      (long long)hard, run->n_rows, 100.0 * (double)hard / (double)run->n_rows,
-                      (long long)half, run->summary.accuracy.value, run->summary.accuracy_min);
+    stoic_text_printf(
+        out,
+        "</b>: %lld of %zu trials (%.1f %%) lose more than 10 points, %lld fall below "
+        "half of the fault-free accuracy; mean %.4f, lowest %.4f.",
+        (long long)hard, run->n_rows, 100.0 * (double)hard / (double)run->n_rows, (long long)half,
+        run->summary.accuracy.value, run->summary.accuracy_min);
     if (word.n > 0)
         stoic_text_printf(out,
                           " Of the %lld that hit the top exponent bit %lld lose more than 10 "

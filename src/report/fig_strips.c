@@ -19,7 +19,8 @@ typedef struct strip {
     int panel;
     stoic_interval accuracy;
     double least;
-    int64_t trials, hard, hard_top; /* drops beyond STOIC_HARD_DROP; of them in the top exponent bit */
+    int64_t trials, hard,
+        hard_top; /* drops beyond STOIC_HARD_DROP; of them in the top exponent bit */
 } strip;
 
 typedef struct sheet {
@@ -232,9 +233,10 @@ static void write_script(stoic_figure *figure, const sheet *sh) {
     for (int i = 0; i < sh->n_strips; i++) {
         int style = layer_at(sh, sh->strips[i].layer) % STOIC_FIGURE_COLOURS;
         write_dots(figure, sh, &sh->strips[i]);
-        stoic_text_printf(&figure->script,
-                          "'data' index %d using 1:2 with points pt %d ps 0.55 lc rgb '#70%s', \\\n",
-                          i, stoic_figure_point[style], stoic_figure_colour[style] + 1);
+        stoic_text_printf(
+            &figure->script,
+            "'data' index %d using 1:2 with points pt %d ps 0.55 lc rgb '#70%s', \\\n", i,
+            stoic_figure_point[style], stoic_figure_colour[style] + 1);
     }
     for (int i = 0; i < sh->n_strips; i++) {
         const strip *s = &sh->strips[i];

@@ -72,8 +72,7 @@ static stoic_status make_weights(const weight_facts *facts, stoic_figures *figur
         stoic_text_printf(&figure->csv, "%.17g,%.17g,%lld\n", low, low + width,
                           (long long)facts->bins[b]);
         stoic_figure_number(&figure->data, low + width / 2.0);
-        stoic_figure_number(&figure->data,
-                            100.0 * (double)facts->bins[b] / (double)facts->weights);
+        stoic_figure_number(&figure->data, 100.0 * (double)facts->bins[b] / (double)facts->weights);
         stoic_text_puts(&figure->data, "\n");
     }
     stoic_fig_frame(figure);
@@ -124,12 +123,13 @@ static void write_exponents_found(stoic_text *out, const weight_facts *facts) {
     }
     for (int p = 0; p < 8; p++)
         most = prefixes[p] > most ? prefixes[p] : most;
-    stoic_text_printf(out,
-                      "Most frequent is %s, an exponent of %d, with %.1f %% of the weights; %.1f %% "
-                      "share their top three exponent bits. ",
-                      binary(mode, text), mode - 127,
-                      100.0 * (double)facts->exponents[mode] / (double)facts->weights,
-                      100.0 * (double)most / (double)facts->weights);
+    stoic_text_printf(
+        out,
+        "Most frequent is %s, an exponent of %d, with %.1f %% of the weights; %.1f %% "
+        "share their top three exponent bits. ",
+        binary(mode, text), mode - 127,
+        100.0 * (double)facts->exponents[mode] / (double)facts->weights,
+        100.0 * (double)most / (double)facts->weights);
     if (top == 0)
         stoic_text_puts(out, "The top bit is 0 in every weight, so that flipping it multiplies a "
                              "normal weight by 2<sup>128</sup>.");
@@ -175,8 +175,7 @@ done:
     return status;
 }
 
-stoic_status stoic_fig_weights(const stoic_model *model, stoic_figures *figures,
-                               stoic_error *err) {
+stoic_status stoic_fig_weights(const stoic_model *model, stoic_figures *figures, stoic_error *err) {
     stoic_status status = STOIC_OK;
     weight_facts *facts = calloc(1, sizeof *facts);
     if (!facts)

@@ -21,9 +21,9 @@ extern const char *const stoic_figure_colour[STOIC_FIGURE_COLOURS];
 extern const int stoic_figure_point[STOIC_FIGURE_COLOURS];
 
 typedef struct stoic_figure {
-    char key[64];  /* file name and key of its note: "flips" */
-    char note[32]; /* the key without the campaign's number */
-    int part;      /* -1: of the model, not of a campaign */
+    char key[64];                 /* file name and key of its note: "flips" */
+    char note[32];                /* the key without the campaign's number */
+    int part;                     /* -1: of the model, not of a campaign */
     stoic_text title, run, found; /* markup */
     stoic_text script, data, csv;
     int blocks; /* in data: what gnuplot calls index */
@@ -58,7 +58,8 @@ stoic_status stoic_figure_finish(stoic_figure *figure, stoic_error *err) STOIC_M
 
 /* Draws into figure->svg by gnuplot. *drawn is false where gnuplot cannot be started; a figure
  * that gnuplot refuses stays empty, with a warning in the log. */
-stoic_status stoic_figure_draw(stoic_figure *figure, bool *drawn, stoic_error *err) STOIC_MUST_CHECK;
+stoic_status stoic_figure_draw(stoic_figure *figure, bool *drawn,
+                               stoic_error *err) STOIC_MUST_CHECK;
 
 /* The picture as a file of its own. */
 void stoic_figure_standalone(const stoic_figure *figure, stoic_text *out);

@@ -98,8 +98,8 @@ static stoic_status spawn_gnuplot(const char *folder, bool *started, int *result
     if (!failed)
         failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     if (!failed)
-        failed =
-            posix_spawn_file_actions_addopen(&actions, 1, "log", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        failed = posix_spawn_file_actions_addopen(&actions, 1, "log", O_WRONLY | O_CREAT | O_TRUNC,
+                                                  0600);
     if (!failed)
         failed = posix_spawn_file_actions_adddup2(&actions, 1, 2);
     if (!failed)

@@ -25,15 +25,15 @@ typedef struct stoic_loaded_run {
     const char *name; /* its last part without ".db" */
     stoic_records *records;
     stoic_summary summary;
-    char *fault;      /* all fault models, joined by " and " */
-    char *head;       /* "flips:1": the model with its argument */
-    char *layers;     /* "all", "0", "0+3"; a list: "all" */
-    char *bits;       /* "all", "exponent", "30+23"; a list: "listed" */
-    char *tensor;     /* "weight", … */
-    bool mixed;       /* several fault models: no figure knows how to show them */
-    bool random;      /* trials are draws, not a list or everything there is */
-    int only_layer;   /* the one layer that is hit, or -1 */
-    int part;         /* campaigns of one model, store and data share a number */
+    char *fault;    /* all fault models, joined by " and " */
+    char *head;     /* "flips:1": the model with its argument */
+    char *layers;   /* "all", "0", "0+3"; a list: "all" */
+    char *bits;     /* "all", "exponent", "30+23"; a list: "listed" */
+    char *tensor;   /* "weight", … */
+    bool mixed;     /* several fault models: no figure knows how to show them */
+    bool random;    /* trials are draws, not a list or everything there is */
+    int only_layer; /* the one layer that is hit, or -1 */
+    int part;       /* campaigns of one model, store and data share a number */
     stoic_report_groups by_layer, by_bit, by_both;
     stoic_report_row *rows; /* NULL where there are too many */
     size_t n_rows;

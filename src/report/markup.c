@@ -33,11 +33,11 @@ static size_t sequence(const unsigned char *s) {
 }
 
 static void add_character(stoic_text *out, const char *s, size_t n) {
-    const char *name = n != 1      ? NULL
-                       : *s == '&' ? "&amp;"
-                       : *s == '<' ? "&lt;"
-                       : *s == '>' ? "&gt;"
-                       : *s == '"' ? "&quot;"
+    const char *name = n != 1       ? NULL
+                       : *s == '&'  ? "&amp;"
+                       : *s == '<'  ? "&lt;"
+                       : *s == '>'  ? "&gt;"
+                       : *s == '"'  ? "&quot;"
                        : *s == '\'' ? "&#39;"
                                     : NULL;
     if (n == 0)

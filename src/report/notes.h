@@ -18,7 +18,8 @@ typedef struct stoic_notes {
 } stoic_notes;
 
 /* `path` NULL: no notes. STOIC_ERR_FORMAT: a line without a tab. */
-stoic_status stoic_notes_read(const char *path, stoic_notes *out, stoic_error *err) STOIC_MUST_CHECK;
+stoic_status stoic_notes_read(const char *path, stoic_notes *out,
+                              stoic_error *err) STOIC_MUST_CHECK;
 void stoic_notes_deinit(stoic_notes *notes);
 /* The first text of a key, or NULL. */
 const char *stoic_notes_get(const stoic_notes *notes, const char *key);

@@ -31,7 +31,7 @@ static const char style[] =
     "dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(24rem,1fr));gap:0 2rem;"
     "font-size:.88rem;margin:0}\n"
     "dl div{display:flex;gap:1rem;border-bottom:1px solid var(--line);padding:.25rem 0}\n"
-    "dt{flex:0 0 11.5rem;color:var(--soft);font-weight:600}dd{margin:0;overflow-wrap:anywhere}\n"
+    "dt{flex:0 0 13rem;color:var(--soft);font-weight:600}dd{margin:0;overflow-wrap:anywhere}\n"
     "figure{margin:2.4rem 0 2.8rem;break-inside:avoid}\n"
     "figure h3{margin:0 0 .5rem}\n"
     "figure svg{display:block;width:100%;height:auto}\n"
