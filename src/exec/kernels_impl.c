@@ -103,9 +103,11 @@ static inline void max_taps(const float *const *taps, int n, int64_t channels, f
             max_nan(max_nan(max_nan(a[i], b[i]), c[i]), d[i]);
         return;
     }
-    for (int64_t i = 0; i < channels; i++)
-        dst[i] = -INFINITY;
-    for (int k = 0; k < n; k++) {
+    if (n == 0 || taps[0] != dst) { /* taps[0] = dst: goes on from what is there */
+        for (int64_t i = 0; i < channels; i++)
+            dst[i] = n ? taps[0][i] : -INFINITY;
+    }
+    for (int k = 1; k < n; k++) {
         const float *s = taps[k];
         INDEPENDENT for (int64_t i = 0; i < channels; i++) dst[i] = max_nan(dst[i], s[i]);
     }
