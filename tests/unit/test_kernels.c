@@ -1,0 +1,625 @@
+/*
+ * Our own kernels: every instruction set gives the same bits, each kernel is what its formula says,
+ * and NaN, infinities, subnormals and huge values are data like any other.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "exec/kernels.h"
+#include "exec_kit.h"
+
+enum { MOST = 4096 };
+
+static const stoic_kernels *sets[3];
+static int n_sets;
+
+static const float specials[] = {NAN,     INFINITY, -INFINITY, 0.0f,     -0.0f,  1e-45f, -1e-45f,
+                                 1e-39f,  -3e-39f,  3.4e38f,   -3.4e38f, 1.0f,   -1.0f,  16.7f,
+                                 -16.7f,  88.8f,    -88.8f,    104.5f,   -104.f, 1e-20f, 709.0f,
+                                 -746.0f, 1e30f,    -1e30f,    0x1p-126f};
+enum { SPECIALS = sizeof specials / sizeof *specials };
+
+/* Random values; one in `rare` is special (0: none). */
+static void fill(float *x, int64_t n, stoic_rng *rng, int rare) {
+    for (int64_t i = 0; i < n; i++)
+        x[i] = rare && kit_below(rng, rare) == 0 ? specials[kit_below(rng, SPECIALS)]
+                                                 : kit_uniform(rng, -4, 4);
+}
+
+/* Bits equal, or both NaN; says where not. */
+static bool same(const char *what, const char *isa, const float *found, const float *expected,
+                 int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        if (!kit_same(found[i], expected[i])) {
+            print_message("%s (%s), element %lld: %.9g (%08x), expected %.9g (%08x)\n", what, isa,
+                          (long long)i, (double)found[i], kit_bits(found[i]), (double)expected[i],
+                          kit_bits(expected[i]));
+            return false;
+        }
+    }
+    return true;
+}
+
+static float act_plain(stoic_activation act, float x) {
+    if (x != x)
+        return x;
+    switch (act.kind) {
+    case STOIC_ACT_RELU:
+        return x < 0 ? 0 : x;
+    case STOIC_ACT_LEAKY:
+        return x < 0 ? x * act.a : x;
+    case STOIC_ACT_CLIP:
+        return x < act.a ? act.a > act.b ? act.b : act.a : x > act.b ? act.b : x;
+    default:
+        return x;
+    }
+}
+
+static const stoic_activation acts[] = {
+    {STOIC_ACT_NONE, 0, 0}, {STOIC_ACT_RELU, 0, 0}, {STOIC_ACT_LEAKY, 0.1f, 0},
+    {STOIC_ACT_LEAKY, -2, 0}, {STOIC_ACT_CLIP, 0, 6}, {STOIC_ACT_CLIP, -INFINITY, 1}};
+enum { ACTS = sizeof acts / sizeof *acts };
+
+/* ---- affine and activations: exact ---- */
+
+static void affine_is_its_formula(void **state) {
+    (void)state;
+    static float x[MOST], add[MOST], y[MOST], expected[MOST], scale[MOST], shift[MOST];
+    stoic_rng rng = kit_rng(1);
+    for (int i = 0; i < 600; i++) {
+        int64_t rows = 1 + kit_below(&rng, 9), channels = 1 + kit_below(&rng, 70);
+        stoic_activation act = acts[i % ACTS];
+        bool scaled = i / 6 % 2, added = i / 12 % 2;
+        int rare = i % 2 ? 5 : 0;
+        fill(x, rows * channels, &rng, rare);
+        fill(add, rows * channels, &rng, rare);
+        fill(scale, channels, &rng, rare);
+        fill(shift, channels, &rng, rare);
+        for (int64_t k = 0; k < rows * channels; k++) {
+            volatile float v = x[k]; /* each operation is rounded by itself */
+            if (scaled) {
+                v = v * scale[k % channels];
+                v = v + shift[k % channels];
+            }
+            if (added)
+                v = v + add[k];
+            expected[k] = act_plain(act, v);
+        }
+        for (int s = 0; s < n_sets; s++) {
+            sets[s]->affine(y, x, added ? add : NULL, scaled ? scale : NULL, scaled ? shift : NULL,
+                            act, rows, channels);
+            assert_true(same("affine", sets[s]->isa, y, expected, rows * channels));
+            memcpy(y, x, sizeof y); /* in place */
+            sets[s]->affine(y, y, added ? add : NULL, scaled ? scale : NULL, scaled ? shift : NULL,
+                            act, rows, channels);
+            assert_true(same("affine in place", sets[s]->isa, y, expected, rows * channels));
+        }
+        y[0] = nextafterf(y[0] == y[0] ? y[0] : 0, 9);
+        assert_int_not_equal(kit_differences(y, expected, 1), 0);
+    }
+}
+
+static void elementwise_kernels_are_their_formulas(void **state) {
+    (void)state;
+    static float x[MOST], z[MOST], y[MOST], expected[MOST];
+    stoic_rng rng = kit_rng(2);
+    for (int i = 0; i < 200; i++) {
+        int64_t n = 1 + kit_below(&rng, 200);
+        fill(x, n, &rng, 4);
+        fill(z, n, &rng, 4);
+        for (int f = STOIC_ADD; f <= STOIC_DIV; f++) {
+            for (int64_t k = 0; k < n; k++)
+                expected[k] = f == STOIC_ADD   ? x[k] + z[k]
+                              : f == STOIC_SUB ? x[k] - z[k]
+                              : f == STOIC_MUL ? x[k] * z[k]
+                                               : x[k] / z[k];
+            for (int s = 0; s < n_sets; s++) {
+                sets[s]->binary((stoic_binary)f, x, z, y, n);
+                assert_true(same("binary", sets[s]->isa, y, expected, n));
+            }
+        }
+        for (int s = 0; s < n_sets; s++) {
+            const stoic_activation unit = {STOIC_ACT_CLIP, 0, 1};
+            for (int64_t k = 0; k < n; k++) {
+                volatile float v = x[k] * 0.3f;
+                v = v + 0.5f;
+                expected[k] = act_plain(unit, v);
+            }
+            sets[s]->unary(STOIC_HARD_SIGMOID, 0.3f, 0.5f, x, y, n);
+            assert_true(same("HardSigmoid", sets[s]->isa, y, expected, n));
+            for (int64_t k = 0; k < n; k++) {
+                volatile float v = x[k] * (1.0f / 6);
+                v = v + 0.5f;
+                expected[k] = x[k] * act_plain(unit, v);
+            }
+            sets[s]->unary(STOIC_HARD_SWISH, 0, 0, x, y, n);
+            assert_true(same("HardSwish", sets[s]->isa, y, expected, n));
+        }
+    }
+}
+
+/* ---- Sigmoid and Tanh ---- */
+
+/* How far a float is from the exact value, in units of the last place of that value. */
+static double ulps(float found, long double exact) {
+    if (isnan((double)exact) || isnan(found))
+        return isnan((double)exact) && isnan(found) ? 0 : 1e9;
+    float near = (float)exact;
+    int exponent;
+    frexpf(near == 0 ? 0x1p-126f : near, &exponent);
+    long double unit = ldexpl(1, (exponent < -125 ? -125 : exponent) - 24);
+    return (double)(fabsl((long double)found - exact) / unit);
+}
+
+static long double exact_sigmoid(float x) {
+    return 1 / (1 + expl(-(long double)x));
+}
+
+static long double exact_tanh(float x) {
+    return tanhl((long double)x);
+}
+
+static double worst_ulps(const stoic_kernels *k, stoic_unary f, const float *x, int64_t n) {
+    static float y[MOST];
+    double worst = 0;
+    k->unary(f, 0, 0, x, y, n);
+    for (int64_t i = 0; i < n; i++) {
+        double u = ulps(y[i], f == STOIC_SIGMOID ? exact_sigmoid(x[i]) : exact_tanh(x[i]));
+        worst = u > worst ? u : worst;
+    }
+    return worst;
+}
+
+static void sigmoid_and_tanh_are_accurate(void **state) {
+    (void)state;
+    static float x[MOST];
+    stoic_rng rng = kit_rng(3);
+    for (int f = STOIC_SIGMOID; f <= STOIC_TANH; f++) {
+        double worst = 0;
+        for (int i = 0; i < 200; i++) {
+            for (int k = 0; k < MOST; k++) /* any float, or one where something happens */
+                x[k] = i % 2 ? kit_float(stoic_rng_u32(&rng)) : kit_uniform(&rng, -110, 110) / (1 + i % 40);
+            for (int s = 0; s < n_sets; s++)
+                worst = fmax(worst, worst_ulps(sets[s], (stoic_unary)f, x, i ? MOST : MOST - 3));
+        }
+        memcpy(x, specials, sizeof specials);
+        for (int s = 0; s < n_sets; s++)
+            worst = fmax(worst, worst_ulps(sets[s], (stoic_unary)f, x, SPECIALS));
+        print_message("%s: at most %.3f ulp\n", f == STOIC_SIGMOID ? "Sigmoid" : "Tanh", worst);
+        assert_true(worst <= 1);
+    }
+    /* the judge can say no */
+    assert_true(ulps(nextafterf((float)exact_tanh(0.3f), 1), exact_tanh(0.3f)) > 0.5);
+    assert_true(ulps(nextafterf(nextafterf((float)exact_tanh(0.3f), 1), 1), exact_tanh(0.3f)) > 1);
+    assert_true(ulps(0, exact_sigmoid(-80)) > 1);
+    assert_true(ulps(NAN, exact_sigmoid(-80)) > 1);
+}
+
+static void functions_of_special_values(void **state) {
+    (void)state;
+    const float x[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 1e-45f, -1e-45f, 3e38f, -3e38f};
+    const float sigmoid[] = {NAN, 1, 0, 0.5f, 0.5f, 0.5f, 0.5f, 1, 0};
+    const float tangent[] = {NAN, 1, -1, 0.0f, -0.0f, 1e-45f, -1e-45f, 1, -1};
+    float y[9];
+    for (int s = 0; s < n_sets; s++) {
+        sets[s]->unary(STOIC_SIGMOID, 0, 0, x, y, 9);
+        assert_true(same("Sigmoid", sets[s]->isa, y, sigmoid, 9));
+        sets[s]->unary(STOIC_TANH, 0, 0, x, y, 9);
+        assert_true(same("Tanh", sets[s]->isa, y, tangent, 9));
+    }
+}
+
+/* The float of rank r when all floats from -Inf to +Inf stand in order. */
+static float ranked(int64_t r) {
+    return r < 0 ? kit_float(0x80000000u | (uint32_t)(-r - 1)) : kit_float((uint32_t)r);
+}
+
+enum { LOWEST = -0x7f800001, HIGHEST = 0x7f800000 }; /* ranks of -Inf and +Inf */
+
+static int64_t rank_of(float x) {
+    uint32_t bits = kit_bits(x);
+    return bits >> 31 ? -(int64_t)(bits & 0x7fffffff) - 1 : (int64_t)bits;
+}
+
+/* Are the kernel's values from rank `first` to `last` by `stride` not falling? `*before` is the
+ * value in front. */
+static bool rises(const stoic_kernels *k, stoic_unary f, int64_t first, int64_t last, int64_t stride,
+                  float *before) {
+    static float x[MOST], y[MOST];
+    for (int64_t r = first; r <= last;) {
+        int n = 0;
+        for (; n < MOST && r <= last; r += stride)
+            x[n++] = ranked(r);
+        k->unary(f, 0, 0, x, y, n);
+        for (int i = 0; i < n; i++) {
+            if (!(y[i] >= *before)) {
+                print_message("%s: f(%.9g) = %.9g falls below %.9g\n", k->isa, (double)x[i],
+                              (double)y[i], (double)*before);
+                return false;
+            }
+            *before = y[i];
+        }
+    }
+    return true;
+}
+
+static void sigmoid_is_monotone(void **state) {
+    (void)state;
+    const char *slow = getenv("STOIC_SLOW");
+    const stoic_kernels *best = sets[n_sets - 1];
+    float before = -1;
+    if (slow && *slow == '1') { /* all of them */
+        assert_true(rises(best, STOIC_SIGMOID, LOWEST, HIGHEST, 1, &before));
+        return;
+    }
+    assert_true(rises(best, STOIC_SIGMOID, LOWEST, HIGHEST, 4093, &before));
+    for (int64_t e = 0; e < 255; e++) { /* where the exponent changes */
+        for (int sign = 0; sign < 2; sign++) {
+            int64_t r = sign ? -(e << 23) - 1 : e << 23;
+            before = -1;
+            assert_true(rises(best, STOIC_SIGMOID, r - 300, r + 300, 1, &before));
+        }
+    }
+    static const float dense[][2] = {{-17.5f, -16.3f}, {16.3f, 17.5f},   {-104.5f, -102.5f},
+                                     {-88.8f, -87.0f}, {-0.0004f, 0.0004f}, {-1.01f, -0.99f}};
+    for (int i = 0; i < 6; i++) {
+        before = -1;
+        int64_t first = rank_of(dense[i][0]), last = rank_of(dense[i][1]);
+        int64_t stride = last - first > 4000000 ? (last - first) / 2000000 : 1;
+        assert_true(rises(best, STOIC_SIGMOID, first, last, stride, &before));
+    }
+    before = 0.75f; /* the judge can say no */
+    assert_false(rises(best, STOIC_SIGMOID, rank_of(0.5f), rank_of(0.6f), 1, &before));
+}
+
+/* ---- pools ---- */
+
+static stoic_window random_window(stoic_rng *rng, int64_t channels, int64_t largest) {
+    stoic_window w = {.rank = 2, .groups = 1, .in_channels = channels, .out_channels = channels};
+    for (int i = 0; i < 2; i++) {
+        w.kernel[i] = 1 + kit_below(rng, largest);
+        w.stride[i] = 1 + kit_below(rng, 3);
+        w.dilation[i] = 1 + kit_below(rng, 2);
+        w.in[i] = w.kernel[i] * w.dilation[i] + kit_below(rng, 6);
+        w.pad_low[i] = kit_below(rng, w.kernel[i]);
+        w.pad_high[i] = kit_below(rng, w.kernel[i]);
+        int64_t span = (w.kernel[i] - 1) * w.dilation[i] + 1;
+        w.out[i] = (w.in[i] + w.pad_low[i] + w.pad_high[i] - span) / w.stride[i] + 1;
+    }
+    w.count_include_pad = kit_below(rng, 2);
+    return w;
+}
+
+/* One output of a pool in double: the maximum, or the mean and the mean of |x|. */
+typedef struct pooled {
+    double max, mean, size;
+    int64_t taps;
+} pooled;
+
+static pooled pool_plain(const stoic_window *w, const float *src, int64_t oy, int64_t ox, int64_t c) {
+    pooled p = {.max = -INFINITY};
+    int64_t divisor = 0;
+    double sum = 0;
+    for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
+        for (int64_t kx = 0; kx < w->kernel[1]; kx++) {
+            int64_t y = oy * w->stride[0] - w->pad_low[0] + ky * w->dilation[0];
+            int64_t x = ox * w->stride[1] - w->pad_low[1] + kx * w->dilation[1];
+            bool in = y >= 0 && y < w->in[0] && x >= 0 && x < w->in[1];
+            divisor += in || (w->count_include_pad && y < w->in[0] + w->pad_high[0] &&
+                              x < w->in[1] + w->pad_high[1]);
+            if (!in)
+                continue;
+            double v = (double)src[(y * w->in[1] + x) * w->in_channels + c];
+            p.max = v > p.max || v != v || p.max != p.max ? (p.max != p.max ? p.max : v) : p.max;
+            sum += v;
+            p.size += fabs(v);
+            p.taps++;
+        }
+    }
+    p.mean = sum / (double)divisor;
+    p.size /= (double)divisor;
+    return p;
+}
+
+static bool within(double found, double exact, double bound) {
+    if (isnan(exact) || isinf(exact))
+        return isnan(exact) ? isnan(found) : found == exact;
+    return fabs(found - exact) <= bound;
+}
+
+static void pools_are_their_formulas(void **state) {
+    (void)state;
+    static float x[40 * 40 * 40], y[40 * 40 * 40], z[40 * 40 * 40];
+    stoic_rng rng = kit_rng(4);
+    for (int i = 0; i < 300; i++) {
+        int64_t channels = i % 5 == 0 ? 16 : 1 + kit_below(&rng, 35);
+        stoic_window w = random_window(&rng, channels, i % 6 == 1 ? 11 : i % 3 ? 3 : 2);
+        stoic_activation act = acts[i % 3 == 0 ? 1 : 0];
+        int64_t size = w.in[0] * w.in[1] * channels, out = w.out[0] * w.out[1] * channels;
+        fill(x, size, &rng, i % 2 ? 9 : 0);
+        for (int64_t k = 0; i % 2 && k < size; k++) /* sums of huge values may overflow: not here */
+            x[k] = fabsf(x[k]) > 1e30f && !isinf(x[k]) ? 5 : x[k];
+        for (int s = 0; s < n_sets; s++) {
+            sets[s]->max_pool(&w, x, y, act);
+            sets[s]->average_pool(&w, x, z);
+            for (int64_t k = 0; k < out; k++) {
+                pooled p = pool_plain(&w, x, k / channels / w.out[1], k / channels % w.out[1],
+                                      k % channels);
+                float most = act_plain(act, (float)p.max);
+                assert_true(same("max pool", sets[s]->isa, &y[k], &most, 1));
+                double bound = (double)(p.taps + 1) * 0x1.1p-24 * p.size + 1e-44;
+                if (!within((double)z[k], p.mean, bound))
+                    fail_msg("average pool: %.9g, expected %.9g", (double)z[k], p.mean);
+                if (isfinite(p.mean) && fabs(p.mean) > 0.1 * p.size && p.size > 1e-3 && p.taps)
+                    assert_false(within((double)z[k] * 1.0001, p.mean, bound));
+            }
+        }
+        for (int s = 1; s < n_sets; s++) {
+            sets[s]->average_pool(&w, x, y);
+            assert_true(same("average pool", sets[s]->isa, y, z, out));
+        }
+    }
+}
+
+/* ---- softmax ---- */
+
+static void softmax_is_its_formula(void **state) {
+    (void)state;
+    static float x[MOST], y[MOST], first[MOST];
+    stoic_rng rng = kit_rng(5);
+    for (int i = 0; i < 400; i++) {
+        int64_t n = 1 + kit_below(&rng, 40), step = 1 + kit_below(&rng, 5);
+        bool logarithm = i % 2;
+        double scale = i % 3 ? 1 : 60;
+        for (int64_t k = 0; k < n * step; k++)
+            x[k] = kit_uniform(&rng, -4, 4) * (float)scale;
+        for (int s = 0; s < n_sets; s++) {
+            memset(y, 0, sizeof y);
+            sets[s]->softmax(x, y, n, step, logarithm);
+            long double top = -INFINITY, sum = 0;
+            for (int64_t k = 0; k < n; k++)
+                top = x[k * step] > top ? x[k * step] : top;
+            for (int64_t k = 0; k < n; k++)
+                sum += expl(x[k * step] - top);
+            for (int64_t k = 0; k < n; k++) {
+                long double e = logarithm ? x[k * step] - top - logl(sum)
+                                          : expl(x[k * step] - top) / sum;
+                assert_true(fabsl((long double)y[k * step] - e) <= 0x1p-23L * fabsl(e) + 1e-15L);
+            }
+            for (int64_t k = 0; step > 1 && k < n * step; k++)
+                assert_true(k % step == 0 || y[k] == 0); /* what lies between is left alone */
+            if (s == 0)
+                memcpy(first, y, sizeof y);
+            assert_true(same("softmax", sets[s]->isa, y, first, n * step));
+        }
+    }
+    const float broken[] = {1, NAN, 2}, huge[] = {1, INFINITY, 2}, low[] = {-INFINITY, 1, 2};
+    for (int s = 0; s < n_sets; s++) {
+        sets[s]->softmax(broken, y, 3, 1, s % 2);
+        assert_true(isnan(y[0]) && isnan(y[1]) && isnan(y[2]));
+        sets[s]->softmax(huge, y, 3, 1, false); /* Inf - Inf, as in PyTorch */
+        assert_true(isnan(y[0]) && isnan(y[1]) && isnan(y[2]));
+        sets[s]->softmax(low, y, 3, 1, false);
+        assert_true(y[0] == 0 && fabsf(y[1] + y[2] - 1) < 1e-6f);
+    }
+}
+
+/* ---- sums ---- */
+
+static stoic_chain random_chain(stoic_rng *rng) {
+    stoic_chain c = {.ic = 1 + kit_below(rng, 20), .kh = 1 + kit_below(rng, 3),
+                     .kw = 1 + kit_below(rng, 4), .stride_h = 1 + kit_below(rng, 2),
+                     .stride_w = 1 + kit_below(rng, 3), .dilation_h = 1 + kit_below(rng, 2),
+                     .dilation_w = 1 + kit_below(rng, 2), .pad_top = kit_below(rng, 3),
+                     .pad_left = kit_below(rng, 3), .bias_first = kit_below(rng, 2)};
+    c.channels = c.ic * (1 + kit_below(rng, 2));
+    c.first = c.channels > c.ic ? c.ic * kit_below(rng, 2) : 0;
+    c.block = kit_below(rng, 2) ? c.ic : 1 + kit_below(rng, c.ic);
+    c.ih = 7 + kit_below(rng, 4);
+    c.iw = 8 + kit_below(rng, 20);
+    c.oh = (c.ih + c.pad_top - (c.kh - 1) * c.dilation_h - 1) / c.stride_h + 1;
+    c.ow = (c.iw + c.pad_left + 2 - (c.kw - 1) * c.dilation_w - 1) / c.stride_w + 1;
+    return c;
+}
+
+typedef struct link {
+    float sum;
+    double total, peak;
+} link;
+
+/* One output by the definition: blocks of channels, then row, column, channel. */
+static link chain_plain(const stoic_chain *c, const float *weights, const float *bias,
+                        const float *in, int lane, int64_t oy, int64_t ox) {
+    link l = {.sum = bias && c->bias_first ? *bias : 0};
+    for (int64_t b = 0; b < c->ic; b += c->block) {
+        for (int64_t k = 0; k < c->kh * c->kw; k++) {
+            int64_t y = oy * c->stride_h - c->pad_top + k / c->kw * c->dilation_h;
+            int64_t x = ox * c->stride_w - c->pad_left + k % c->kw * c->dilation_w;
+            if (y < 0 || y >= c->ih || x < 0 || x >= c->iw)
+                continue;
+            for (int64_t i = b; i < c->ic && i < b + c->block; i++) {
+                l.sum = fmaf(in[((y * c->iw + x) * c->channels + c->first + i) * STOIC_LANES + lane],
+                             weights[k * c->ic + i], l.sum);
+                l.total += fabs((double)l.sum);
+                l.peak = fmax(l.peak, fabs((double)l.sum));
+            }
+        }
+    }
+    if (bias && !c->bias_first)
+        l.sum += *bias;
+    l.total += fabs((double)l.sum);
+    l.peak = fmax(l.peak, fabs((double)l.sum));
+    return l;
+}
+
+static void chains_are_chains(void **state) {
+    (void)state;
+    static float in[11 * 28 * 40 * 16], weights[400], out[4000 * 16], total[4000 * 16], peak[16];
+    stoic_rng rng = kit_rng(6);
+    for (int i = 0; i < 40; i++) {
+        stoic_chain c = random_chain(&rng);
+        float bias = kit_uniform(&rng, -2, 2);
+        const float *b = i % 3 ? &bias : NULL;
+        fill(in, c.ih * c.iw * c.channels * STOIC_LANES, &rng, i % 2 ? 3000 : 0);
+        fill(weights, c.kh * c.kw * c.ic, &rng, i % 4 == 3 ? 60 : 0);
+        for (int s = 0; s < n_sets; s++) {
+            double most[STOIC_LANES] = {0};
+            memset(peak, 0, sizeof peak);
+            sets[s]->chain(&c, weights, b, in, out);
+            sets[s]->chain_probe(&c, weights, b, in, total, peak);
+            for (int64_t p = 0; p < c.oh * c.ow; p++) {
+                for (int l = 0; l < STOIC_LANES; l++) {
+                    link e = chain_plain(&c, weights, b, in, l, p / c.ow, p % c.ow);
+                    assert_true(same("chain", sets[s]->isa, &out[p * STOIC_LANES + l], &e.sum, 1));
+                    most[l] = fmax(most[l], e.peak);
+                    float t = total[p * STOIC_LANES + l];
+                    assert_true(!(e.total < 1e37) || fabs((double)t - e.total) <= 1e-4 * e.total);
+                }
+            }
+            for (int l = 0; i % 2 == 0 && i % 4 != 3 && l < STOIC_LANES; l++)
+                assert_true((double)peak[l] == most[l]);
+        }
+        float swapped = in[0]; /* a changed input shows */
+        in[(c.pad_top * 0 + c.first) * STOIC_LANES] = swapped + 1;
+        link a = chain_plain(&c, weights, b, in, 0, 0, 0);
+        bool reached = c.pad_top % c.dilation_h == 0 && c.pad_left % c.dilation_w == 0 &&
+                       c.pad_top / c.dilation_h < c.kh && c.pad_left / c.dilation_w < c.kw;
+        if (reached && i % 2 == 0 && i % 4 != 3 && c.first == 0)
+            assert_false(kit_same(a.sum, out[0]));
+    }
+}
+
+static void changes_are_added(void **state) {
+    (void)state;
+    static float change[4000], weights[12 * 128], sums[4000 * 128], expected[4000 * 128];
+    stoic_rng rng = kit_rng(7);
+    for (int i = 0; i < 40; i++) {
+        stoic_chain c = random_chain(&rng);
+        int64_t n = 1 + kit_below(&rng, 128), padded = (n + 15) / 16 * 16, outputs = c.oh * c.ow;
+        fill(change, c.ih * c.iw, &rng, i % 2 ? 50 : 0);
+        fill(weights, c.kh * c.kw * padded, &rng, 0);
+        for (int s = 0; s < n_sets; s++) {
+            stoic_rng again = kit_rng((uint64_t)i);
+            fill(sums, outputs * n, &again, 0);
+            sums[outputs * n] = 4711; /* what lies behind stays */
+            for (int64_t k = 0; k < outputs * n; k++) {
+                float sum = 0;
+                for (int64_t t = 0; t < c.kh * c.kw; t++) {
+                    int64_t y = k / n / c.ow * c.stride_h - c.pad_top + t / c.kw * c.dilation_h;
+                    int64_t x = k / n % c.ow * c.stride_w - c.pad_left + t % c.kw * c.dilation_w;
+                    if (y >= 0 && y < c.ih && x >= 0 && x < c.iw)
+                        sum = fmaf(change[y * c.iw + x], weights[t * padded + k % n], sum);
+                }
+                expected[k] = sums[k] + sum;
+            }
+            sets[s]->add_change(&c, weights, padded, n, change, sums);
+            assert_true(same("change", sets[s]->isa, sums, expected, outputs * n));
+            assert_true(sums[outputs * n] == 4711);
+        }
+    }
+}
+
+/* An output of the direct convolution: the sum in double, and the sum of magnitudes. */
+static double direct_plain(const stoic_direct_conv *c, const float *weights, const float *bias,
+                           const float *src, int64_t oy, int64_t ox, int64_t o, double *size) {
+    int64_t g = o / c->oc;
+    double sum = bias ? (double)bias[o] : 0;
+    *size = fabs(sum);
+    for (int64_t ky = 0; ky < c->kh; ky++) {
+        for (int64_t kx = 0; kx < c->kw; kx++) {
+            int64_t y = oy * c->stride_h - c->pad_top + ky * c->dilation_h;
+            int64_t x = ox * c->stride_w - c->pad_left + kx * c->dilation_w;
+            for (int64_t i = 0; i < c->ic && y >= 0 && y < c->ih && x >= 0 && x < c->iw; i++) {
+                bool depthwise = c->ic == 1 && c->oc == 1;
+                int64_t at = depthwise ? (ky * c->kw + kx) * c->groups + g
+                                       : (((g * c->kh + ky) * c->kw + kx) * c->ic + i) * c->oc + o % c->oc;
+                double term = (double)weights[at] *
+                              (double)src[(y * c->iw + x) * c->groups * c->ic + g * c->ic + i];
+                sum += term;
+                *size += fabs(term);
+            }
+        }
+    }
+    return sum;
+}
+
+static void direct_convolution_is_a_convolution(void **state) {
+    (void)state;
+    static float src[20000], weights[20000], bias[200], dst[60000], first[60000];
+    stoic_rng rng = kit_rng(8);
+    for (int i = 0; i < 60; i++) {
+        bool depthwise = i % 2;
+        stoic_direct_conv c = {.groups = 1 + kit_below(&rng, depthwise ? 40 : 3),
+                               .ic = depthwise ? 1 : 1 + kit_below(&rng, 6),
+                               .oc = depthwise ? 1 : 1 + kit_below(&rng, 20),
+                               .ih = 6, .iw = 7, .kh = 1 + kit_below(&rng, 3),
+                               .kw = 1 + kit_below(&rng, 3), .stride_h = 1 + kit_below(&rng, 2),
+                               .stride_w = 1 + kit_below(&rng, 2), .dilation_h = 1 + kit_below(&rng, 2),
+                               .dilation_w = 1, .pad_top = kit_below(&rng, 3),
+                               .pad_left = kit_below(&rng, 3)};
+        c.oh = (c.ih + 2 * c.pad_top - (c.kh - 1) * c.dilation_h - 1) / c.stride_h + 1;
+        c.ow = (c.iw + 2 * c.pad_left - (c.kw - 1) * c.dilation_w - 1) / c.stride_w + 1;
+        int64_t channels = c.groups * c.oc;
+        fill(src, c.ih * c.iw * c.groups * c.ic, &rng, i % 3 ? 0 : 40);
+        fill(weights, channels * c.ic * c.kh * c.kw, &rng, i % 5 ? 0 : 40);
+        fill(bias, channels, &rng, 0);
+        for (int64_t k = 0; k < c.ih * c.iw * c.groups * c.ic; k++)
+            src[k] = fabsf(src[k]) > 1e30f && !isinf(src[k]) ? 1 : src[k]; /* no overflow */
+        for (int64_t k = 0; k < channels * c.ic * c.kh * c.kw; k++)
+            weights[k] = fabsf(weights[k]) > 1e30f && !isinf(weights[k]) ? 1 : weights[k];
+        for (int s = 0; s < n_sets; s++) {
+            sets[s]->direct_conv(&c, weights, i % 4 ? bias : NULL, src, dst);
+            for (int64_t k = 0; k < c.oh * c.ow * channels; k++) {
+                double size, e = direct_plain(&c, weights, i % 4 ? bias : NULL, src,
+                                              k / channels / c.ow, k / channels % c.ow, k % channels, &size);
+                double bound = (double)(c.ic * c.kh * c.kw + 1) * 0x1.1p-24 * size + 1e-43;
+                assert_true(within((double)dst[k], e, bound));
+                if (isfinite(e) && fabs(e) > 0.01 * size && size > 1e-3)
+                    assert_false(within((double)dst[k] * 1.0003, e, bound));
+            }
+            if (s == 0)
+                memcpy(first, dst, sizeof dst);
+            assert_true(same("direct convolution", sets[s]->isa, dst, first, c.oh * c.ow * channels));
+        }
+    }
+}
+
+/* The first row and column of the kernel only ever meet padding at the first output: their
+ * weights, infinite, must not be multiplied there. */
+static void padding_is_never_multiplied(void **state) {
+    (void)state;
+    stoic_direct_conv c = {1, 1, 2, 4, 4, 4, 4, 3, 3, 1, 1, 1, 1, 1, 1};
+    float weights[18], src[16], dst[32];
+    for (int i = 0; i < 18; i++)
+        weights[i] = i < 6 || i / 2 % 3 == 0 ? INFINITY : 1;
+    for (int i = 0; i < 16; i++)
+        src[i] = 1;
+    for (int s = 0; s < n_sets; s++) {
+        sets[s]->direct_conv(&c, weights, NULL, src, dst);
+        assert_true(dst[0] == 4 && dst[1] == 4);
+        assert_true(isinf(dst[2]) && isinf(dst[31]));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(affine_is_its_formula),
+        cmocka_unit_test(elementwise_kernels_are_their_formulas),
+        cmocka_unit_test(functions_of_special_values),
+        cmocka_unit_test(sigmoid_and_tanh_are_accurate),
+        cmocka_unit_test(sigmoid_is_monotone),
+        cmocka_unit_test(pools_are_their_formulas),
+        cmocka_unit_test(softmax_is_its_formula),
+        cmocka_unit_test(chains_are_chains),
+        cmocka_unit_test(changes_are_added),
+        cmocka_unit_test(direct_convolution_is_a_convolution),
+        cmocka_unit_test(padding_is_never_multiplied),
+    };
+    n_sets = stoic_kernels_all(sets);
+    for (int i = 0; i < n_sets; i++)
+        print_message("instruction set: %s\n", sets[i]->isa);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
