@@ -55,7 +55,9 @@ stoic_fig_word stoic_fig_word_of(const stoic_loaded_run *run) {
     }
     int bits = 8;
     for (size_t i = 0; i < run->by_bit.count; i++)
-        bits = run->by_bit.items[i].bit >= bits ? run->by_bit.items[i].bit + 1 : bits;
+        bits = run->by_bit.items[i].bit >= bits && run->by_bit.items[i].bit < 64
+                   ? run->by_bit.items[i].bit + 1
+                   : bits;
     return (stoic_fig_word){bits, 0, {{NULL, 0, 0}}};
 }
 

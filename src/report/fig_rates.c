@@ -28,7 +28,10 @@ typedef struct rate_sheet {
 } rate_sheet;
 
 static bool by_layer_wanted(const stoic_loaded_run *run) {
-    return !run->mixed && strcmp(run->head, "list") != 0 && run->by_layer.count > 0;
+    int64_t trials = 0; /* with sites in several layers a few may share one by chance */
+    for (size_t i = 0; i < run->by_layer.count; i++)
+        trials += run->by_layer.items[i].trials;
+    return !run->mixed && strcmp(run->head, "list") != 0 && trials == run->summary.trials;
 }
 
 static bool by_bit_wanted(const stoic_loaded_run *run) {
@@ -84,7 +87,8 @@ static void collect(rate_sheet *sheet) {
             const stoic_group *group = &groups->items[g];
             rate_point point = {run, sheet->by_bit ? group->bit : group->layer, series,
                                 group->trials, group->critical_rate};
-            if (point.at >= 0 && group->trials > 0 && !isnan(point.rate.value))
+            int end = sheet->by_bit ? 64 : stoic_records_layer_count(run->records);
+            if (point.at >= 0 && point.at < end && group->trials > 0 && !isnan(point.rate.value))
                 add_point(sheet, &point);
         }
     }
@@ -117,7 +121,6 @@ static void write_series(stoic_figure *figure, const rate_sheet *sheet, int seri
             stoic_figure_number(&figure->data, p->rate.high);
             stoic_text_puts(&figure->data, "\n");
         }
-        stoic_text_puts(&figure->data, "NaN NaN NaN NaN\n");
         stoic_figure_block(figure);
     }
 }
@@ -135,16 +138,16 @@ static void write_csv(stoic_text *csv, const rate_sheet *sheet) {
 
 static void write_layer_axis(stoic_figure *figure, const rate_sheet *sheet) {
     stoic_text_printf(&figure->script, "set xrange [-0.6:%g]\nset xtics (", sheet->last_at + 0.6);
-    for (int l = 0; l <= sheet->last_at; l++) {
+    for (int l = 0; l <= sheet->last_at; l += sheet->last_at / 60 + 1) {
         char buffer[32];
         stoic_text_puts(&figure->script, l ? "," : "");
         stoic_figure_label(figure, stoic_loaded_run_layer(sheet->runs[0], l, buffer));
         stoic_text_printf(&figure->script, " %d", l);
     }
     stoic_text_printf(&figure->script, ") font ',12'%s\n",
-                      sheet->last_at > 11 ? " rotate by -40" : "");
+                      sheet->last_at > 11 ? " rotate by 90 right" : "");
     if (sheet->last_at > 11)
-        stoic_text_puts(&figure->script, "set bmargin 10\n");
+        stoic_text_puts(&figure->script, "set bmargin 11.5\n");
 }
 
 static double lowest(const rate_sheet *sheet) {
@@ -170,7 +173,7 @@ static void write_script(stoic_figure *figure, const rate_sheet *sheet) {
     stoic_text_printf(script, "set logscale y\nset yrange [%g:1]\nset ytics (", lowest(sheet));
     for (int d = 0; d <= decades; d++)
         stoic_text_printf(script, "%s'%.*f' 1e-%d", d ? "," : "", d, pow(10.0, -d), d);
-    stoic_text_puts(script, ")\nset lmargin 10\nset rmargin 3\n"
+    stoic_text_puts(script, ")\nset lmargin 13\nset rmargin 3\n"
                             "set key below center horizontal height 0.5\n"
                             "set ylabel 'critical rate (share of images)'\nplot NaN notitle");
     for (int s = 0; s < sheet->n_series; s++) {
@@ -237,8 +240,8 @@ static stoic_status make_rates(const stoic_loaded_runs *all, int part, bool by_b
     collect(sheet);
     if (sheet->count < 2)
         goto done;
-    TRY(stoic_figures_add(figures, by_bit ? "rate-bit" : "rate-layer", part, 980, 430, &figure,
-                          err));
+    TRY(stoic_figures_add(figures, by_bit ? "rate-bit" : "rate-layer", part, 980,
+                          !by_bit && sheet->last_at > 11 ? 540 : 430, &figure, err));
     stoic_text_printf(&figure->title, "Critical rate by %s", by_bit ? "bit" : "layer");
     write_csv(&figure->csv, sheet);
     write_script(figure, sheet);

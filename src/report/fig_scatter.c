@@ -61,8 +61,6 @@ static void write_dots(stoic_figure *figure, const stoic_loaded_run *run) {
             stoic_figure_number(&figure->data, row->accuracy);
             stoic_text_puts(&figure->data, "\n");
         }
-        /* an empty block would not count */
-        stoic_text_puts(&figure->data, "NaN NaN\n");
         stoic_figure_block(figure);
     }
 }

@@ -197,9 +197,9 @@ static void write_axis(stoic_figure *figure, const sheet *sh) {
         stoic_text_printf(script, " %g", position(sh, s->panel, layer_at(sh, s->layer)));
         first = false;
     }
-    stoic_text_printf(script, ") font ',12'%s\n", sh->n_strips > 18 ? " rotate by -40" : "");
+    stoic_text_printf(script, ") font ',12'%s\n", sh->n_strips > 18 ? " rotate by 90 right" : "");
     if (sh->n_strips > 18)
-        stoic_text_puts(script, "set bmargin 7\n");
+        stoic_text_puts(script, "set bmargin 9\n");
     else
         stoic_text_puts(script, "set bmargin 2\n");
     for (int p = 0; p < sh->n_panels; p++) {
@@ -214,14 +214,16 @@ static void write_axis(stoic_figure *figure, const sheet *sh) {
                               "lc rgb '#808080'\n",
                               100 + p, position(sh, p, -1), position(sh, p, -1));
     }
-    for (int i = 0; i < sh->n_strips; i++) {
+    for (int i = 0; i < sh->n_strips && sh->n_strips <= 18; i++) {
         const strip *s = &sh->strips[i];
         stoic_text_printf(script, "set label %d '%.3f' at %g, graph 1.05 center font ',11'\n",
                           200 + i, s->accuracy.value,
                           position(sh, s->panel, layer_at(sh, s->layer)));
     }
-    stoic_text_puts(script, "set label 99 'mean' at graph 0, graph 1.05 right offset char -1,0 "
-                            "font ',11'\nset tmargin 4\n");
+    if (sh->n_strips <= 18)
+        stoic_text_puts(script, "set label 99 'mean' at graph 0, graph 1.05 right offset char -1,0 "
+                                "font ',11'\n");
+    stoic_text_puts(script, "set tmargin 4\n");
 }
 
 /* Trials as dots in the layer's colour and shape; means as diamonds in ink, with their interval. */
@@ -248,9 +250,9 @@ static void write_script(stoic_figure *figure, const sheet *sh) {
     }
     int block = stoic_figure_block(figure);
     stoic_text_printf(&figure->script,
-                      "'data' index %d using 1:2:3:4 with yerrorbars pt 13 ps 0.9 lw 1.4 "
+                      "'data' index %d using 1:2:3:4 with yerrorbars pt 13 ps %g lw 1.4 "
                       "lc rgb 'black'\n",
-                      block);
+                      block, sh->n_strips > 18 ? 0.6 : 0.9);
 }
 
 static const strip *extreme(const sheet *sh, int panel, bool lowest) {
@@ -324,7 +326,8 @@ static stoic_status make_sheet(const stoic_loaded_run **runs, size_t n, panel_of
     find_strips(sh, panel);
     if (sh->n_strips == 0)
         goto done;
-    TRY(stoic_figures_add(figures, key, runs[0]->part, 980, 430, &figure, err));
+    TRY(stoic_figures_add(figures, key, runs[0]->part, 980, sh->n_strips > 18 ? 540 : 430, &figure,
+                          err));
     stoic_text_puts(&figure->title, title);
     if (panel == panel_by_head && strcmp(runs[0]->bits, "all") != 0) {
         stoic_text_puts(&figure->title, ", bits: ");

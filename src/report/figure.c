@@ -77,7 +77,8 @@ void stoic_figure_label(stoic_figure *figure, const char *string) {
 }
 
 int stoic_figure_block(stoic_figure *figure) {
-    stoic_text_puts(&figure->data, "\n\n");
+    /* gnuplot does not count an empty block */
+    stoic_text_puts(&figure->data, "NaN NaN NaN NaN\n\n\n");
     return figure->blocks++;
 }
 
