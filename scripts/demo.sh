@@ -14,7 +14,9 @@ mkdir -p $out
 # campaign NAME FAULT TRIALS
 campaign() {
     "$stoic" inject $model --data fashion-mnist --fault "$2" --trials "$3" -o "$out/$1.db" \
-        --format csv > /dev/null
+        --format csv > /dev/null && return
+    echo "demo: stopped; what is done is kept, 'rm -r $out' starts afresh" >&2
+    exit 1
 }
 
 # Every bit of five weights a layer, evenly spread over its tensor.

@@ -178,6 +178,23 @@ static void write_script(stoic_figure *figure, const bit_series *series,
     stoic_text_puts(&figure->script, "\n");
 }
 
+/* " (conv1 0.1834, fc1 0.7810)": the means of one bit. */
+static void write_layers(stoic_text *out, const bit_series *series, const stoic_loaded_run *run,
+                         int bit) {
+    char buffer[32];
+    bool first = true;
+    for (size_t i = 0; i < series->count && series->n_layers > 1; i++) {
+        if (series->points[i].bit != bit)
+            continue;
+        stoic_text_puts(out, first ? " (" : ", ");
+        stoic_markup_add(out, name_of(run, series->points[i].layer, buffer), 40);
+        stoic_text_printf(out, " %.4f", series->points[i].accuracy);
+        first = false;
+    }
+    if (!first)
+        stoic_text_puts(out, ")");
+}
+
 /* The mean and the minimum over layers of each bit, then the two lowest bits. */
 static void write_found(stoic_text *out, const bit_series *series, const stoic_loaded_run *run) {
     double means[64], least[64], trials[64];
@@ -208,7 +225,9 @@ static void write_found(stoic_text *out, const bit_series *series, const stoic_l
         others = b == worst ? others : fmin(others, least[b]);
     stoic_text_printf(out, "Bit %d is the worst: mean accuracy %.4f, lowest %.4f, against %.4f ",
                       worst, means[worst], least[worst], run->summary.golden_accuracy);
-    stoic_text_puts(out, "without faults.");
+    stoic_text_puts(out, "without faults");
+    write_layers(out, series, run, worst);
+    stoic_text_puts(out, ".");
     if (isfinite(means[second]))
         stoic_text_printf(out,
                           " Next comes bit %d with a mean of %.4f; over all bits but %d the "
