@@ -157,7 +157,7 @@ static double lowest(const rate_sheet *sheet) {
         double shown = rate->value > 0.0 ? fmax(rate->low, rate->value / 30.0) : rate->high;
         low = shown > 0.0 ? fmin(low, shown) : low;
     }
-    return pow(10.0, floor(log10(fmax(low, 1e-12))));
+    return pow(10.0, floor(log10(fmax(low, 1e-6))));
 }
 
 static void write_script(stoic_figure *figure, const rate_sheet *sheet) {

@@ -88,11 +88,11 @@ static void write_panel(stoic_figure *figure, const stoic_loaded_run *run) {
 
 /* A key for all panels: gnuplot's own belongs to a single one. */
 static void write_key(stoic_figure *figure) {
-    static const double places[FIELDS] = {0.2, 0.33, 0.42, 0.63};
+    static const double places[FIELDS] = {0.24, 0.36, 0.45, 0.65};
     for (int f = 0; f < FIELDS; f++)
         stoic_text_printf(&figure->script,
                           "set label %d '%s' at screen %g, screen 0.035 left point pt %d ps 0.9 "
-                          "lc rgb '%s' offset char 1.2,0\n",
+                          "lc rgb '%s' offset char 1.2,-0.15\n",
                           50 + f, fields[f].name, places[f], stoic_figure_point[fields[f].style],
                           stoic_figure_colour[fields[f].style]);
 }

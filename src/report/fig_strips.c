@@ -425,11 +425,15 @@ static bool covered(const stoic_loaded_runs *all, const stoic_loaded_run *run) {
     return false;
 }
 
-stoic_status stoic_fig_strips(const stoic_loaded_runs *all, int part, stoic_figures *figures,
-                              stoic_error *err) {
+static bool whole_word(const stoic_loaded_run *run) {
+    return has_strips(run) && !strcmp(run->bits, "all");
+}
+
+static stoic_status make_families(const stoic_loaded_runs *all, int part, stoic_fig_filter wanted,
+                                  stoic_figures *figures, stoic_error *err) {
     const stoic_loaded_run **runs;
     size_t n;
-    stoic_status status = stoic_fig_select(all, part, has_strips, &runs, &n, err);
+    stoic_status status = stoic_fig_select(all, part, wanted, &runs, &n, err);
     for (size_t from = 0; from < n && status == STOIC_OK;) {
         size_t count = gather(runs + from, n - from, same_family);
         bool alone = distinct(runs + from, count, panel_by_head) == 1;
@@ -439,5 +443,15 @@ stoic_status stoic_fig_strips(const stoic_loaded_runs *all, int part, stoic_figu
         from += count;
     }
     free(runs);
-    return status == STOIC_OK ? make_fields(all, part, figures, err) : status;
+    return status;
+}
+
+stoic_status stoic_fig_strips(const stoic_loaded_runs *all, int part, stoic_figures *figures,
+                              stoic_error *err) {
+    stoic_status status;
+    TRY(make_families(all, part, whole_word, figures, err));
+    TRY(make_families(all, part, partial_field, figures, err));
+    status = make_fields(all, part, figures, err);
+done:
+    return status;
 }

@@ -9,7 +9,7 @@ static const char style[] =
     ":root{color-scheme:light dark;--ground:#fff;--ink:#1b1f24;--soft:#5b6470;--line:#d5dae0;"
     "--panel:#f6f7f9;--accent:#0072b2}\n"
     "@media (prefers-color-scheme:dark){:root{--ground:#15181c;--ink:#dfe3e8;--soft:#9aa4b0;"
-    "--line:#343b44;--panel:#1d2228;--accent:#4fa8e8}}\n"
+    "--line:#343b44;--panel:#1d2228;--accent:#3f97e0}}\n"
     "@media print{:root{--ground:#fff;--ink:#000;--soft:#333;--line:#bbb;--panel:#fff;"
     "--accent:#000}}\n"
     "body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.55 system-ui,'Segoe UI',"

@@ -12,14 +12,16 @@ const char stoic_figure_style[] =
     "svg.stoic{font-family:system-ui,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif;"
     "color:#1b1f24}\n"
     "@media (prefers-color-scheme:dark){svg.stoic{color:#dfe3e8}\n"
-    "svg.stoic [stroke='#0072b2']{stroke:#4fa8e8}svg.stoic [fill='#0072b2']{fill:#4fa8e8}"
-    "svg.stoic [color='#0072b2']{color:#4fa8e8}\n"
+    "svg.stoic [stroke='#0072b2']{stroke:#3f97e0}svg.stoic [fill='#0072b2']{fill:#3f97e0}"
+    "svg.stoic [color='#0072b2']{color:#3f97e0}\n"
     "svg.stoic [stroke='#d55e00']{stroke:#ff8b42}svg.stoic [fill='#d55e00']{fill:#ff8b42}"
     "svg.stoic [color='#d55e00']{color:#ff8b42}\n"
     "svg.stoic [stroke='#009e73']{stroke:#2cc79a}svg.stoic [fill='#009e73']{fill:#2cc79a}"
     "svg.stoic [color='#009e73']{color:#2cc79a}\n"
     "svg.stoic [stroke='#cc79a7']{stroke:#e79cc6}svg.stoic [fill='#cc79a7']{fill:#e79cc6}"
-    "svg.stoic [color='#cc79a7']{color:#e79cc6}}\n"
+    "svg.stoic [color='#cc79a7']{color:#e79cc6}\n"
+    "svg.stoic [stroke='#56b4e9']{stroke:#b5e3ff}svg.stoic [fill='#56b4e9']{fill:#b5e3ff}"
+    "svg.stoic [color='#56b4e9']{color:#b5e3ff}}\n"
     "@media print{svg.stoic{color:#000}}\n";
 
 /* Appends the placeholder's string and moves on; false: there is none at `*s`. */
