@@ -137,10 +137,18 @@ static const batch_rule *rule_of(const stoic_op *op) {
 }
 
 static stoic_status check_inputs(const stoic_op_call *call, bool joins, stoic_error *err) {
-    for (size_t i = 0; i < call->n_in && !joins; i++) {
-        if (call->in[i].present && !call->in[i].constant != (i == 0))
+    char text[128];
+    for (size_t i = 0; i < call->n_in; i++) {
+        const stoic_operand *in = &call->in[i];
+        if (!in->present)
+            continue;
+        if (!joins && !in->constant != (i == 0))
             return stoic_fail(err, STOIC_ERR_UNSUPPORTED, call->node, "%s needs a %s input %zu",
                               call->op->name, i == 0 ? "computed" : "constant", i + 1);
+        if (!in->constant && stoic_shape_count(&in->shape) > INT_MAX / PROBE)
+            return stoic_fail(err, STOIC_ERR_SHAPE, call->node,
+                              "%s has an input of shape %s that is too large", call->op->name,
+                              stoic_shape_text(&in->shape, text));
     }
     return STOIC_OK;
 }
