@@ -27,9 +27,9 @@
 #define STOIC_DIFFERENCE_UNIT 0x1.00002p-24
 #endif
 static const double unit = STOIC_DIFFERENCE_UNIT; /* u (1 + u) and a little */
-static const double slack = 1.02;         /* the bounds' own rounding, and second-order terms */
-static const double tiny = 1e-37;         /* roundings below the normal range */
-static const double largest = 0x1p125;    /* beyond a quarter of FLT_MAX nothing is decided */
+static const double slack = 1.02;      /* the bounds' own rounding, and second-order terms */
+static const double tiny = 1e-37;      /* roundings below the normal range */
+static const double largest = 0x1p125; /* beyond a quarter of FLT_MAX nothing is decided */
 
 enum { FINAL_NONE, FINAL_SIGMOID, FINAL_SOFTMAX };
 enum { LAYERS_AT_MOST = 4 };
@@ -279,26 +279,36 @@ static void add_channel_change(const stoic_faulty *f, int i, float *sums) {
                            d->change, sums);
 }
 
-/* Sums of one image; returns the largest change in its frontier (NaN if one is NaN). */
-static double changed_sums(const stoic_faulty *f, int group, int lane, float *sums) {
+static float change_of(const stoic_narrow *w, int i, int64_t p, int lane) {
+    const float *golden = w->golden + (p * w->stride + w->channels[i]) * STOIC_LANES;
+    return w->lanes[(i * w->pixels + p) * STOIC_LANES + lane] - golden[lane];
+}
+
+/* The largest change in one image's frontier; NaN if one is NaN. */
+static double largest_change(const stoic_faulty *f, int lane) {
     const stoic_narrow *w = &f->narrow;
-    const stoic_difference *d = &f->difference;
-    int image = group * STOIC_LANES + lane;
-    int64_t size = f->program->values[f->program->steps[d->step].out].size;
     double most = 0;
-    memcpy(sums, d->sums + image * size, (size_t)size * sizeof *sums);
     for (int i = 0; i < w->n_channels; i++) {
-        const float *lanes = w->lanes + i * w->pixels * STOIC_LANES + lane;
         for (int64_t p = 0; p < w->pixels; p++) {
-            const float *golden = w->golden + (p * w->stride + w->channels[i]) * STOIC_LANES;
-            float change = lanes[p * STOIC_LANES] - golden[lane];
-            d->change[p] = change;
-            if (!(fabs((double)change) <= most) && most == most)
-                most = fabs((double)change);
+            double change = fabs((double)change_of(w, i, p, lane));
+            if (!(change <= most) && most == most)
+                most = change;
         }
-        add_channel_change(f, i, sums);
     }
     return most;
+}
+
+/* The sums of one image: golden's, and what the changed channels add. */
+static void changed_sums(const stoic_faulty *f, int64_t image, int lane, float *sums) {
+    const stoic_narrow *w = &f->narrow;
+    const stoic_difference *d = &f->difference;
+    int64_t size = f->program->values[f->program->steps[d->step].out].size;
+    memcpy(sums, d->sums + image * size, (size_t)size * sizeof *sums);
+    for (int i = 0; i < w->n_channels; i++) {
+        for (int64_t p = 0; p < w->pixels; p++)
+            d->change[p] = change_of(w, i, p, lane);
+        add_channel_change(f, i, sums);
+    }
 }
 
 /* What one image's fault adds to the bound, and bounds of its values, behind a step. */
@@ -367,12 +377,12 @@ static bound behind_activation(const stoic_exec_step *step, bound in) {
     return in;
 }
 
-/* What the fault adds to the error of one image's logits; infinite where nothing is known. */
-static double change_error(const stoic_faulty *f, int64_t image, double most) {
+/* The bounds of one image's logits; infinite where nothing is known. */
+static bound logit_bound(const stoic_faulty *f, int64_t image, double most) {
     const stoic_program *g = f->program;
     const stoic_difference *d = &f->difference;
-    bound now = behind_activation(&g->steps[d->step],
-                                  first_layer(f, d->probes[d->step], image, most));
+    bound now =
+        behind_activation(&g->steps[d->step], first_layer(f, d->probes[d->step], image, most));
     bool fine = now.magnitude < largest;
     for (int k = d->step + 1; k <= g->values[d->logits].step && fine; k++) {
         if (!f->changed[k])
@@ -382,7 +392,7 @@ static double change_error(const stoic_faulty *f, int64_t image, double most) {
         now = behind_activation(&g->steps[k], now);
         fine = now.magnitude < largest;
     }
-    return fine ? now.change : INFINITY;
+    return fine ? now : (bound){INFINITY, INFINITY, INFINITY, INFINITY};
 }
 
 /* The class that every output within the bound gives, or -1. */
@@ -431,19 +441,30 @@ stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int gro
     const stoic_exec_step *layer = &g->steps[d->step];
     float *sums = stoic_session_work(f->session, layer->out);
     int64_t size = g->values[layer->out].size, classes = g->values[d->logits].size;
-    double most[STOIC_LANES];
     int32_t images[STOIC_LANES];
+    int at[STOIC_LANES], rest = 0;
+    double change[STOIC_LANES];
     for (int i = 0; i < n; i++) {
-        images[i] = group * STOIC_LANES + lanes[i];
-        most[i] = changed_sums(f, group, lanes[i], sums + i * size);
+        int64_t image = group * STOIC_LANES + lanes[i];
+        bound most = logit_bound(f, image, largest_change(f, lanes[i]));
+        /* often the change is so small, or the class so clear, that golden's logits decide */
+        top1[i] = decide(f, b->golden[d->logits] + image * classes, d->errors + image * classes,
+                         classes, most.deviation + most.error);
+        if (top1[i] >= 0 || !(most.change < largest))
+            continue;
+        changed_sums(f, image, lanes[i], sums + rest * size);
+        change[rest] = most.change;
+        images[rest] = (int32_t)image;
+        at[rest++] = i;
     }
+    if (rest == 0)
+        return STOIC_OK;
     f->session->frame[layer->out] = sums;
-    stoic_layer_finish(f->session, layer, sums, n);
+    stoic_layer_finish(f->session, layer, sums, rest);
     int end = d->final == FINAL_NONE ? g->n_steps : g->values[d->logits].step + 1;
-    stoic_status status = stoic_faulty_steps(f, b, images, n, d->step + 1, end, layer->out, err);
-    for (int i = 0; i < n && status == STOIC_OK; i++)
-        top1[i] =
-            decide(f, f->session->frame[d->logits] + i * classes, d->errors + images[i] * classes,
-                   classes, change_error(f, images[i], most[i]));
+    stoic_status status = stoic_faulty_steps(f, b, images, rest, d->step + 1, end, layer->out, err);
+    for (int i = 0; i < rest && status == STOIC_OK; i++)
+        top1[at[i]] = decide(f, f->session->frame[d->logits] + i * classes,
+                             d->errors + images[i] * classes, classes, change[i]);
     return status;
 }
