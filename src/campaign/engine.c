@@ -249,9 +249,10 @@ static void worker_close(void *state) {
     if (w->faulty) {
         const stoic_faulty_counts *c = stoic_faulty_count(w->faulty);
         stoic_log(STOIC_LOG_DEBUG,
-                  "images by rows %lld, narrow %lld, difference %lld, undecided %lld",
+                  "images by rows %lld, narrow %lld, difference %lld (%lld by size alone), "
+                  "undecided %lld",
                   (long long)c->rows, (long long)c->narrow, (long long)c->difference,
-                  (long long)c->again);
+                  (long long)c->small, (long long)c->again);
     }
     stoic_faulty_free(w->faulty);
     stoic_hits_deinit(&w->hits);

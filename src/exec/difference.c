@@ -147,7 +147,8 @@ static void add_roundings(float *errors, const float *totals, int64_t count, dou
         errors[i] = (float)(slack * ((double)errors[i] + unit * factor * (double)totals[i]) + tiny);
 }
 
-static stoic_status errors_step(stoic_faulty *f, int k, int64_t image, int n, stoic_error *err) {
+static stoic_status errors_step(stoic_faulty *f, int k, int64_t image, int n, double factor,
+                                stoic_error *err) {
     const stoic_program *g = f->program;
     const stoic_exec_step *step = &g->steps[k];
     stoic_session *s = f->absolute;
@@ -158,7 +159,7 @@ static stoic_status errors_step(stoic_faulty *f, int k, int64_t image, int n, st
     if (step->layer >= 0) {
         stoic_status status = stoic_layer_sums(s, step, in, out, n, err);
         if (status == STOIC_OK)
-            add_roundings(out, f->difference.probes[k]->totals + image * size, n * size, 2);
+            add_roundings(out, f->difference.probes[k]->totals + image * size, n * size, factor);
         return status;
     }
     for (int i = 0; i < n && step->window.rank == 2; i++) {
@@ -195,11 +196,35 @@ static stoic_status fill_errors(stoic_faulty *f, const stoic_block *b, float *er
         add_roundings(first, d->probes[d->step]->totals + image * size, n * size, 2);
         for (int k = d->step + 1; k <= g->values[d->logits].step; k++) {
             if (f->changed[k])
-                TRY(errors_step(f, k, image, n, err));
+                TRY(errors_step(f, k, image, n, 2, err));
         }
         memcpy(errors + image * classes, stoic_session_work(f->absolute, d->logits),
                (size_t)(n * classes) * sizeof *errors);
     }
+done:
+    return status;
+}
+
+/* What a change of 1 in every sum of the layer can do to each class: |W| ... |W| 1. */
+static stoic_status find_reach(stoic_faulty *f, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    const stoic_program *g = f->program;
+    stoic_difference *d = &f->difference;
+    const stoic_exec_step *layer = &g->steps[d->step];
+    int64_t size = g->values[layer->out].size, classes = g->values[d->logits].size;
+    if (d->reached == d->step + 1)
+        return STOIC_OK;
+    TRY(make_absolute(f, err));
+    TRY(stoic_faulty_grow(&d->reach, &d->reach_room, (size_t)classes, err));
+    float *first = stoic_session_work(f->absolute, layer->out);
+    for (int64_t i = 0; i < size; i++)
+        first[i] = 1;
+    for (int k = d->step + 1; k <= g->values[d->logits].step; k++) {
+        if (f->changed[k])
+            TRY(errors_step(f, k, 0, 1, 0, err));
+    }
+    memcpy(d->reach, stoic_session_work(f->absolute, d->logits), (size_t)classes * sizeof(float));
+    d->reached = d->step + 1;
 done:
     return status;
 }
@@ -236,7 +261,10 @@ stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const sto
                             .weights = d->weights,
                             .weights_room = d->weights_room,
                             .change = d->change,
-                            .change_room = d->change_room};
+                            .change_room = d->change_room,
+                            .reach = d->reach,
+                            .reach_room = d->reach_room,
+                            .reached = d->reached};
     for (int k = w->last + 1; k < g->n_steps && f->readers[w->frontier] == 1; k++) {
         if (g->steps[k].n_in == 1 && g->steps[k].in[0] == w->frontier && g->steps[k].layer >= 0)
             d->step = k;
@@ -258,6 +286,7 @@ stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const sto
     d->terms = w->n_channels * (layer->matrix ? w->pixels : layer->shape.kh * layer->shape.kw);
     TRY(gather_weights(f, err));
     TRY(find_errors(f, b, err));
+    TRY(find_reach(f, err));
     d->use = true;
 done:
     return status;
@@ -313,6 +342,7 @@ static void changed_sums(const stoic_faulty *f, int64_t image, int lane, float *
 
 /* What one image's fault adds to the bound, and bounds of its values, behind a step. */
 typedef struct bound {
+    double moved;     /* what the change adds to a sum of the first layer at most */
     double change;    /* of the error: the part in proportion to the change */
     double error;     /* of the error as a whole */
     double deviation; /* of what we have from golden */
@@ -327,7 +357,7 @@ static bound first_layer(const stoic_faulty *f, const stoic_probe *probe, int64_
     double moved = d->spread * most;
     /* more in each partial sum of the faulty run; our own terms, one sum a changed channel */
     double more = taps + (double)d->terms + 2 * (double)f->narrow.n_channels + 2;
-    bound out = {.change = unit * more * moved * slack + tiny};
+    bound out = {.moved = moved, .change = unit * more * moved * slack + tiny};
     double channels = (double)f->narrow.n_channels;
     out.change += unit * (channels - 1) * (peak + moved) * slack; /* further additions to golden */
     out.error = out.change + unit * 3 * total * slack + tiny;
@@ -342,7 +372,8 @@ static bound next_layer(const stoic_faulty *f, int step, const stoic_probe *prob
     double total = probe->total[image] * slack, peak = probe->peak[image] * slack;
     double moved = l->norm * (in.deviation + in.error);
     double own = 2 * unit * ((double)l->taps + 2) * moved * slack + tiny;
-    bound out = {.change = l->norm * in.change + own,
+    bound out = {.moved = in.moved,
+                 .change = l->norm * in.change + own,
                  .error = l->norm * in.error + own + 2 * unit * total * slack};
     out.deviation = moved * slack + out.error;
     out.magnitude = peak + moved + out.error;
@@ -354,7 +385,7 @@ static bound next_local(const stoic_faulty *f, int step, bound in) {
     const stoic_op *op = f->program->model->nodes[st->node].op;
     if (op == &stoic_op_sigmoid || op == &stoic_op_tanh) {
         double steep = op == &stoic_op_sigmoid ? 0.25 : 1;
-        return (bound){steep * in.change, steep * in.error + 4 * unit,
+        return (bound){in.moved, steep * in.change, steep * in.error + 4 * unit,
                        steep * in.deviation + 4 * unit, 1};
     }
     if (st->window.rank == 2 && op != &stoic_op_max_pool) {
@@ -392,21 +423,24 @@ static bound logit_bound(const stoic_faulty *f, int64_t image, double most) {
         now = behind_activation(&g->steps[k], now);
         fine = now.magnitude < largest;
     }
-    return fine ? now : (bound){INFINITY, INFINITY, INFINITY, INFINITY};
+    return fine ? now : (bound){INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
 }
 
-/* The class that every output within the bound gives, or -1. */
+/* The class that every output within the bound gives, or -1. Each logit is off by at most its
+ * error, plus `change`, plus what `moved` in the first layer's sums can do to it. */
 static int decide(const stoic_faulty *f, const float *logits, const float *errors, int64_t n,
-                  double change) {
+                  double change, double moved) {
     const stoic_difference *d = &f->difference;
     enum { CLASSES = 1024 };
     float low[CLASSES], high[CLASSES];
     int top = 0;
     low[0] = high[0] = 0;
-    if (n < 1 || n > CLASSES || !(change < largest))
+    if (n < 1 || n > CLASSES || !(change < largest) || !(moved < largest))
         return -1;
     for (int64_t i = 0; i < n; i++) {
         double error = (double)errors[i] + change;
+        if (moved > 0)
+            error += slack * moved * (double)d->reach[i];
         if (!(fabsf(logits[i]) < (float)largest) || !(error < largest))
             return -1;
         low[i] = nextafterf((float)(logits[i] - error), -INFINITY);
@@ -449,7 +483,8 @@ stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int gro
         bound most = logit_bound(f, image, largest_change(f, lanes[i]));
         /* often the change is so small, or the class so clear, that golden's logits decide */
         top1[i] = decide(f, b->golden[d->logits] + image * classes, d->errors + image * classes,
-                         classes, most.deviation + most.error);
+                         classes, most.change, most.moved);
+        f->counts.small += top1[i] >= 0;
         if (top1[i] >= 0 || !(most.change < largest))
             continue;
         changed_sums(f, image, lanes[i], sums + rest * size);
@@ -465,6 +500,6 @@ stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int gro
     stoic_status status = stoic_faulty_steps(f, b, images, rest, d->step + 1, end, layer->out, err);
     for (int i = 0; i < rest && status == STOIC_OK; i++)
         top1[at[i]] = decide(f, f->session->frame[d->logits] + i * classes,
-                             d->errors + images[i] * classes, classes, change[i]);
+                             d->errors + images[i] * classes, classes, change[i], 0);
     return status;
 }

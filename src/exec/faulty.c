@@ -53,6 +53,7 @@ void stoic_faulty_free(stoic_faulty *f) {
     stoic_session_free(f->session);
     stoic_session_free(f->absolute);
     free(f->difference.weights);
+    free(f->difference.reach);
     free(f->difference.change);
     free(f->changed);
     free(f->gathered);

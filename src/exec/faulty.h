@@ -29,7 +29,8 @@ typedef struct stoic_sink {
 typedef struct stoic_faulty stoic_faulty;
 
 typedef struct stoic_faulty_counts {
-    int64_t rows, narrow, difference, again; /* images each way; again: difference undecided */
+    /* images each way; small: those of difference that golden's logits decided; again: undecided */
+    int64_t rows, narrow, difference, small, again;
 } stoic_faulty_counts;
 
 /* `full`: rows only. `chains` may be NULL with full. */

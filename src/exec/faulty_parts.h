@@ -33,6 +33,9 @@ typedef struct stoic_difference {
     const float *sums;          /* golden */
     const stoic_probe **probes; /* step, for each layer from `step` on */
     const float *errors;        /* [image][class]: the bound's part that no fault changes */
+    float *reach;               /* [class]: the most a change of 1 in every sum can do to it */
+    size_t reach_room;
+    int reached;                /* the step `reach` is for, plus one */
     float *weights;             /* of the changed channels: [channel][kh * kw][padded] */
     size_t weights_room;
     int64_t padded;

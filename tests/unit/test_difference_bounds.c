@@ -120,6 +120,9 @@ static void the_search_refuses_wrong_orders(void **state) {
 }
 
 int main(void) {
+    /* without fused multiply-adds there are no chains to be wrong about */
+    if (strcmp(stoic_dnn_isa(), "avx512") != 0 && strcmp(stoic_dnn_isa(), "avx2") != 0)
+        return 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_missing_bound_is_noticed),
         cmocka_unit_test(a_wrong_order_is_noticed),
