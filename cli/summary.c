@@ -94,13 +94,34 @@ static const char *model_name(const cli_result *result, const groups *all) {
     return result->model ? result->model : stoic_records_info(all->records, "model");
 }
 
+/* The campaign's fault models: the i-th (from 0), or NULL behind the last. */
+static const char *fault_text(const stoic_records *records, int i) {
+    char key[32] = "fault";
+    if (i > 0)
+        snprintf(key, sizeof key, "fault_%d", i + 1);
+    return stoic_records_info(records, key);
+}
+
+/* All of them as one text, joined by " and ". */
+static void all_faults(const stoic_records *records, char *text, size_t size) {
+    size_t used = 0;
+    text[0] = 0;
+    const char *fault;
+    for (int i = 0; (fault = fault_text(records, i)) != NULL && used < size; i++) {
+        int n = snprintf(text + used, size - used, "%s%s", i ? " and " : "", fault);
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
 static json_t *summary_object(const cli_result *result, const groups *all) {
     const stoic_summary *summary = result->summary;
     json_t *object = json_object(), *golden = json_object(), *list = json_array();
+    char faults[2048];
+    all_faults(all->records, faults, sizeof faults);
     int bad = cli_put_text(object, "model", model_name(result, all));
     bad |= cli_put_text(object, "campaign", result->campaign);
     bad |= cli_put_text(object, "store", stoic_records_info(all->records, "store"));
-    bad |= cli_put_text(object, "fault", stoic_records_info(all->records, "fault"));
+    bad |= cli_put_text(object, "fault", faults);
     bad |= cli_put_count(object, "trials", summary->trials);
     bad |= cli_put_count(object, "images", summary->images);
     bad |= cli_put_number(golden, "accuracy", summary->golden_accuracy);
@@ -175,14 +196,15 @@ static void print_outcome(FILE *file, const char *name, int64_t count, int64_t i
 
 static void print_summary(FILE *file, const cli_result *result, const groups *all) {
     const stoic_summary *summary = result->summary;
-    const char *fault = stoic_records_info(all->records, "fault");
+    char faults[2048];
     const char *store = stoic_records_info(all->records, "store");
     const char *model = model_name(result, all);
     char duration[40];
     fputs("model      ", file);
     cli_put_plain(file, model ? model : "unknown");
     fprintf(file, "\ncampaign   %s: ", result->campaign);
-    cli_put_plain(file, fault ? fault : "unknown");
+    all_faults(all->records, faults, sizeof faults);
+    cli_put_plain(file, faults);
     fputs(" on ", file);
     cli_put_plain(file, store ? store : "unknown");
     fputc('\n', file);
