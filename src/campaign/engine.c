@@ -188,6 +188,24 @@ done:
     return status;
 }
 
+/* The order of sums was found on random images; these are the ones that count. */
+static stoic_status confirm_chains(stoic_engine *e, stoic_error *err) {
+    void *state = NULL;
+    stoic_block *b = NULL;
+    int64_t count = block_images(e, 0);
+    stoic_status status = STOIC_OK;
+    if (!e->chains)
+        return STOIC_OK;
+    TRY(worker_open(e, 0, &state, err));
+    worker *w = state;
+    TRY(make_block(w, 0, count < STOIC_LANES ? count : STOIC_LANES, &b, err));
+    TRY(stoic_chains_confirm(e->chains, stoic_faulty_session(w->faulty), b->golden, b->count, err));
+done:
+    stoic_block_free(b);
+    worker_close(state);
+    return status;
+}
+
 stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *data,
                                  const stoic_store *store, stoic_fault *const *faults,
                                  size_t n_faults, const stoic_campaign_options *options,
@@ -210,6 +228,7 @@ stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *
         TRY(stoic_chains_create(e->program, &e->chains, err));
     TRY(plan_blocks(e, err));
     TRY(run_golden(e, err));
+    TRY(confirm_chains(e, err));
     *out = e;
     e = NULL;
 done:
@@ -248,11 +267,12 @@ static void worker_close(void *state) {
         stoic_block_free(w->block);
     if (w->faulty) {
         const stoic_faulty_counts *c = stoic_faulty_count(w->faulty);
-        stoic_log(STOIC_LOG_DEBUG,
-                  "images by rows %lld, narrow %lld, difference %lld (%lld by size alone), "
-                  "undecided %lld",
-                  (long long)c->rows, (long long)c->narrow, (long long)c->difference,
-                  (long long)c->small, (long long)c->again);
+        if (c->rows + c->narrow + c->difference > 0)
+            stoic_log(STOIC_LOG_DEBUG,
+                      "images by rows %lld, narrow %lld, difference %lld (%lld by size alone), "
+                      "undecided %lld",
+                      (long long)c->rows, (long long)c->narrow, (long long)c->difference,
+                      (long long)c->small, (long long)c->again);
     }
     stoic_faulty_free(w->faulty);
     stoic_hits_deinit(&w->hits);

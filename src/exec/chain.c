@@ -149,41 +149,84 @@ static void randomise(const stoic_exec_layer *layer, const stoic_layer_chain *l,
         constants[layer->bias_at + o] = symmetric(rng);
 }
 
+static void trial_deinit(trial *t) {
+    free(t->images);
+    free(t->sums);
+    free(t->lanes);
+    free(t->chain);
+    free(t->weights);
+}
+
+static stoic_status trial_init(const stoic_chains *chains, const stoic_exec_step *step, trial *t,
+                               stoic_error *err) {
+    const stoic_program *g = chains->program;
+    int64_t in = g->values[step->in[0]].size, out = g->values[step->out].size;
+    *t = (trial){.images = malloc((size_t)(in * STOIC_LANES) * sizeof(float)),
+                 .sums = malloc((size_t)(out * STOIC_LANES) * sizeof(float)),
+                 .lanes = malloc((size_t)(in * STOIC_LANES) * sizeof(float)),
+                 .chain = malloc((size_t)(out * STOIC_LANES) * sizeof(float)),
+                 .weights = malloc((size_t)chains->layers[step->layer].taps * sizeof(float))};
+    if (t->images && t->sums && t->lanes && t->chain && t->weights)
+        return STOIC_OK;
+    trial_deinit(t);
+    return stoic_fail_memory(err, "a layer's probe", (size_t)(in + out) * 128);
+}
+
+/* The canonical sums of the trial's images, and the images side by side. */
+static stoic_status trial_run(stoic_session *s, const stoic_exec_step *step, const trial *t,
+                              stoic_error *err) {
+    stoic_lanes_pack(t->images, STOIC_LANES, s->program->values[step->in[0]].size, t->lanes);
+    return stoic_layer_sums(s, step, t->images, t->sums, STOIC_LANES, err);
+}
+
 static stoic_status discover_step(stoic_chains *chains, stoic_session *s, int step_index,
                                   stoic_error *err) {
-    stoic_status status = STOIC_OK;
     const stoic_program *g = chains->program;
     const stoic_exec_step *step = &g->steps[step_index];
-    const stoic_exec_layer *layer = &g->layers[step->layer];
     stoic_layer_chain *l = &chains->layers[step->layer];
-    int64_t in = layer->shape.ih * layer->shape.iw * l->shape.channels;
-    int64_t out = layer->shape.oh * layer->shape.ow * layer->channels;
-    trial t = {.images = malloc((size_t)(in * STOIC_LANES) * sizeof(float)),
-               .sums = malloc((size_t)(out * STOIC_LANES) * sizeof(float)),
-               .lanes = malloc((size_t)(in * STOIC_LANES) * sizeof(float)),
-               .chain = malloc((size_t)(out * STOIC_LANES) * sizeof(float)),
-               .weights = malloc((size_t)l->taps * sizeof(float))};
-    if (!t.images || !t.sums || !t.lanes || !t.chain || !t.weights) {
-        status = stoic_fail_memory(err, "a layer's probe", (size_t)(in + out) * 128);
-        goto done;
-    }
+    trial t;
+    stoic_status status = trial_init(chains, step, &t, err);
+    if (status != STOIC_OK)
+        return status;
     stoic_rng rng;
     stoic_rng_init(&rng, 1, (uint64_t)step_index, STOIC_STREAM_VALUE);
-    for (int64_t i = 0; i < in * STOIC_LANES; i++)
+    for (int64_t i = 0; i < g->values[step->in[0]].size * STOIC_LANES; i++)
         t.images[i] = symmetric(&rng);
-    randomise(layer, l, s->constants, &rng);
-    TRY(stoic_layer_sums(s, step, t.images, t.sums, STOIC_LANES, err));
-    stoic_lanes_pack(t.images, STOIC_LANES, in, t.lanes);
-    discover(chains, s, step->layer, &t);
+    randomise(&g->layers[step->layer], l, s->constants, &rng);
+    status = trial_run(s, step, &t, err);
+    if (status == STOIC_OK)
+        discover(chains, s, step->layer, &t);
     memcpy(s->constants, g->constant_base, (size_t)g->constants * sizeof(float));
-    l->norm = row_norm(s, layer, l);
-done:
-    free(t.images);
-    free(t.sums);
-    free(t.lanes);
-    free(t.chain);
-    free(t.weights);
+    l->norm = row_norm(s, &g->layers[step->layer], l);
+    trial_deinit(&t);
     return status;
+}
+
+stoic_status stoic_chains_confirm(stoic_chains *chains, stoic_session *s, float *const *golden,
+                                  int count, stoic_error *err) {
+    const stoic_program *g = chains->program;
+    int n = count < STOIC_LANES ? count : STOIC_LANES;
+    for (int i = 0; i < g->n_steps; i++) {
+        const stoic_exec_step *step = &g->steps[i];
+        if (step->layer < 0 || !chains->layers[step->layer].known)
+            continue;
+        trial t;
+        stoic_status status = trial_init(chains, step, &t, err);
+        if (status != STOIC_OK)
+            return status;
+        size_t size = (size_t)g->values[step->in[0]].size;
+        memset(t.images, 0, size * STOIC_LANES * sizeof *t.images);
+        memcpy(t.images, golden[step->in[0]], size * (size_t)n * sizeof *t.images);
+        status = trial_run(s, step, &t, err);
+        chains->layers[step->layer].known = agrees(chains, s, step->layer, &t);
+        if (!chains->layers[step->layer].known)
+            stoic_log(STOIC_LOG_DEBUG, "the order of sums in '%s' is not what it seemed",
+                      step->name);
+        trial_deinit(&t);
+        if (status != STOIC_OK)
+            return status;
+    }
+    return STOIC_OK;
 }
 
 stoic_status stoic_chains_create(const stoic_program *program, stoic_chains **out,

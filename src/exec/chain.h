@@ -32,6 +32,11 @@ typedef struct stoic_chains {
 /* Finds the chains of all layers of a program. Immutable afterwards, may be shared. */
 stoic_status stoic_chains_create(const stoic_program *program, stoic_chains **out,
                                  stoic_error *err);
+/* Compares every known chain with the canonical sums of up to 16 real images, given the golden
+ * values of a block (block.h); a chain that disagrees counts as unknown. Before the chains are
+ * shared. */
+stoic_status stoic_chains_confirm(stoic_chains *chains, stoic_session *clean, float *const *golden,
+                                  int count, stoic_error *err);
 void stoic_chains_free(stoic_chains *chains);
 
 /* The chain that computes output channel `channel`, and its weights as they are in the session now,
