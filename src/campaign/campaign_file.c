@@ -185,9 +185,20 @@ static stoic_status prepare_for_writing(stoic_campaign_file *file, stoic_error *
     return stoic_sql_exec(file->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", err);
 }
 
+/* SQLite would wait at a pipe for ever, and does not name a folder. */
+static stoic_status check_regular(const char *path, stoic_error *err) {
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return stoic_fail(err, STOIC_ERR_FORMAT, path, "not a campaign file: %s",
+                          S_ISDIR(info.st_mode) ? "a folder" : "a pipe or a device");
+    return STOIC_OK;
+}
+
 stoic_status stoic_campaign_file_open(const char *path, bool write, stoic_campaign_file **out,
                                       stoic_error *err) {
     *out = NULL;
+    if (check_regular(path, err) != STOIC_OK)
+        return STOIC_ERR_FORMAT;
     stoic_campaign_file *file = calloc(1, sizeof *file);
     if (!file)
         return stoic_fail_memory(err, "a campaign file", sizeof *file);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,12 +230,13 @@ static void fill_model(writer *w, Onnx__ModelProto *proto) {
 typedef struct stream_buffer {
     ProtobufCBuffer base;
     FILE *stream;
+    int error; /* errno of the first write that failed */
 } stream_buffer;
 
-/* A failed write is noticed when the file is committed. */
 static void append(ProtobufCBuffer *buffer, size_t bytes, const uint8_t *data) {
-    if (bytes > 0)
-        fwrite(data, 1, bytes, ((stream_buffer *)buffer)->stream);
+    stream_buffer *to = (stream_buffer *)buffer;
+    if (bytes > 0 && !to->error && fwrite(data, 1, bytes, to->stream) != bytes)
+        to->error = errno;
 }
 
 stoic_status stoic_model_write(const stoic_model *model, const char *path, stoic_error *err) {
@@ -258,6 +260,12 @@ stoic_status stoic_model_write(const stoic_model *model, const char *path, stoic
     TRY(stoic_file_create(path, &file, err));
     stream_buffer buffer = {.base = {.append = append}, .stream = file.stream};
     onnx__model_proto__pack_to_buffer(&proto, &buffer.base);
+    if (buffer.error) {
+        errno = buffer.error;
+        status = stoic_fail_errno(err, path, "cannot write");
+        stoic_file_discard(&file);
+        goto done;
+    }
     TRY(stoic_file_commit(&file, err));
 done:
     while (w.blocks) {
