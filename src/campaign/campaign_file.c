@@ -204,8 +204,9 @@ stoic_status stoic_campaign_file_open(const char *path, bool write, stoic_campai
         return stoic_fail_memory(err, "a campaign file", sizeof *file);
     file->lock = -1;
     stoic_status status = STOIC_OK;
-    file->path = strdup(path);
-    if (!file->path) {
+    /* SQLite keeps what is called :memory: nowhere. */
+    if (asprintf(&file->path, "%s%s", *path == ':' ? "./" : "", path) < 0) {
+        file->path = NULL;
         status = stoic_fail_memory(err, "a file name", strlen(path));
         goto done;
     }
