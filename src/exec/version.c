@@ -1,5 +1,8 @@
 #include "stoic/version.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "exec/dnnl_shim.h"
 #include "exec/kernels.h"
 
@@ -15,8 +18,15 @@ const char *stoic_version_build(void) {
 #endif
 }
 
+/* Our kernels and oneDNN choose apart; an environment variable may hold oneDNN back. Both decide
+ * the bytes of a result, so both are told. */
 const char *stoic_version_cpu(void) {
-    return stoic_kernels_get()->isa;
+    static char text[64];
+    const char *ours = stoic_kernels_get()->isa, *theirs = stoic_dnn_isa();
+    if (strcmp(ours, theirs) == 0)
+        return ours;
+    snprintf(text, sizeof text, "%s, oneDNN %s", ours, theirs);
+    return text;
 }
 
 const char *stoic_version_onednn(void) {

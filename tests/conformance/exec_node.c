@@ -25,8 +25,8 @@ static stoic_attr *copy_attrs(const pb_node *node, int opset, size_t *count) {
     *count = 0;
     for (size_t i = 0; attrs && i < node->n_attrs; i++) {
         const stoic_attr *from = &node->attrs[i];
-        bool skip = opset < 7 && (strcmp(from->name, "is_test") == 0 ||
-                                  strcmp(from->name, "broadcast") == 0);
+        bool skip = opset < 7 &&
+                    (strcmp(from->name, "is_test") == 0 || strcmp(from->name, "broadcast") == 0);
         for (size_t k = 0; k < *count; k++)
             skip = skip || strcmp(attrs[k].name, from->name) == 0;
         if (skip)
@@ -49,10 +49,10 @@ static stoic_status add_nodes(const pb_model *model, stoic_builder *b, stoic_err
         size_t count;
         stoic_attr *attrs = copy_attrs(node, model->opset, &count);
         snprintf(name, sizeof name, "node%zu", i);
-        stoic_status status = stoic_builder_node(
-            b, name, stoic_op_find(node->domain, node->type), attrs, count,
-            (const char *const *)node->in, node->n_in, (const char *const *)node->out, node->n_out,
-            err);
+        stoic_status status =
+            stoic_builder_node(b, name, stoic_op_find(node->domain, node->type), attrs, count,
+                               (const char *const *)node->in, node->n_in,
+                               (const char *const *)node->out, node->n_out, err);
         if (status != STOIC_OK)
             return status;
     }
@@ -68,8 +68,8 @@ static stoic_status build(const pb_model *model, const named *values, size_t n, 
     for (size_t i = 0; !first && i < model->n_inputs; i++) {
         bool initialised = false;
         for (size_t k = 0; k < model->n_initializers; k++)
-            initialised = initialised ||
-                          strcmp(model->initializers[k].name, model->inputs[i].name) == 0;
+            initialised =
+                initialised || strcmp(model->initializers[k].name, model->inputs[i].name) == 0;
         first = initialised ? NULL : model->inputs[i].name;
     }
     if (!first)

@@ -264,7 +264,8 @@ static bool same_batch(const stoic_tensor *found, const stoic_tensor *expected) 
 }
 
 /* Sums in float32 differ from the expected ones in proportion to what was added up. */
-static bool close_tensor(const stoic_tensor *found, const stoic_tensor *expected, char reason[256]) {
+static bool close_tensor(const stoic_tensor *found, const stoic_tensor *expected,
+                         char reason[256]) {
     double largest = 0;
     for (int64_t i = 0; i < stoic_tensor_count(expected); i++) {
         double x = fabs(stoic_tensor_get(expected, i));

@@ -21,7 +21,7 @@ typedef struct rig {
 
 typedef struct heard {
     int64_t classes;
-    int told[1024];  /* 0 nothing, 1 outputs, 2 class alone, -1 twice */
+    int told[1024]; /* 0 nothing, 1 outputs, 2 class alone, -1 twice */
     int top1[1024];
     float *outputs;
 } heard;
@@ -113,8 +113,8 @@ static inline stoic_edit rig_flip(const rig *r, int layer, stoic_rng *rng) {
 
 static inline void rig_print(const rig *r, const char *what) {
     const stoic_faulty_counts *c = stoic_faulty_count(r->fast);
-    print_message("%s: %lld images by rows, %lld narrow, %lld by difference, %lld undecided\n", what,
-                  (long long)c->rows, (long long)c->narrow, (long long)c->difference,
+    print_message("%s: %lld images by rows, %lld narrow, %lld by difference, %lld undecided\n",
+                  what, (long long)c->rows, (long long)c->narrow, (long long)c->difference,
                   (long long)c->again);
 }
 

@@ -15,12 +15,12 @@
 #include "stoic/dataset.h"
 #include "stoic/session.h"
 
-#define MUST(call)                                           \
-    do {                                                     \
-        stoic_error must_err = {.message = ""};              \
-        stoic_error *err = &must_err;                        \
-        if ((call) != STOIC_OK)                              \
-            fail_msg("%s: %s", #call, must_err.message);     \
+#define MUST(call)                                                                                 \
+    do {                                                                                           \
+        stoic_error must_err = {.message = ""};                                                    \
+        stoic_error *err = &must_err;                                                              \
+        if ((call) != STOIC_OK)                                                                    \
+            fail_msg("%s: %s", #call, must_err.message);                                           \
     } while (0)
 
 static inline stoic_rng kit_rng(uint64_t seed) {
@@ -127,7 +127,8 @@ static inline float *kit_images(const stoic_model *model, int64_t n, uint64_t se
     stoic_dataset_options options = stoic_dataset_options_default();
     stoic_dataset *data = NULL;
     options.model = model;
-    if (shape->dim[1] == 1 && stoic_dataset_open("fashion-mnist:test", &options, &data, NULL) == STOIC_OK) {
+    if (shape->dim[1] == 1 &&
+        stoic_dataset_open("fashion-mnist:test", &options, &data, NULL) == STOIC_OK) {
         if (stoic_shape_count(stoic_dataset_shape(data)) == size && stoic_dataset_count(data) >= n)
             MUST(stoic_dataset_read(data, 0, n, images, NULL, err));
     }
@@ -176,6 +177,35 @@ static inline stoic_edit kit_node_flip(const stoic_model *model, int node, int i
     int tensor = model->nodes[node].in[input];
     int64_t count = stoic_tensor_count(model->values[tensor].constant);
     return kit_flip(model, tensor, kit_below(rng, count), kit_bit(rng));
+}
+
+/* How many cases to try: STOIC_SLOW=1 many more, STOIC_QUICK=1 fewer. */
+static inline int kit_effort(int usual) {
+    const char *slow = getenv("STOIC_SLOW");
+    const char *quick = getenv("STOIC_QUICK");
+    return slow && *slow == '1' ? usual * 20 : quick && *quick == '1' ? (usual + 3) / 4 : usual;
+}
+
+static inline int64_t kit_input_size(const stoic_model *m) {
+    return stoic_shape_count(stoic_model_input_shape(m));
+}
+
+static inline float *kit_run_edited(const stoic_model *m, int batch, bool reference,
+                                    const float *images, int n, const stoic_edit *edits,
+                                    size_t n_edits) {
+    stoic_program *program = kit_compile(m, batch, reference);
+    stoic_session *session = kit_session(program);
+    float *out = kit_floats(n * stoic_model_classes(m));
+    MUST(stoic_session_edit(session, edits, n_edits, err));
+    MUST(stoic_session_run(session, images, n, out, err));
+    stoic_session_free(session);
+    stoic_program_free(program);
+    return out;
+}
+
+static inline float *kit_run(const stoic_model *m, int batch, bool reference, const float *images,
+                             int n) {
+    return kit_run_edited(m, batch, reference, images, n, NULL, 0);
 }
 
 /* ---- networks that stand on the edge ---- */

@@ -63,7 +63,8 @@ static inline void bound_reference(const stoic_model *m, size_t node, const boun
         free(made[k]);
 }
 
-static inline void bound_layer(const stoic_model *m, size_t node, const bounded *values, bounded *y) {
+static inline void bound_layer(const stoic_model *m, size_t node, const bounded *values,
+                               bounded *y) {
     const stoic_node *n = &m->nodes[node];
     double *size = bound_room(y->n);
     const stoic_shape *shape = stoic_tensor_shape(m->values[n->in[1]].constant);
@@ -77,7 +78,8 @@ static inline void bound_layer(const stoic_model *m, size_t node, const bounded 
     free(size);
 }
 
-static inline void bound_norm(const stoic_model *m, size_t node, const bounded *values, bounded *y) {
+static inline void bound_norm(const stoic_model *m, size_t node, const bounded *values,
+                              bounded *y) {
     const stoic_node *n = &m->nodes[node];
     const bounded *x = &values[n->in[0]];
     int64_t channels = values[n->in[1]].n, inner = 1;
@@ -125,7 +127,8 @@ static inline void bound_softmax(const stoic_node *n, const bounded *values, bou
         y->e[i] = n->op == &stoic_op_softmax ? y->x[i] * expm1(2 * most) : 2 * most;
 }
 
-static inline void bound_node(const stoic_model *m, size_t node, const bounded *values, bounded *y) {
+static inline void bound_node(const stoic_model *m, size_t node, const bounded *values,
+                              bounded *y) {
     const stoic_node *n = &m->nodes[node];
     const stoic_op *op = n->op;
     double *size = bound_room(y->n);
@@ -136,7 +139,8 @@ static inline void bound_node(const stoic_model *m, size_t node, const bounded *
         bound_norm(m, node, values, y);
     } else if (op == &stoic_op_softmax || op == &stoic_op_log_softmax) {
         bound_softmax(n, values, y);
-    } else if (op == &stoic_op_add || op == &stoic_op_sub || op == &stoic_op_mul || op == &stoic_op_div) {
+    } else if (op == &stoic_op_add || op == &stoic_op_sub || op == &stoic_op_mul ||
+               op == &stoic_op_div) {
         bound_pair(n, values, y);
     } else if ((op->facts & STOIC_OP_MOVES) || op == &stoic_op_max_pool) {
         bound_reference(m, node, values, view_error, false, true, y->e);
@@ -144,7 +148,8 @@ static inline void bound_node(const stoic_model *m, size_t node, const bounded *
         double slope = bound_slope(m, node);
         for (int64_t i = 0; i < y->n; i++) /* HardSwish and its like round x before they clip */
             y->e[i] = slope * values[n->in[0]].e[i] +
-                      4 * bound_unit * (fabs(values[n->in[0]].x[i]) < 8 ? fabs(values[n->in[0]].x[i]) + 1 : 1);
+                      4 * bound_unit *
+                          (fabs(values[n->in[0]].x[i]) < 8 ? fabs(values[n->in[0]].x[i]) + 1 : 1);
     } else { /* means */
         double terms = (double)values[n->in[0]].n / (double)y->n * 16 + 4;
         terms = fmin(terms, (double)values[n->in[0]].n + 4);

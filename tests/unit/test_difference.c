@@ -23,13 +23,6 @@ static bool fused(void) {
     return strcmp(stoic_dnn_isa(), "avx512") == 0 || strcmp(stoic_dnn_isa(), "avx2") == 0;
 }
 
-/* How many more cases to try where there is time. */
-static int effort(int usual) {
-    const char *slow = getenv("STOIC_SLOW");
-    const char *quick = getenv("STOIC_QUICK");
-    return slow && *slow == '1' ? usual * 20 : quick && *quick == '1' ? (usual + 7) / 8 : usual;
-}
-
 static void describe(const rig *r, const stoic_edit *edits, size_t n, int wrong) {
     print_message("%d images disagree after:\n", wrong);
     for (size_t i = 0; i < n; i++)
@@ -99,8 +92,8 @@ static void try_model(stoic_model *model, const char *what, int singles, int mul
     assert_non_null(model);
     float *images = kit_images(model, n, 11);
     rig r = rig_create(model, images, n);
-    single_faults(&r, effort(singles), 21);
-    many_faults(&r, effort(multiples), 22);
+    single_faults(&r, kit_effort(singles), 21);
+    many_faults(&r, kit_effort(multiples), 22);
     rig_print(&r, what);
     rig_free(&r);
     free(images);
@@ -120,12 +113,12 @@ static void orders_of_sums_are_known(void **state) {
         for (int i = 0; i < program->n_layers; i++) {
             const stoic_layer_chain *l = &chains->layers[i];
             found += l->known;
-            print_message("%s, layer %d (%s): %s, blocks of %lld of %lld channels, bias %s\n",
-                          names[k], i,
-                          program->layers[i].conv[0] ? stoic_dnn_conv_kernel(program->layers[i].conv[0])
-                                                     : "own kernel",
-                          l->known ? "known" : "unknown", (long long)l->shape.block,
-                          (long long)l->shape.ic, l->shape.bias_first ? "first" : "last");
+            print_message(
+                "%s, layer %d (%s): %s, blocks of %lld of %lld channels, bias %s\n", names[k], i,
+                program->layers[i].conv[0] ? stoic_dnn_conv_kernel(program->layers[i].conv[0])
+                                           : "own kernel",
+                l->known ? "known" : "unknown", (long long)l->shape.block, (long long)l->shape.ic,
+                l->shape.bias_first ? "first" : "last");
         }
         /* not a matter of correctness, but without them every campaign is slow */
         assert_true(found == program->n_layers || !fused());
@@ -157,8 +150,10 @@ static void zeros_do_not_hide_the_order(void **state) {
     for (int layer = 0; layer < 5; layer++) {
         for (int i = 0; i < 40; i++) {
             stoic_edit edits[MOST_EDITS];
-            int64_t channels = stoic_tensor_count(model->values[kit_weight(model, layer, 2)].constant);
-            int64_t inputs = stoic_tensor_count(model->values[kit_weight(model, layer, 1)].constant) / channels;
+            int64_t channels =
+                stoic_tensor_count(model->values[kit_weight(model, layer, 2)].constant);
+            int64_t inputs =
+                stoic_tensor_count(model->values[kit_weight(model, layer, 1)].constant) / channels;
             int64_t channel = kit_below(&rng, channels);
             edits[0] = (stoic_edit){kit_weight(model, layer, 2), kit_uniform(&rng, -3, 3), channel};
             for (int k = 1; k < MOST_EDITS; k++)
@@ -179,12 +174,13 @@ static void lenet_agrees(void **state) {
     stoic_model *model = kit_zoo("lenet5");
     images = kit_images(model, IMAGES, 11);
     rig r = rig_create(model, images, IMAGES);
-    single_faults(&r, effort(300), 21);
-    many_faults(&r, effort(200), 22);
+    single_faults(&r, kit_effort(300), 21);
+    many_faults(&r, kit_effort(200), 22);
     rig_print(&r, "lenet5");
     const stoic_faulty_counts *c = stoic_faulty_count(r.fast);
     assert_true(!fused() || (c->narrow > 0 && c->difference > 0 && c->again > 0));
-    assert_true(stoic_faulty_count(r.full)->difference == 0 && stoic_faulty_count(r.full)->narrow == 0);
+    assert_true(stoic_faulty_count(r.full)->difference == 0 &&
+                stoic_faulty_count(r.full)->narrow == 0);
     for (int layer = 0; layer < 5; layer++)
         assert_true(known(&r, layer) || !fused());
     rig_free(&r);
@@ -210,9 +206,9 @@ static void resnet_agrees(void **state) {
     stoic_model *model = kit_random_norms(kit_zoo("resnet20"), 3);
     float *images = kit_images(model, FEW, 13);
     rig r = rig_create(model, images, FEW);
-    single_faults(&r, effort(12), 23);
-    many_faults(&r, effort(40), 24);
-    batch_norm_faults(&r, effort(60), 25);
+    single_faults(&r, kit_effort(12), 23);
+    many_faults(&r, kit_effort(40), 24);
+    batch_norm_faults(&r, kit_effort(60), 25);
     rig_print(&r, "resnet20");
     rig_free(&r);
     free(images);
@@ -266,8 +262,8 @@ static void broken_values_agree(void **state) {
         images[14 * size + i] *= 1e-42f;
     }
     rig r = rig_create(model, images, IMAGES);
-    single_faults(&r, effort(80), 26);
-    many_faults(&r, effort(60), 27);
+    single_faults(&r, kit_effort(80), 26);
+    many_faults(&r, kit_effort(60), 27);
     rig_print(&r, "images with NaN, Inf, huge and tiny pixels");
     rig_free(&r);
     free(images);
@@ -306,7 +302,7 @@ static void unsure_images_agree(void **state) {
     stoic_session_free(session);
     stoic_program_free(program);
     rig r = rig_create(model, chosen, IMAGES);
-    single_faults(&r, effort(300), 28);
+    single_faults(&r, kit_effort(300), 28);
     rig_print(&r, "least sure images");
     rig_free(&r);
     free(chosen);
@@ -375,7 +371,7 @@ static void print_sum(const stoic_faulty_counts *c) {
 static void random_networks_agree(void **state) {
     (void)state;
     stoic_faulty_counts sum = {0};
-    int made = 0, wanted = effort(120);
+    int made = 0, wanted = kit_effort(120);
     for (int seed = 0; seed < wanted; seed++) {
         stoic_model *model = graph_random((uint64_t)seed);
         made += model != NULL;
@@ -392,7 +388,7 @@ static void wide_networks_agree(void **state) {
     (void)state;
     static const float change[] = {1, 1e-7f, 1e-6f, 1e-4f, 1, 1e-5f};
     stoic_faulty_counts sum = {0};
-    for (int seed = 0; seed < effort(96); seed++)
+    for (int seed = 0; seed < kit_effort(96); seed++)
         try_network(graph_wide((uint64_t)seed, change[seed % 6]), seed, 40, &sum);
     print_sum(&sum);
     assert_true(!fused() || (sum.difference > 0 && sum.again > 0));

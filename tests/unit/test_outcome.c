@@ -63,7 +63,8 @@ static void top1_is_the_lowest_of_the_largest(void **state) {
     assert_false(nan);
     assert_int_equal(stoic_top1(golden_values[2], CLASSES, &nan), 1);
     assert_true(nan);
-    const float last[] = {INFINITY, 0, NAN}, first[] = {NAN, NAN, 5}, low[] = {-INFINITY, -INFINITY};
+    const float last[] = {INFINITY, 0, NAN}, first[] = {NAN, NAN, 5},
+                low[] = {-INFINITY, -INFINITY};
     assert_int_equal(stoic_top1(last, 3, NULL), 2);
     assert_int_equal(stoic_top1(first, 3, NULL), 0);
     assert_int_equal(stoic_top1(low, 2, &nan), 0);
