@@ -41,6 +41,28 @@ static void a_missing_bound_is_noticed(void **state) {
     assert_true(wrong > 0);
 }
 
+/* So is one that believes a change in the first sums never reaches the classes. */
+static void a_missing_reach_is_noticed(void **state) {
+    (void)state;
+    stoic_model *model = kit_zoo("lenet5");
+    float *images = kit_images(model, IMAGES, 11);
+    rig r = rig_create(model, images, IMAGES);
+    stoic_rng rng = kit_rng(52);
+    stoic_edit small = kit_flip(model, kit_weight(model, 1, 1), 7, 21);
+    assert_int_equal(rig_disagree(&r, &small, 1, NULL, 0, true), 0);
+    assert_true(r.fast->difference.reached > 0);
+    memset(r.fast->difference.reach, 0, 10 * sizeof(float));
+    int wrong = 0;
+    for (int k = 0; k < 100; k++) {
+        stoic_edit edit = rig_flip(&r, 1, &rng);
+        wrong += rig_disagree(&r, &edit, 1, NULL, 0, true);
+    }
+    print_message("without reach %d classes are wrong\n", wrong);
+    assert_true(wrong > 0);
+    rig_free(&r);
+    free(images);
+}
+
 /* A worker that believes in a wrong order of sums is caught, in each layer. */
 static void a_wrong_order_is_noticed(void **state) {
     (void)state;
@@ -125,6 +147,7 @@ int main(void) {
         return 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_missing_bound_is_noticed),
+        cmocka_unit_test(a_missing_reach_is_noticed),
         cmocka_unit_test(a_wrong_order_is_noticed),
         cmocka_unit_test(the_search_refuses_wrong_orders),
     };
