@@ -13,10 +13,6 @@ static bool has_constants(const stoic_program *g, int step) {
     return found;
 }
 
-static bool is_pool(const stoic_exec_step *step) {
-    return step->layer < 0 && step->window.rank == 2;
-}
-
 /* A value is kept if a fault can make somebody ask for it: a step with constants or with other
  * inputs reads it, or a change is looked at there (behind a layer and the pool that alone reads
  * it). What lies between a layer and its pool is by far the largest, and nobody asks. */
@@ -34,13 +30,13 @@ static bool kept(const stoic_program *g, int value) {
         if (!reads)
             continue;
         readers++;
-        pooled = is_pool(step);
+        pooled = stoic_step_is_pool(step);
         asked = asked || step->n_in + (step->add >= 0) > 1 || has_constants(g, i);
     }
     if (asked || v->step < 0)
         return true;
     const stoic_exec_step *maker = &g->steps[v->step];
-    return maker->layer >= 0 ? readers != 1 || !pooled : is_pool(maker);
+    return maker->layer >= 0 ? readers != 1 || !pooled : stoic_step_is_pool(maker);
 }
 
 int64_t stoic_block_bytes(const stoic_program *g) {

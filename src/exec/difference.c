@@ -41,16 +41,28 @@ static bool tame(const stoic_activation *act) {
            (act->kind == STOIC_ACT_CLIP && act->a <= 0 && act->b >= 0);
 }
 
-static bool bounded_unary(const stoic_faulty *f, const stoic_exec_step *step) {
-    const stoic_op *op = f->program->model->nodes[step->node].op;
-    return op == &stoic_op_sigmoid || op == &stoic_op_tanh;
+/* Functions whose slope and rounding are known (kernels_impl.c: correct to one unit or so). */
+static bool bounded_function(const stoic_exec_step *step) {
+    return step->kind == STOIC_STEP_FUNCTION &&
+           (step->unary == STOIC_SIGMOID || step->unary == STOIC_TANH);
 }
 
-static int final_kind(const stoic_faulty *f, const stoic_exec_step *step) {
-    const stoic_op *op = f->program->model->nodes[step->node].op;
-    return op == &stoic_op_sigmoid   ? FINAL_SIGMOID
-           : op == &stoic_op_softmax ? FINAL_SOFTMAX
-                                     : FINAL_NONE;
+static double slope(const stoic_exec_step *step) {
+    return step->unary == STOIC_SIGMOID ? 0.25 : 1;
+}
+
+static int final_kind(const stoic_exec_step *step) {
+    if (step->kind == STOIC_STEP_FUNCTION && step->unary == STOIC_SIGMOID)
+        return FINAL_SIGMOID;
+    return step->kind == STOIC_STEP_SOFTMAX ? FINAL_SOFTMAX : FINAL_NONE;
+}
+
+/* Does the bound pass this step? A Softmax has none: it may only be the last. */
+static bool bounded_step(const stoic_faulty *f, const stoic_exec_step *step) {
+    const stoic_layer_chain *l = step->layer >= 0 ? &f->chains->layers[step->layer] : NULL;
+    return l ? l->known && l->norm < largest
+             : step->kind == STOIC_STEP_AFFINE || stoic_step_is_pool(step) ||
+                   bounded_function(step);
 }
 
 /* Is every changed step behind the layer one whose bound is known? A chain without joins. */
@@ -65,28 +77,20 @@ static bool bounded_way(stoic_faulty *f, stoic_difference *d) {
             return false;
         if (k > d->step && (step->n_in != 1 || step->in[0] != value))
             return false;
-        if (step->layer >= 0) {
-            const stoic_layer_chain *l = &f->chains->layers[step->layer];
-            if (++layers > LAYERS_AT_MOST || !l->known || !(l->norm < largest))
-                return false;
-        } else if (!bounded_unary(f, step) && step->window.rank != 2 &&
-                   step->act.kind == STOIC_ACT_NONE && final_kind(f, step) == FINAL_NONE) {
+        if (last >= 0 && !bounded_step(f, &g->steps[last]))
             return false;
-        }
+        layers += step->layer >= 0;
         value = step->out;
         last = k;
     }
-    if (value != g->output || g->values[value].hw > 1)
+    if (value != g->output || g->values[value].hw > 1 || layers > LAYERS_AT_MOST)
         return false;
-    d->final = final_kind(f, &g->steps[last]);
+    d->final = final_kind(&g->steps[last]);
     if (d->final == FINAL_SOFTMAX && g->steps[last].axis != g->values[value].size)
         return false;
     d->logits = d->final == FINAL_NONE ? value : g->steps[last].in[0];
-    for (int k = d->step; k < last; k++) {
-        if (f->changed[k] && final_kind(f, &g->steps[k]) == FINAL_SOFTMAX)
-            return false; /* a Softmax inside has no bound here */
-    }
-    return d->final != FINAL_NONE || g->steps[last].layer >= 0;
+    return d->final != FINAL_NONE ||
+           (g->steps[last].layer >= 0 && bounded_step(f, &g->steps[last]));
 }
 
 /* The weights that read the changed channels, and the most that these, each moved by at most 1, can
@@ -155,26 +159,25 @@ static stoic_status errors_step(stoic_faulty *f, int k, int64_t image, int n, do
     const float *in = stoic_session_work(s, step->in[0]);
     float *out = stoic_session_work(s, step->out);
     int64_t size = g->values[step->out].size, from = g->values[step->in[0]].size;
-    const stoic_op *op = g->model->nodes[step->node].op;
     if (step->layer >= 0) {
         stoic_status status = stoic_layer_sums(s, step, in, out, n, err);
         if (status == STOIC_OK)
             add_roundings(out, f->difference.probes[k]->totals + image * size, n * size, factor);
         return status;
     }
-    for (int i = 0; i < n && step->window.rank == 2; i++) {
+    for (int i = 0; i < n && stoic_step_is_pool(step); i++) {
         /* the activation behind a pool is left out: it may only make errors smaller */
-        if (op == &stoic_op_max_pool)
+        if (step->kind == STOIC_STEP_MAX_POOL)
             g->kernels->max_pool(&step->window, in + i * from, out + i * size,
                                  (stoic_activation){.kind = STOIC_ACT_NONE});
         else
             g->kernels->average_pool(&step->window, in + i * from, out + i * size);
     }
-    if (step->window.rank != 2) {
-        bool sigmoid = op == &stoic_op_sigmoid, function = sigmoid || op == &stoic_op_tanh;
+    if (!stoic_step_is_pool(step)) {
+        bool function = step->kind == STOIC_STEP_FUNCTION;
         for (int64_t i = 0; i < n * size; i++)
-            out[i] =
-                (float)((sigmoid ? 0.25 : 1.0) * (double)in[i] * slack + (function ? 4 * unit : 0));
+            out[i] = (float)((function ? slope(step) : 1.0) * (double)in[i] * slack +
+                             (function ? 4 * unit : 0));
     }
     return STOIC_OK;
 }
@@ -382,13 +385,12 @@ static bound next_layer(const stoic_faulty *f, int step, const stoic_probe *prob
 
 static bound next_local(const stoic_faulty *f, int step, bound in) {
     const stoic_exec_step *st = &f->program->steps[step];
-    const stoic_op *op = f->program->model->nodes[st->node].op;
-    if (op == &stoic_op_sigmoid || op == &stoic_op_tanh) {
-        double steep = op == &stoic_op_sigmoid ? 0.25 : 1;
+    if (st->kind == STOIC_STEP_FUNCTION) {
+        double steep = slope(st);
         return (bound){in.moved, steep * in.change, steep * in.error + 4 * unit,
                        steep * in.deviation + 4 * unit, 1};
     }
-    if (st->window.rank == 2 && op != &stoic_op_max_pool) {
+    if (st->kind == STOIC_STEP_AVERAGE_POOL) {
         double n = (double)(st->window.kernel[0] * st->window.kernel[1]) + 1;
         double own = 2 * unit * n * in.magnitude * slack;
         in.change = in.change * slack + own;

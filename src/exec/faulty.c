@@ -146,10 +146,6 @@ static stoic_status run_rows(stoic_faulty *f, const stoic_block *b, const int32_
 
 /* ---- narrow: the changed channels of the first changed layer ---- */
 
-static bool is_pool(const stoic_exec_step *step) {
-    return step->layer < 0 && step->window.rank == 2;
-}
-
 /* The output channel an edit of this use changes, -1: all of them. */
 static int64_t channel_of(const stoic_program *g, const stoic_exec_use *use, int64_t index) {
     const stoic_exec_layer *l = &g->layers[g->steps[use->step].layer];
@@ -223,8 +219,8 @@ static stoic_status find_frontier(stoic_faulty *f, int first, stoic_error *err) 
     for (int k = first + 1; k < g->n_steps && f->readers[layer->out] == 1; k++) {
         if (f->changed[k] && g->steps[k].in[0] != layer->out)
             break; /* a step hit by another fault: it must not be skipped */
-        if (g->steps[k].n_in == 1 && g->steps[k].in[0] == layer->out && is_pool(&g->steps[k]) &&
-            layer->out != g->output)
+        if (g->steps[k].n_in == 1 && g->steps[k].in[0] == layer->out &&
+            stoic_step_is_pool(&g->steps[k]) && layer->out != g->output)
             w->last = k;
     }
     w->frontier = g->steps[w->last].out;
@@ -275,7 +271,7 @@ static void finish_channel(stoic_faulty *f, const stoic_block *b, int group, int
     const stoic_exec_step *pool = &g->steps[w->last];
     stoic_window window = pool->window;
     window.in_channels = window.out_channels = STOIC_LANES;
-    if (g->model->nodes[pool->node].op == &stoic_op_max_pool)
+    if (pool->kind == STOIC_STEP_MAX_POOL)
         g->kernels->max_pool(&window, sums, out, pool->act);
     else
         g->kernels->average_pool(&window, sums, out);

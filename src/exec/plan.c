@@ -236,6 +236,7 @@ static stoic_status plan_node(stoic_planner *p, int node, stoic_error *err) {
         step->n_in = 0;
         step->norm = step->add = -1;
         step->act.kind = STOIC_ACT_NONE;
+        step->kind = STOIC_STEP_OTHER;
         status = plan_plain(p, node, step, err);
     }
     if (status == STOIC_OK && step->run)

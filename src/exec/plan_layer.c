@@ -113,6 +113,7 @@ stoic_status stoic_plan_layer(stoic_planner *p, int node, stoic_exec_step *step,
     }
     step->layer = g->n_layers;
     step->run = stoic_run_layer;
+    step->kind = STOIC_STEP_LAYER;
     step->in[step->n_in++] = source->root;
     step->out = n->out[0];
     g->layers[g->n_layers++] = layer;

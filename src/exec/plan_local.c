@@ -136,7 +136,9 @@ static stoic_status plan_pool(const stoic_planner *p, const stoic_op_call *call,
         return STOIC_ERR_UNSUPPORTED;
     step->act = p->before_pool[step->node];
     if (call->op == &stoic_op_max_pool || call->op == &stoic_op_average_pool) {
-        step->run = call->op == &stoic_op_max_pool ? run_max_pool : run_average_pool;
+        bool max = call->op == &stoic_op_max_pool;
+        step->run = max ? run_max_pool : run_average_pool;
+        step->kind = max ? STOIC_STEP_MAX_POOL : STOIC_STEP_AVERAGE_POOL;
         return stoic_pool_window(call, &step->window, err);
     }
     if (call->op == &stoic_op_reduce_mean) {
@@ -156,6 +158,7 @@ static stoic_status plan_pool(const stoic_planner *p, const stoic_op_call *call,
                                   .in_channels = in->dim[1],
                                   .out_channels = in->dim[1]};
     step->run = run_average_pool;
+    step->kind = STOIC_STEP_AVERAGE_POOL;
     return STOIC_OK;
 }
 
@@ -188,6 +191,7 @@ static stoic_status plan_softmax(const stoic_planner *p, const stoic_op_call *ca
     }
     step->logarithm = call->op == &stoic_op_log_softmax;
     step->run = run_softmax;
+    step->kind = STOIC_STEP_SOFTMAX;
     return STOIC_OK;
 }
 
@@ -207,6 +211,7 @@ static stoic_status plan_pair(stoic_planner *p, const stoic_node *n, stoic_exec_
     if (n->op == &stoic_op_add) {
         step->add = second;
         step->run = run_affine;
+        step->kind = STOIC_STEP_AFFINE;
         return STOIC_OK;
     }
     step->in[step->n_in++] = second;
@@ -278,6 +283,7 @@ static stoic_status plan_reshape(stoic_planner *p, const stoic_node *n, stoic_ex
 
 static stoic_status plan_function(const stoic_op_call *call, stoic_exec_step *step) {
     step->run = run_unary;
+    step->kind = STOIC_STEP_FUNCTION;
     if (call->op == &stoic_op_sigmoid) {
         step->unary = STOIC_SIGMOID;
     } else if (call->op == &stoic_op_tanh) {
@@ -314,9 +320,11 @@ stoic_status stoic_plan_local(stoic_planner *p, int node, stoic_exec_step *step,
         if (source.layout != STOIC_LAYOUT_NHWC && in[0].shape.rank != 2)
             return STOIC_ERR_UNSUPPORTED;
         step->run = run_affine;
+        step->kind = STOIC_STEP_AFFINE;
         status = stoic_plan_norm(p, node, &step->norm, err);
     } else if (stoic_plan_activation(p, node, &step->act)) {
         step->run = run_affine;
+        step->kind = STOIC_STEP_AFFINE;
     } else if (n->op == &stoic_op_softmax || n->op == &stoic_op_log_softmax) {
         status = plan_softmax(p, &call, step, err);
     } else if (n->op == &stoic_op_add || n->op == &stoic_op_sub || n->op == &stoic_op_mul ||

@@ -64,7 +64,19 @@ typedef struct stoic_exec_step stoic_exec_step;
 typedef stoic_status (*stoic_step_fn)(stoic_session *session, const stoic_exec_step *step, int n,
                                       stoic_error *err);
 
+/* What kind of step it is, for those who carry bounds or single channels through it. */
+typedef enum stoic_step_kind {
+    STOIC_STEP_OTHER,
+    STOIC_STEP_LAYER,
+    STOIC_STEP_AFFINE, /* normalisation, sum, activation */
+    STOIC_STEP_MAX_POOL,
+    STOIC_STEP_AVERAGE_POOL,
+    STOIC_STEP_FUNCTION, /* Sigmoid and the like, value by value */
+    STOIC_STEP_SOFTMAX,
+} stoic_step_kind;
+
 struct stoic_exec_step {
+    stoic_step_kind kind;
     stoic_step_fn run;
     const char *name;    /* of the first node */
     int node, last_node; /* first node and the last fused one */
@@ -120,6 +132,10 @@ struct stoic_program {
     size_t scratch;        /* bytes, oneDNN */
     int input, output;     /* roots */
 };
+
+static inline bool stoic_step_is_pool(const stoic_exec_step *step) {
+    return step->kind == STOIC_STEP_MAX_POOL || step->kind == STOIC_STEP_AVERAGE_POOL;
+}
 
 /* One rule an operator: plans node `node` into a step, fusing what it can. */
 typedef struct stoic_planner stoic_planner;
