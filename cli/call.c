@@ -1,5 +1,6 @@
 /* Small things that every verb needs. */
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "verb.h"
@@ -12,6 +13,19 @@ stoic_status cli_call_expect(const cli_call *call, size_t low, size_t high, cons
         return cli_fail(err, STOIC_ERR_ARGUMENT, "", "unexpected argument '%s'%s%s",
                         call->arguments.items[high], high ? "; expected only " : "",
                         high ? what : "");
+    return STOIC_OK;
+}
+
+stoic_status cli_call_keeps(const cli_call *call, const char *output, stoic_error *err) {
+    struct stat in, out;
+    if (!output || stat(output, &out) != 0 || !S_ISREG(out.st_mode))
+        return STOIC_OK;
+    for (size_t i = 0; i < call->arguments.count; i++) {
+        if (stat(call->arguments.items[i], &in) == 0 && in.st_dev == out.st_dev &&
+            in.st_ino == out.st_ino)
+            return cli_fail(err, STOIC_ERR_ARGUMENT, output,
+                            "the file is read here and would be overwritten");
+    }
     return STOIC_OK;
 }
 

@@ -179,6 +179,8 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     stoic_evaluation result;
     stoic_status status = STOIC_OK;
     TRY(cli_call_expect(call, 1, 1, "one model", err));
+    TRY(cli_call_keeps(call, set->common.output, err));
+    TRY(cli_call_keeps(call, set->logits, err));
     TRY(cli_require(set->data.spec, "--data SPEC", err));
     TRY(stoic_model_read(call->arguments.items[0], &model, err));
     TRY(check_store(model, set->store, err));

@@ -78,6 +78,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     cli_rows rows;
     stoic_status status = STOIC_OK;
     TRY(cli_call_expect(call, 1, 1, "one campaign file", err));
+    TRY(cli_call_keeps(call, set->common.output, err));
     TRY(stoic_records_open(call->arguments.items[0], &records, err));
     TRY(cli_output_open(&output, set->common.output, set->common.format, err));
     if (output.format == CLI_JSON)

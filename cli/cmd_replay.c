@@ -137,6 +137,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     double start = cli_seconds();
     stoic_status status = STOIC_OK;
     TRY(cli_call_expect(call, 1, 1, "one campaign file", err));
+    TRY(cli_call_keeps(call, set->common.output, err));
     TRY(cli_require(set->trial < 0 ? NULL : "", "--trial N", err));
     in.path = call->arguments.items[0];
     TRY(open_inputs(set, &in, err));

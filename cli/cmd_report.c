@@ -38,6 +38,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     stoic_report_options report = stoic_report_options_default();
     stoic_status status = STOIC_OK;
     TRY(cli_call_expect(call, 1, SIZE_MAX, "one or more campaign files", err));
+    TRY(cli_call_keeps(call, set->common.output, err));
     if (!set->figures)
         TRY(cli_require(set->common.output, "-o R.html or --figures DIR", err));
     report.title = set->title;

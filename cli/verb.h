@@ -185,6 +185,8 @@ stoic_status cli_data_parse(char *text, cli_data *data, stoic_error *err);
 /* Checks that the verb got `low` to `high` arguments; `what` names them. */
 stoic_status cli_call_expect(const cli_call *call, size_t low, size_t high, const char *what,
                              stoic_error *err);
+/* Checks that the output (may be NULL) is none of the files that the verb reads. */
+stoic_status cli_call_keeps(const cli_call *call, const char *output, stoic_error *err);
 /* Checks that a value was given: "missing --data SPEC". */
 stoic_status cli_require(const char *value, const char *option, stoic_error *err);
 
