@@ -131,3 +131,22 @@ stoic inject $base --fault flips:1 --trials 6 -o :memory: >/dev/null
 long=$(printf %0300d 0)
 refuse 'a name that is too long' 'File name too long' stoic inject $base --fault flips:1 -o "$long"
 refuse 'a model name that is too long' 'File name too long' stoic info "$long"
+
+# What is read is not written over.
+cp plain.db kept.db
+cp $LENET kept.onnx
+ln -s kept.db link.db
+refuse 'records onto itself' 'kept.db: .*overwritten' stoic records kept.db -o kept.db
+refuse 'records onto itself by a link' 'link.db: .*overwritten' stoic records kept.db -o link.db
+refuse 'report onto itself' 'kept.db: .*overwritten' stoic report plain.db kept.db -o kept.db
+refuse 'replay onto itself' 'kept.db: .*overwritten' stoic replay kept.db --trial 1 -o kept.db
+refuse 'merge onto itself' 'kept.db: exists' stoic merge kept.db -o kept.db
+refuse 'info onto the model' 'kept.onnx: .*overwritten' stoic info kept.onnx -o kept.onnx
+refuse 'eval onto the model' 'kept.onnx: .*overwritten' stoic eval kept.onnx --data fashion-mnist \
+    -o kept.onnx
+refuse 'logits onto the model' 'kept.onnx: .*overwritten' stoic eval kept.onnx \
+    --data fashion-mnist --logits kept.onnx
+cmp -s kept.db plain.db && cmp -s kept.onnx $LENET && pass 'nothing was written over' ||
+    fail 'nothing was written over' "$(ls -l)"
+check 'info --set in place' stoic info kept.onnx --set mean=0.3 -o kept.onnx
+check 'and it still is a model' stoic info kept.onnx
