@@ -14,12 +14,13 @@ static bool has_constants(const stoic_program *g, int step) {
 }
 
 /* A value is kept if a fault can make somebody ask for it: a step with constants or with other
- * inputs reads it, or a change is looked at there (behind a layer and the pool that alone reads
- * it). What lies between a layer and its pool is by far the largest, and nobody asks. */
+ * inputs reads it, or a change is looked at there, behind a layer and the local steps (pools,
+ * functions) that follow it one by one. What lies between is by far the largest, and nobody asks.
+ */
 static bool kept(const stoic_program *g, int value) {
     const stoic_exec_value *v = &g->values[value];
     int readers = 0;
-    bool asked = value == g->output || v->step < 0, pooled = false;
+    bool local = false;
     if (!v->computed || v->root != value)
         return false;
     for (int i = 0; i < g->n_steps; i++) {
@@ -27,16 +28,12 @@ static bool kept(const stoic_program *g, int value) {
         bool reads = step->add == value;
         for (int k = 0; k < step->n_in; k++)
             reads = reads || step->in[k] == value;
-        if (!reads)
-            continue;
-        readers++;
-        pooled = stoic_step_is_pool(step);
-        asked = asked || step->n_in + (step->add >= 0) > 1 || has_constants(g, i);
+        if (reads && (has_constants(g, i) || step->out == g->output))
+            return true;
+        readers += reads;
+        local = reads ? stoic_step_is_local(step) : local;
     }
-    if (asked || v->step < 0)
-        return true;
-    const stoic_exec_step *maker = &g->steps[v->step];
-    return maker->layer >= 0 ? readers != 1 || !pooled : stoic_step_is_pool(maker);
+    return readers != 1 || !local || value == g->output || v->step < 0;
 }
 
 int64_t stoic_block_bytes(const stoic_program *g) {

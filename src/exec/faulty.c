@@ -28,8 +28,10 @@ stoic_status stoic_faulty_create(const stoic_program *g, const stoic_chains *cha
     f->gathered = calloc(g->model->n_values + 1, sizeof *f->gathered);
     f->readers = calloc(g->model->n_values + 1, sizeof *f->readers);
     f->rows = calloc((size_t)g->tile, sizeof *f->rows);
+    f->narrow.path = calloc((size_t)g->n_steps + 1, sizeof *f->narrow.path);
     f->difference.probes = calloc((size_t)g->n_steps + 1, sizeof *f->difference.probes);
-    if (!f->changed || !f->gathered || !f->readers || !f->rows || !f->difference.probes) {
+    if (!f->changed || !f->gathered || !f->readers || !f->rows || !f->difference.probes ||
+        !f->narrow.path) {
         status = stoic_fail_memory(err, "a worker", g->model->n_values * 8);
         goto done;
     }
@@ -61,6 +63,7 @@ void stoic_faulty_free(stoic_faulty *f) {
     free(f->selected);
     free(f->rows);
     free(f->frontier);
+    free(f->narrow.path);
     free(f->narrow.channels);
     free(f->narrow.lanes);
     free(f->narrow.sums);
@@ -205,31 +208,46 @@ static stoic_status find_channels(stoic_faulty *f, int first, const stoic_edit *
     return STOIC_OK;
 }
 
-/* Where the change is looked at: behind the pool that alone reads the layer, or behind the layer.
- */
+/* A reshaped value may number its channels otherwise. */
+static bool same_channels(const stoic_program *g, const stoic_exec_step *step,
+                          const stoic_exec_step *layer) {
+    return step->norm < 0 || g->norms[step->norm].channels == g->layers[layer->layer].channels;
+}
+
+/* Where the change is looked at: behind the layer and the local steps that follow one by one. */
 static stoic_status find_frontier(stoic_faulty *f, int first, stoic_error *err) {
     stoic_status status = STOIC_OK;
     const stoic_program *g = f->program;
     stoic_narrow *w = &f->narrow;
     const stoic_exec_step *layer = &g->steps[first];
+    int value = layer->out;
     w->step = w->last = first;
     w->others = false;
+    w->n_path = 0;
     for (int k = first + 1; k < g->n_steps; k++)
         w->others = w->others || f->session->edited[k];
-    for (int k = first + 1; k < g->n_steps && f->readers[layer->out] == 1; k++) {
-        if (f->changed[k] && g->steps[k].in[0] != layer->out)
-            break; /* a step hit by another fault: it must not be skipped */
-        if (g->steps[k].n_in == 1 && g->steps[k].in[0] == layer->out &&
-            stoic_step_is_pool(&g->steps[k]) && layer->out != g->output)
-            w->last = k;
+    for (int k = first + 1; k < g->n_steps; k++) {
+        const stoic_exec_step *step = &g->steps[k];
+        bool next = step->n_in > 0 && step->in[0] == value && f->readers[value] == 1 &&
+                    value != g->output && !f->session->edited[k];
+        if (next && stoic_step_is_local(step) && same_channels(g, step, layer)) {
+            w->path[w->n_path++] = w->last = k;
+            value = step->out;
+        } else if (f->changed[k]) {
+            break; /* a step hit by another fault must not be skipped */
+        }
     }
     w->frontier = g->steps[w->last].out;
     w->stride = g->layers[layer->layer].channels;
     w->pixels = g->values[w->frontier].size / w->stride;
-    size_t pixels = (size_t)(g->values[layer->out].size / w->stride);
+    w->widest = g->values[layer->out].size / w->stride;
+    for (int i = 0; i < w->n_path; i++) {
+        int64_t pixels = g->values[g->steps[w->path[i]].out].size / w->stride;
+        w->widest = pixels > w->widest ? pixels : w->widest; /* padding may widen */
+    }
     TRY(stoic_faulty_grow(&w->lanes, &w->lanes_room,
                           (size_t)(w->n_channels * w->pixels) * STOIC_LANES, err));
-    TRY(stoic_faulty_grow(&w->sums, &w->sums_room, pixels * STOIC_LANES * 2, err));
+    TRY(stoic_faulty_grow(&w->sums, &w->sums_room, (size_t)w->widest * STOIC_LANES * 2, err));
     TRY(stoic_faulty_grow(&w->weights, &w->weights_room,
                           (size_t)f->chains->layers[layer->layer].taps, err));
     TRY(stoic_faulty_grow(&f->frontier, &f->frontier_room,
@@ -238,43 +256,65 @@ done:
     return status;
 }
 
-/* What is fused behind the layer and the pool, for one channel of 16 images: the same kernels on
- * rows of 16, so the same bits. */
-static void finish_channel(stoic_faulty *f, const stoic_block *b, int group, int64_t channel,
-                           float *sums, float *out) {
+/* Affine steps of one channel of 16 images: the same kernel on rows of 16, so the same bits. */
+static void affine_channel(const stoic_faulty *f, const stoic_exec_step *step, int64_t channel,
+                           const float *add, float *values, int64_t pixels) {
     const stoic_program *g = f->program;
-    const stoic_narrow *w = &f->narrow;
-    const stoic_exec_step *step = &g->steps[w->step];
     const stoic_exec_norm *norm = step->norm >= 0 ? &g->norms[step->norm] : NULL;
-    int64_t size = g->values[step->out].size, pixels = size / w->stride;
-    float scale[STOIC_LANES], shift[STOIC_LANES], *add = NULL;
+    float scale[STOIC_LANES], shift[STOIC_LANES];
     for (int l = 0; norm && l < STOIC_LANES; l++) {
         scale[l] = f->session->constants[norm->scale_at + channel];
         shift[l] = f->session->constants[norm->shift_at + channel];
     }
-    if (step->add >= 0) {
-        add = sums + pixels * STOIC_LANES;
-        for (int l = 0; l < STOIC_LANES; l++) {
-            int image = group * STOIC_LANES + l < b->count ? group * STOIC_LANES + l : 0;
-            for (int64_t p = 0; p < pixels; p++)
-                add[p * STOIC_LANES + l] =
-                    b->golden[step->add][image * size + p * w->stride + channel];
+    if (norm || add || step->act.kind != STOIC_ACT_NONE)
+        g->kernels->affine(values, values, add, norm ? scale : NULL, norm ? shift : NULL, step->act,
+                           pixels, STOIC_LANES);
+}
+
+/* Golden values of one channel of a group, side by side: what a sum adds. */
+static const float *addend_channel(const stoic_faulty *f, const stoic_block *b, int group,
+                                   const stoic_exec_step *step, int64_t channel, float *out) {
+    int64_t size = f->program->values[step->out].size, stride = f->narrow.stride;
+    if (step->add < 0)
+        return NULL;
+    for (int l = 0; l < STOIC_LANES; l++) {
+        int image = group * STOIC_LANES + l < b->count ? group * STOIC_LANES + l : 0;
+        for (int64_t p = 0; p < size / stride; p++)
+            out[p * STOIC_LANES + l] = b->golden[step->add][image * size + p * stride + channel];
+    }
+    return out;
+}
+
+/* From a channel's sums (in w->sums) to its frontier. */
+static void finish_channel(stoic_faulty *f, const stoic_block *b, int group, int64_t channel,
+                           float *out) {
+    const stoic_program *g = f->program;
+    const stoic_narrow *w = &f->narrow;
+    const stoic_exec_step *step = &g->steps[w->step];
+    int64_t pixels = g->values[step->out].size / w->stride;
+    float *now = w->sums, *other = w->sums + w->widest * STOIC_LANES;
+    affine_channel(f, step, channel, addend_channel(f, b, group, step, channel, other), now,
+                   pixels);
+    for (int i = 0; i < w->n_path; i++) {
+        step = &g->steps[w->path[i]];
+        if (stoic_step_is_pool(step)) {
+            stoic_window window = step->window;
+            window.in_channels = window.out_channels = STOIC_LANES;
+            pixels = g->values[step->out].size / w->stride;
+            if (step->kind == STOIC_STEP_MAX_POOL)
+                g->kernels->max_pool(&window, now, other, step->act);
+            else
+                g->kernels->average_pool(&window, now, other);
+            float *swap = now;
+            now = other;
+            other = swap;
+        } else if (step->kind == STOIC_STEP_FUNCTION) {
+            g->kernels->unary(step->unary, step->a, step->b, now, now, pixels * STOIC_LANES);
+        } else {
+            affine_channel(f, step, channel, NULL, now, pixels);
         }
     }
-    if (norm || add || step->act.kind != STOIC_ACT_NONE)
-        g->kernels->affine(sums, sums, add, norm ? scale : NULL, norm ? shift : NULL, step->act,
-                           pixels, STOIC_LANES);
-    if (w->last == w->step) {
-        memcpy(out, sums, (size_t)(pixels * STOIC_LANES) * sizeof *out);
-        return;
-    }
-    const stoic_exec_step *pool = &g->steps[w->last];
-    stoic_window window = pool->window;
-    window.in_channels = window.out_channels = STOIC_LANES;
-    if (pool->kind == STOIC_STEP_MAX_POOL)
-        g->kernels->max_pool(&window, sums, out, pool->act);
-    else
-        g->kernels->average_pool(&window, sums, out);
+    memcpy(out, now, (size_t)(pixels * STOIC_LANES) * sizeof *out);
 }
 
 /* New frontier values of one group; bit l of the result: image l differs from golden. */
@@ -293,7 +333,7 @@ static unsigned narrow_group(stoic_faulty *f, const stoic_block *b, int group, c
                           layer->bias >= 0 ? f->session->constants + layer->bias_at + channel
                                            : NULL,
                           input, w->sums);
-        finish_channel(f, b, group, channel, w->sums, out);
+        finish_channel(f, b, group, channel, out);
         for (int64_t p = 0; p < w->pixels; p++) {
             const uint32_t *x = (const uint32_t *)(const void *)(out + p * STOIC_LANES);
             const uint32_t *y =
@@ -424,9 +464,10 @@ stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *im
     if (first == f->program->n_steps)
         goto done; /* no operator reads what was hit */
     TRY(find_channels(f, first, edits, n_edits, &narrow, err));
-    if (narrow) {
-        TRY(select_images(f, b, images, n_images, err));
+    if (narrow)
         TRY(find_frontier(f, first, err));
+    if (narrow && b->golden[f->narrow.frontier]) {
+        TRY(select_images(f, b, images, n_images, err));
         TRY(run_narrow(f, b, sink, err));
     } else {
         TRY(run_rows(f, b, images, n_images, first, sink, err));

@@ -4,14 +4,17 @@
 
 #include "exec/faulty.h"
 
-/* A narrow change: the first changed layer, its changed channels, and the value behind it (after a
- * pool, if one follows) where images either are as before or go on. */
+/* A narrow change: the first changed layer, its changed channels, and the value behind it (after
+ * the local steps that follow one by one) where images either are as before or go on. */
 typedef struct stoic_narrow {
-    int step;       /* the layer */
-    int last;       /* the pool behind it, or the layer */
+    int step;  /* the layer */
+    int last;  /* the last local step behind it, or the layer */
+    int *path; /* the local steps in between, and the last */
+    int n_path;
     bool others;    /* another step has edits too: every image goes on */
     int frontier;   /* the value */
     int64_t pixels; /* of the frontier, per channel */
+    int64_t widest; /* the most pixels on the way there */
     int64_t stride; /* channels of the frontier */
     int n_channels;
     int32_t *channels;
@@ -19,7 +22,7 @@ typedef struct stoic_narrow {
     const float *golden; /* [pixels][stride][16]: the frontier of that group without the fault */
     float *lanes;        /* [channel][pixels][16]: new values of a group of images */
     size_t lanes_room;
-    float *sums, *weights; /* scratch: one channel in front of the pool, its weights */
+    float *sums, *weights; /* scratch: one channel on its way, its weights */
     size_t sums_room, weights_room;
 } stoic_narrow;
 
@@ -35,8 +38,8 @@ typedef struct stoic_difference {
     const float *errors;        /* [image][class]: the bound's part that no fault changes */
     float *reach;               /* [class]: the most a change of 1 in every sum can do to it */
     size_t reach_room;
-    int reached;                /* the step `reach` is for, plus one */
-    float *weights;             /* of the changed channels: [channel][kh * kw][padded] */
+    int reached;    /* the step `reach` is for, plus one */
+    float *weights; /* of the changed channels: [channel][kh * kw][padded] */
     size_t weights_room;
     int64_t padded;
     float *change; /* one channel of one image */

@@ -137,6 +137,13 @@ static inline bool stoic_step_is_pool(const stoic_exec_step *step) {
     return step->kind == STOIC_STEP_MAX_POOL || step->kind == STOIC_STEP_AVERAGE_POOL;
 }
 
+/* One input, and channel c of the output depends on channel c of it alone. */
+static inline bool stoic_step_is_local(const stoic_exec_step *step) {
+    return step->n_in == 1 && step->add < 0 &&
+           (stoic_step_is_pool(step) || step->kind == STOIC_STEP_AFFINE ||
+            step->kind == STOIC_STEP_FUNCTION);
+}
+
 /* One rule an operator: plans node `node` into a step, fusing what it can. */
 typedef struct stoic_planner stoic_planner;
 struct stoic_planner {

@@ -86,23 +86,24 @@ done
 
 # A full disk.
 mkdir disk
-if mount -t tmpfs -o size=300k tmpfs disk 2>/dev/null; then
+if mount -t tmpfs -o size=700k tmpfs disk 2>/dev/null; then
     mounted="$PWD/disk"
-    refuse 'full disk: inject' 'disk/run.db: .*(full|space)' $inject --fault flips:50 \
-        --trials 3000 -o disk/run.db
+    # Slow enough to be committed several times before the disk is full.
+    long="stoic inject $LENET --data fashion-mnist --images 0-499 --fault flips:10 --trials 3000"
+    refuse 'full disk: inject' 'disk/run.db: .*(full|space)' $long -o disk/run.db
     kept=$(stoic records disk/run.db --format csv | wc -l)
     [ "$kept" -gt 1 ] && pass 'full disk: what was committed is kept' ||
         fail 'full disk: what was committed is kept' "$kept lines"
-    $inject --fault flips:50 --trials 3000 -o whole.db >/dev/null
+    $long -o whole.db >/dev/null
     bytes whole.db >expected.full
     cp disk/run.db moved.db
     [ -e disk/run.db-wal ] && cp disk/run.db-wal moved.db-wal
-    $inject --fault flips:50 --trials 3000 -o moved.db >/dev/null
+    $long -o moved.db >/dev/null
     same 'full disk: goes on elsewhere to the same bytes' expected.full moved.db
-    head -c 300k /dev/zero >disk/filler 2>/dev/null
+    head -c 700k /dev/zero >disk/filler 2>/dev/null
     refuse 'full disk: a new file' 'disk/new.db: .*(full|space)' $inject --fault flips:1 -o disk/new.db
-    refuse 'full disk: going on' 'disk/run.db: .*(full|space)' $inject \
-        --fault flips:50 --trials 3100 -o disk/run.db
+    refuse 'full disk: going on' 'disk/run.db: .*(full|space)' $long \
+        -o disk/run.db
     refuse 'full disk: merge' 'disk/all.db.*(full|space)' stoic merge -o disk/all.db copy.db
     refuse 'full disk: records' 'disk/r.csv: .*No space' stoic records whole.db -o disk/r.csv
     refuse 'full disk: report' 'disk/r.html: .*No space' stoic report copy.db -o disk/r.html

@@ -4,12 +4,13 @@ mkdir files && (cd files && ln -s ../models models && $PYTHON "$FOLDER/make_mode
     fail 'bad models are made' 'they are not'
 cd files || exit 2
 
-evaluate() { stoic eval "$@" --data fashion-mnist --images 4; }
+few=npy:images.npy,labels.npy
+evaluate() { stoic eval "$@" --data $few; }
 check 'good model' evaluate good.onnx
 check 'external data' evaluate external.onnx
 
 bad() { # FILE CULPRIT
-    refuse "eval $1" "$2" stoic eval "$1.onnx" --data fashion-mnist --images 4
+    refuse "eval $1" "$2" stoic eval "$1.onnx" --data $few
 }
 bad empty 'empty.onnx: .*empty'
 for i in 0 1 2 3 4 5 6 7; do
@@ -73,8 +74,8 @@ nan_weights() {
 }
 check 'NaN weights: a warning that says where' nan_weights
 nan_campaign() {
-    stoic inject weights_nan.onnx --data fashion-mnist --images 50 --fault flips:3 --trials 20 \
-        --outcomes all -o nan.db && stoic inject weights_nan.onnx --data fashion-mnist --images 50 \
+    stoic inject weights_nan.onnx --data $few --fault flips:3 --trials 20 \
+        --outcomes all -o nan.db && stoic inject weights_nan.onnx --data $few \
         --fault flips:3 --trials 20 --outcomes all --engine full -o nan_full.db &&
         bytes nan_full.db >nan.text && bytes nan.db | diff nan.text -
 }
@@ -88,7 +89,7 @@ check 'a model through a pipe' evaluate pipe.onnx
 wait
 for verb in info eval; do
     options=''
-    [ $verb = eval ] && options='--data fashion-mnist'
+    [ $verb = eval ] && options="--data $few"
     refuse "$verb: a folder as model" 'folder.bin.*directory' stoic $verb folder.bin $options
     refuse "$verb: no such model" 'nowhere.onnx.*No such file' stoic $verb nowhere.onnx $options
     refuse "$verb: /dev/null as model" '/dev/null.*empty' stoic $verb /dev/null $options
@@ -100,7 +101,7 @@ refuse 'a name with an escape sequence' 'no\?\[31m' stoic info "$(printf 'no\033
 # One byte changed: it may still be a model, but nothing may break.
 mutants=0
 for file in mutants/*.onnx; do
-    survive "mutant $file" timeout 20 stoic eval "$file" --data fashion-mnist --images 4 &&
+    survive "mutant $file" timeout 20 stoic eval "$file" --data $few &&
         mutants=$((mutants + 1))
 done
 [ $mutants -gt 50 ] && pass 'mutants survive' || fail 'mutants survive' "$mutants"

@@ -8,7 +8,7 @@ cp $LENET "a b/net's.onnx"
 
 interrupt() { # SIGNAL [SECONDS]: as soon as the file is there, or later; leaves the command that goes on in `again`
     stoic inject "a b/net's.onnx" --data fashion-mnist --images 0-499 --fault ber:1e-5 \
-        --trials 250 --threads 2 -o "$name" >stop.out 2>stop.err &
+        --trials 100 --threads 1 --engine full -o "$name" >stop.out 2>stop.err &
     until [ -e "$name-lock" ]; do sleep 0.01; done
     sleep "${2:-0}"
     kill "-$1" $!
@@ -20,11 +20,11 @@ interrupt() { # SIGNAL [SECONDS]: as soon as the file is there, or later; leaves
     [ -s again ] || { cat stop.err; return 1; }
 }
 
-stoic inject "a b/net's.onnx" --data fashion-mnist --images 0-499 --fault ber:1e-5 --trials 250 \
-    -o plain.db >/dev/null
+stoic inject "a b/net's.onnx" --data fashion-mnist --images 0-499 --fault ber:1e-5 --trials 100 \
+    --engine full -o plain.db >/dev/null
 bytes plain.db >expected
 # A background process of a script ignores SIGINT unless something sets it again: the command does.
-check 'SIGINT: status 130 and a command' interrupt INT 0.5
+check 'SIGINT: status 130 and a command' interrupt INT 0.3
 check 'SIGINT at once: status 130 and a command' interrupt INT
 check 'SIGTERM: status 130 and a command' interrupt TERM 0.2
 bytes "$name" >part.text

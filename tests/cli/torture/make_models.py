@@ -206,6 +206,8 @@ def broken_bytes():
             stream.write(mutant)
 
 
+np.save("images.npy", RANDOM.randint(0, 256, (4, 1, 28, 28)).astype(np.uint8))
+np.save("labels.npy", np.arange(4))
 nodes_good, constants_good = graph_parts()
 save("good", nodes_good, constants_good)
 external_files()
