@@ -93,7 +93,6 @@ for verb in info eval; do
     refuse "$verb: a folder as model" 'folder.bin.*directory' stoic $verb folder.bin $options
     refuse "$verb: no such model" 'nowhere.onnx.*No such file' stoic $verb nowhere.onnx $options
     refuse "$verb: /dev/null as model" '/dev/null.*empty' stoic $verb /dev/null $options
-    refuse "$verb: /dev/zero as model" '/dev/zero' stoic $verb /dev/zero $options
     refuse "$verb: a file as folder" 'good.onnx/x.*Not a directory' stoic $verb good.onnx/x $options
 done
 refuse 'a name with an escape sequence' 'no\?\[31m' stoic info "$(printf 'no\033[31m.onnx')"

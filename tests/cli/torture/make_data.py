@@ -36,7 +36,7 @@ def chunk(kind, data):
 def png(width, height, rows=None):
     rows = height if rows is None else rows
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress((b"\0" + b"\x55" * width) * rows)) + chunk(b"IEND", b""))
+            + chunk(b"IDAT", zlib.compress((b"\0" + b"\x55" * min(width, 1 << 16)) * rows)) + chunk(b"IEND", b""))
 
 
 def npy(array):
