@@ -93,36 +93,50 @@ static bool bounded_way(stoic_faulty *f, stoic_difference *d) {
            (g->steps[last].layer >= 0 && bounded_step(f, &g->steps[last]));
 }
 
-/* The weights that read the changed channels, and the most that these, each moved by at most 1, can
- * add to one sum. */
+static stoic_status grow_channels(stoic_difference *d, int n, stoic_error *err) {
+    if ((size_t)n <= d->channel_room)
+        return STOIC_OK;
+    double *more = realloc(d->spread, (size_t)n * 2 * sizeof *more);
+    if (!more)
+        return stoic_fail_memory(err, "changed channels", (size_t)n * 2 * sizeof *more);
+    d->spread = more;
+    d->channel_room = (size_t)n;
+    return STOIC_OK;
+}
+
+/* The weights that read the changed channels, and the most that each of these, moved by at most 1,
+ * can add to one sum. */
 static stoic_status gather_weights(stoic_faulty *f, stoic_error *err) {
     const stoic_narrow *w = &f->narrow;
     stoic_difference *d = &f->difference;
     const stoic_exec_layer *layer = &f->program->layers[f->program->steps[d->step].layer];
     const stoic_layer_chain *l = &f->chains->layers[f->program->steps[d->step].layer];
-    int64_t n = layer->channels, taps = d->terms / w->n_channels;
+    int64_t n = layer->channels;
     stoic_status status = STOIC_OK;
     d->padded = (n + STOIC_LANES - 1) / STOIC_LANES * STOIC_LANES;
-    TRY(stoic_faulty_grow(&d->weights, &d->weights_room, (size_t)(d->terms * d->padded), err));
+    size_t count = (size_t)(d->taps * w->n_channels * d->padded);
+    TRY(stoic_faulty_grow(&d->weights, &d->weights_room, count, err));
     TRY(stoic_faulty_grow(&d->change, &d->change_room, (size_t)w->pixels, err));
-    memset(d->weights, 0, (size_t)(d->terms * d->padded) * sizeof *d->weights);
+    TRY(grow_channels(d, w->n_channels, err));
+    d->moved = d->spread + w->n_channels;
+    memset(d->weights, 0, count * sizeof *d->weights);
     for (int i = 0; i < w->n_channels; i++) {
-        for (int64_t t = 0; t < taps; t++) {
-            /* a matrix product reads the frontier in memory order: pixel by pixel */
-            int64_t stride = layer->matrix ? w->stride : layer->shape.ic;
-            memcpy(d->weights + (i * taps + t) * d->padded,
-                   l->by_input + (t * stride + w->channels[i]) * n, (size_t)n * sizeof(float));
+        float *weights = d->weights + i * d->taps * d->padded;
+        /* a matrix product reads the frontier in memory order: pixel by pixel */
+        int64_t stride = layer->matrix ? w->stride : layer->shape.ic;
+        for (int64_t t = 0; t < d->taps; t++)
+            memcpy(weights + t * d->padded, l->by_input + (t * stride + w->channels[i]) * n,
+                   (size_t)n * sizeof(float));
+        d->spread[i] = 0;
+        for (int64_t o = 0; o < n; o++) {
+            double sum = 0;
+            for (int64_t t = 0; t < d->taps; t++)
+                sum += fabs((double)weights[t * d->padded + o]);
+            if (!(sum <= d->spread[i]))
+                d->spread[i] = sum;
         }
+        d->spread[i] *= slack;
     }
-    d->spread = 0;
-    for (int64_t o = 0; o < n; o++) {
-        double sum = 0;
-        for (int64_t t = 0; t < d->terms; t++)
-            sum += fabs((double)d->weights[t * d->padded + o]);
-        if (!(sum <= d->spread))
-            d->spread = sum;
-    }
-    d->spread *= slack;
 done:
     return status;
 }
@@ -228,6 +242,9 @@ static stoic_status find_reach(stoic_faulty *f, stoic_error *err) {
     }
     memcpy(d->reach, stoic_session_work(f->absolute, d->logits), (size_t)classes * sizeof(float));
     d->reached = d->step + 1;
+    d->reach_most = 0;
+    for (int64_t i = 0; i < classes; i++)
+        d->reach_most = fmax(d->reach_most, (double)d->reach[i]);
 done:
     return status;
 }
@@ -267,7 +284,10 @@ stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const sto
                             .change_room = d->change_room,
                             .reach = d->reach,
                             .reach_room = d->reach_room,
-                            .reached = d->reached};
+                            .reached = d->reached,
+                            .reach_most = d->reach_most,
+                            .spread = d->spread,
+                            .channel_room = d->channel_room};
     for (int k = w->last + 1; k < g->n_steps && f->readers[w->frontier] == 1; k++) {
         if (g->steps[k].n_in == 1 && g->steps[k].in[0] == w->frontier && g->steps[k].layer >= 0)
             d->step = k;
@@ -277,16 +297,16 @@ stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const sto
     const stoic_exec_layer *layer = &g->layers[g->steps[d->step].layer];
     const stoic_layer_chain *l = &f->chains->layers[g->steps[d->step].layer];
     int64_t features = layer->matrix ? layer->shape.ic : g->values[w->frontier].size;
-    if (g->steps[d->step].macs < WORTHWHILE || w->n_channels * 4 > w->stride || !l->by_input ||
-        layer->channels > WIDEST || features != g->values[w->frontier].size ||
-        (layer->matrix && layer->shape.iw != 1) || !bounded_way(f, d))
+    if (g->steps[d->step].macs < WORTHWHILE || !l->by_input || layer->channels > WIDEST ||
+        features != g->values[w->frontier].size || (layer->matrix && layer->shape.iw != 1) ||
+        !bounded_way(f, d))
         return STOIC_OK;
     TRY(stoic_block_sums(b, f->session, d->step, &d->sums, err));
     for (int k = d->step; k < g->n_steps; k++) {
         if (f->changed[k] && g->steps[k].layer >= 0)
             TRY(stoic_block_probe(b, f->chains, k, &d->probes[k], err));
     }
-    d->terms = w->n_channels * (layer->matrix ? w->pixels : layer->shape.kh * layer->shape.kw);
+    d->taps = layer->matrix ? w->pixels : layer->shape.kh * layer->shape.kw;
     TRY(gather_weights(f, err));
     TRY(find_errors(f, b, err));
     TRY(find_reach(f, err));
@@ -300,14 +320,13 @@ static void add_channel_change(const stoic_faulty *f, int i, float *sums) {
     const stoic_program *g = f->program;
     const stoic_difference *d = &f->difference;
     const stoic_exec_layer *layer = &g->layers[g->steps[d->step].layer];
-    int64_t taps = d->terms / f->narrow.n_channels;
     stoic_chain c = f->chains->layers[g->steps[d->step].layer].shape;
     if (layer->matrix) { /* a convolution whose kernel covers the whole frontier */
         c.ih = c.kh = 1;
         c.iw = c.kw = f->narrow.pixels;
         c.oh = c.ow = 1;
     }
-    g->kernels->add_change(&c, d->weights + i * taps * d->padded, d->padded, layer->channels,
+    g->kernels->add_change(&c, d->weights + i * d->taps * d->padded, d->padded, layer->channels,
                            d->change, sums);
 }
 
@@ -316,27 +335,36 @@ static float change_of(const stoic_narrow *w, int i, int64_t p, int lane) {
     return w->lanes[(i * w->pixels + p) * STOIC_LANES + lane] - golden[lane];
 }
 
-/* The largest change in one image's frontier; NaN if one is NaN. */
-static double largest_change(const stoic_faulty *f, int lane) {
+/* What each changed channel adds to a sum of one image at most, and all of them together; NaN if a
+ * change is. */
+static double find_moved(const stoic_faulty *f, int lane) {
     const stoic_narrow *w = &f->narrow;
-    double most = 0;
+    const stoic_difference *d = &f->difference;
+    double all = 0;
     for (int i = 0; i < w->n_channels; i++) {
+        double most = 0;
         for (int64_t p = 0; p < w->pixels; p++) {
             double change = fabs((double)change_of(w, i, p, lane));
             if (!(change <= most) && most == most)
                 most = change;
         }
+        d->moved[i] = d->spread[i] * most;
+        all += d->moved[i];
     }
-    return most;
+    return all * slack;
 }
 
-/* The sums of one image: golden's, and what the changed channels add. */
-static void changed_sums(const stoic_faulty *f, int64_t image, int lane, float *sums) {
+/* The sums of one image: golden's, and what those channels add that move them by more than
+ * `small`. */
+static void changed_sums(const stoic_faulty *f, int64_t image, int lane, double small,
+                         float *sums) {
     const stoic_narrow *w = &f->narrow;
     const stoic_difference *d = &f->difference;
     int64_t size = f->program->values[f->program->steps[d->step].out].size;
     memcpy(sums, d->sums + image * size, (size_t)size * sizeof *sums);
     for (int i = 0; i < w->n_channels; i++) {
+        if (d->moved[i] <= small)
+            continue;
         for (int64_t p = 0; p < w->pixels; p++)
             d->change[p] = change_of(w, i, p, lane);
         add_channel_change(f, i, sums);
@@ -353,13 +381,13 @@ typedef struct bound {
 } bound;
 
 static bound first_layer(const stoic_faulty *f, const stoic_probe *probe, int64_t image,
-                         double most) {
+                         double moved) {
     const stoic_difference *d = &f->difference;
     double taps = (double)f->chains->layers[f->program->steps[d->step].layer].taps + 1;
     double total = probe->total[image] * slack, peak = probe->peak[image] * slack;
-    double moved = d->spread * most;
     /* more in each partial sum of the faulty run; our own terms, one sum a changed channel */
-    double more = taps + (double)d->terms + 2 * (double)f->narrow.n_channels + 2;
+    double more =
+        taps + (double)(d->taps * f->narrow.n_channels) + 2 * (double)f->narrow.n_channels + 2;
     bound out = {.moved = moved, .change = unit * more * moved * slack + tiny};
     double channels = (double)f->narrow.n_channels;
     out.change += unit * (channels - 1) * (peak + moved) * slack; /* further additions to golden */
@@ -411,11 +439,11 @@ static bound behind_activation(const stoic_exec_step *step, bound in) {
 }
 
 /* The bounds of one image's logits; infinite where nothing is known. */
-static bound logit_bound(const stoic_faulty *f, int64_t image, double most) {
+static bound logit_bound(const stoic_faulty *f, int64_t image, double moved) {
     const stoic_program *g = f->program;
     const stoic_difference *d = &f->difference;
     bound now =
-        behind_activation(&g->steps[d->step], first_layer(f, d->probes[d->step], image, most));
+        behind_activation(&g->steps[d->step], first_layer(f, d->probes[d->step], image, moved));
     bool fine = now.magnitude < largest;
     for (int k = d->step + 1; k <= g->values[d->logits].step && fine; k++) {
         if (!f->changed[k])
@@ -470,6 +498,21 @@ static int decide(const stoic_faulty *f, const float *logits, const float *error
     return top;
 }
 
+/* Channels that can hardly be felt are not added but counted as error. Returns how many are left
+ * to add, *small: the most one of the others moves a sum, *left: all of those together. */
+static int leave_out(const stoic_faulty *f, double *small, double *left) {
+    const stoic_difference *d = &f->difference;
+    int n = 0;
+    *small = 0.3 / (d->reach_most * f->narrow.n_channels);
+    *left = 0;
+    for (int i = 0; i < f->narrow.n_channels; i++) {
+        bool add = !(d->moved[i] <= *small);
+        n += add;
+        *left += add ? 0 : d->moved[i] * slack;
+    }
+    return n;
+}
+
 stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int group,
                                   const int *lanes, int n, int *top1, stoic_error *err) {
     const stoic_program *g = f->program;
@@ -479,17 +522,19 @@ stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int gro
     int64_t size = g->values[layer->out].size, classes = g->values[d->logits].size;
     int32_t images[STOIC_LANES];
     int at[STOIC_LANES], rest = 0;
-    double change[STOIC_LANES];
+    double change[STOIC_LANES], left[STOIC_LANES], small;
     for (int i = 0; i < n; i++) {
         int64_t image = group * STOIC_LANES + lanes[i];
-        bound most = logit_bound(f, image, largest_change(f, lanes[i]));
+        bound most = logit_bound(f, image, find_moved(f, lanes[i]));
         /* often the change is so small, or the class so clear, that golden's logits decide */
         top1[i] = decide(f, b->golden[d->logits] + image * classes, d->errors + image * classes,
                          classes, most.change, most.moved);
         f->counts.small += top1[i] >= 0;
-        if (top1[i] >= 0 || !(most.change < largest))
+        /* with many channels to add the canonical kernel is as quick */
+        if (top1[i] >= 0 || !(most.change < largest) ||
+            leave_out(f, &small, &left[rest]) * 2 > f->narrow.stride)
             continue;
-        changed_sums(f, image, lanes[i], sums + rest * size);
+        changed_sums(f, image, lanes[i], small, sums + rest * size);
         change[rest] = most.change;
         images[rest] = (int32_t)image;
         at[rest++] = i;
@@ -502,6 +547,6 @@ stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int gro
     stoic_status status = stoic_faulty_steps(f, b, images, rest, d->step + 1, end, layer->out, err);
     for (int i = 0; i < rest && status == STOIC_OK; i++)
         top1[at[i]] = decide(f, f->session->frame[d->logits] + i * classes,
-                             d->errors + images[i] * classes, classes, change[i], 0);
+                             d->errors + images[i] * classes, classes, change[i], left[i]);
     return status;
 }

@@ -44,8 +44,11 @@ typedef struct stoic_difference {
     int64_t padded;
     float *change; /* one channel of one image */
     size_t change_room;
-    double spread; /* largest possible change of a sum per unit of change in the frontier */
-    int64_t terms; /* fmas added to one output at most */
+    double *spread; /* [channel]: largest change of a sum per unit of change in the channel */
+    double *moved;  /* [channel]: what it adds to a sum of this image at most */
+    size_t channel_room;
+    double reach_most;
+    int64_t taps; /* fmas added to one output at most, a channel */
 } stoic_difference;
 
 struct stoic_faulty {
