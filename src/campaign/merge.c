@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "campaign/campaign_file.h"
 #include "campaign/estimate.h"
+#include "campaign/schema.h"
 #include "stoic/campaign.h"
 
 static const char copy_sql[] =
@@ -17,16 +18,7 @@ static const char copy_sql[] =
     "INSERT INTO main.sites SELECT * FROM part.sites;"
     "INSERT INTO main.spans SELECT * FROM part.spans;"
     "INSERT INTO main.outcomes SELECT * FROM part.outcomes;"
-    "INSERT INTO main.strata SELECT * FROM part.strata WHERE true"
-    " ON CONFLICT(layer, bit) DO UPDATE SET trials = trials + excluded.trials,"
-    " images = images + excluded.images, correct = correct + excluded.correct,"
-    " critical = critical + excluded.critical, nan = nan + excluded.nan,"
-    " masked = masked + excluded.masked, tolerable = tolerable + excluded.tolerable,"
-    " due = due + excluded.due, sdc5 = sdc5 + excluded.sdc5, sdc10 = sdc10 + excluded.sdc10,"
-    " sdc20 = sdc20 + excluded.sdc20, correct2 = correct2 + excluded.correct2,"
-    " critical2 = critical2 + excluded.critical2,"
-    " correct_min = min(correct_min, excluded.correct_min),"
-    " correct_max = max(correct_max, excluded.correct_max);";
+    "INSERT INTO main.strata SELECT * FROM part.strata WHERE true" STOIC_STRATA_ADD_UP ";";
 
 static const char frame_sql[] = "INSERT INTO main.layers SELECT * FROM part.layers;"
                                 "INSERT INTO main.entries SELECT * FROM part.entries;"

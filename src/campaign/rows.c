@@ -1,4 +1,5 @@
 #include "campaign/rows.h"
+#include "campaign/schema.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,17 +21,8 @@
     X(OUTCOME, "INSERT OR REPLACE INTO outcomes VALUES(?, ?, ?, ?, ?, ?)")                         \
     X(STRATUM, stratum_sql)
 
-static const char stratum_sql[] =
-    "INSERT INTO strata VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT(layer, bit) DO UPDATE SET trials = trials + excluded.trials,"
-    " images = images + excluded.images, correct = correct + excluded.correct,"
-    " critical = critical + excluded.critical, nan = nan + excluded.nan,"
-    " masked = masked + excluded.masked, tolerable = tolerable + excluded.tolerable,"
-    " due = due + excluded.due, sdc5 = sdc5 + excluded.sdc5, sdc10 = sdc10 + excluded.sdc10,"
-    " sdc20 = sdc20 + excluded.sdc20, correct2 = correct2 + excluded.correct2,"
-    " critical2 = critical2 + excluded.critical2,"
-    " correct_min = min(correct_min, excluded.correct_min),"
-    " correct_max = max(correct_max, excluded.correct_max)";
+static const char stratum_sql[] = "INSERT INTO strata VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                                  "?, ?, ?, ?, ?)" STOIC_STRATA_ADD_UP;
 
 #define STATEMENT_ENUM(name, sql) name,
 enum { STATEMENTS(STATEMENT_ENUM) N_STATEMENTS };
