@@ -1,11 +1,11 @@
 #include "campaign/rows.h"
-#include "campaign/schema.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
+#include "campaign/schema.h"
 #include "campaign/spans.h"
 
 /* X(name, statement) */
