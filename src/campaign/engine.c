@@ -451,10 +451,17 @@ static void explain_outputs(const stoic_engine *e, const explanation *x, int64_t
         double d = fabs((double)x->output[i] - (double)golden[i]);
         most = d > most ? d : most;
     }
+    if (nan) {
+        snprintf(text, size,
+                 "first changed operator %s; image %lld: class %d (output %.9g) becomes an output "
+                 "with NaN",
+                 first, (long long)image, e->top1[image], (double)golden[e->top1[image]]);
+        return;
+    }
     snprintf(text, size,
              "first changed operator %s; image %lld: class %d (output %.9g) becomes class %d "
              "(output %.9g), "
-             "largest change %.6g%s",
+             "largest change %.6g",
              first, (long long)image, e->top1[image], (double)golden[e->top1[image]], top,
              (double)x->output[top], most, nan ? ", with NaN" : "");
 }

@@ -15,7 +15,9 @@ work=$(cd "$(mktemp -d)" && pwd -P) || exit 2
 mounted=''
 trap 'for folder in $mounted; do umount "$folder"; done; rm -rf "$work"' EXIT
 trap 'exit 2' INT TERM
-mkdir "$work/bin" && ln -s "$STOIC" "$work/bin/stoic"
+# Copies: other users must reach them too, and the checkout may lie where they may not look.
+mkdir "$work/bin" && cp "$STOIC" "$work/bin/stoic" && cp -r "$MODELS" "$work/models" || exit 2
+MODELS=$work/models
 PATH=$work/bin:$PATH
 LC_ALL=C
 PYTHONDONTWRITEBYTECODE=1
