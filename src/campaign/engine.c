@@ -447,23 +447,20 @@ static void explain_outputs(const stoic_engine *e, const explanation *x, int64_t
     bool nan;
     double most = 0;
     int top = stoic_top1(x->output, x->classes, &nan);
-    for (int64_t i = 0; i < x->classes; i++) {
-        double d = fabs((double)x->output[i] - (double)golden[i]);
-        most = d > most ? d : most;
-    }
-    if (nan) {
-        snprintf(text, size,
-                 "first changed operator %s; image %lld: class %d (output %.9g) becomes an output "
-                 "with NaN",
+    int used =
+        snprintf(text, size, "first changed operator %s; image %lld: class %d (output %.9g) ",
                  first, (long long)image, e->top1[image], (double)golden[e->top1[image]]);
+    if (used < 0 || (size_t)used >= size)
+        return;
+    if (nan) {
+        snprintf(text + used, size - (size_t)used, "becomes an output with NaN");
         return;
     }
-    snprintf(text, size,
-             "first changed operator %s; image %lld: class %d (output %.9g) becomes class %d "
-             "(output %.9g), "
-             "largest change %.6g",
-             first, (long long)image, e->top1[image], (double)golden[e->top1[image]], top,
-             (double)x->output[top], most, nan ? ", with NaN" : "");
+    for (int64_t i = 0; i < x->classes; i++)
+        most = fmax(most, fabs((double)x->output[i] - (double)golden[i]));
+    snprintf(text + used, size - (size_t)used,
+             "becomes class %d (output %.9g), largest change %.6g", top, (double)x->output[top],
+             most);
 }
 
 stoic_status stoic_engine_explain(stoic_engine *e, const stoic_edit *edits, size_t n_edits,
