@@ -13,7 +13,6 @@
 #include "stoic/dataset.h"
 #include "stoic/fault.h"
 #include "stoic/stats.h"
-#include "stoic/stats.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,17 +21,21 @@ extern "C" {
 typedef enum stoic_outcomes { STOIC_OUTCOMES_CRITICAL, STOIC_OUTCOMES_ALL } stoic_outcomes;
 typedef enum stoic_engine_kind { STOIC_ENGINE_AUTO, STOIC_ENGINE_FULL } stoic_engine_kind;
 typedef enum stoic_nan_rule { STOIC_NAN_STRICT, STOIC_NAN_ARGMAX } stoic_nan_rule;
-typedef enum stoic_margin_of { STOIC_MARGIN_CRITICAL, STOIC_MARGIN_ACCURACY, STOIC_MARGIN_DROP } stoic_margin_of;
+typedef enum stoic_margin_of {
+    STOIC_MARGIN_CRITICAL,
+    STOIC_MARGIN_ACCURACY,
+    STOIC_MARGIN_DROP
+} stoic_margin_of;
 
 /* What happened in one trial, or in a part of its images. -1: not measured. */
 typedef struct stoic_counts {
-    int64_t images;   /* evaluated */
-    int64_t correct;  /* top-1 equals the label */
-    int64_t critical; /* top-1 differs from golden (METHODS.md 4; NaN by the rule) */
-    int64_t nan;      /* output has a NaN */
-    int64_t masked;   /* output bit-identical to golden */
-    int64_t tolerable;/* output differs, same top-1 */
-    int64_t due;      /* detected, not repaired */
+    int64_t images;             /* evaluated */
+    int64_t correct;            /* top-1 equals the label */
+    int64_t critical;           /* top-1 differs from golden (docs/methods.md 4; NaN by the rule) */
+    int64_t nan;                /* output has a NaN */
+    int64_t masked;             /* output bit-identical to golden */
+    int64_t tolerable;          /* output differs, same top-1 */
+    int64_t due;                /* detected, not repaired */
     int64_t sdc5, sdc10, sdc20; /* top-1 outside golden's top 5; confidence moved by 10, 20 % */
 } stoic_counts;
 
@@ -44,16 +47,16 @@ typedef struct stoic_summary {
     double golden_accuracy;
     stoic_interval accuracy, drop, critical_rate;
     double accuracy_std, accuracy_min, accuracy_max;
-    stoic_counts totals;  /* summed over the trials */
+    stoic_counts totals; /* summed over the trials */
     double confidence;
-    char stopped[32];     /* "trials", "margin", "exhausted", "interrupted", "max-trials", "shard" */
+    char stopped[32]; /* "trials", "margin", "exhausted", "interrupted", "max-trials", "shard" */
 } stoic_summary;
 
 /* A snapshot for a progress line; estimates over complete trials. */
 typedef struct stoic_campaign_progress {
     int64_t trials_done, trials_total;
-    double fraction;      /* of all work, including partly done trials */
-    double seconds;       /* since the start of this run */
+    double fraction; /* of all work, including partly done trials */
+    double seconds;  /* since the start of this run */
     double trials_per_second;
     stoic_interval critical_rate;
     double accuracy;
@@ -61,26 +64,26 @@ typedef struct stoic_campaign_progress {
 
 typedef struct stoic_campaign_options {
     const char *model_path, *data_spec; /* kept in the file for `replay`; may be NULL */
-    const char *store;             /* spec; NULL: fp32 */
-    const char *const *faults;     /* specs; a trial draws from each */
+    const char *store;                  /* spec; NULL: fp32 */
+    const char *const *faults;          /* specs; a trial draws from each */
     size_t n_faults;
-    int64_t trials;                /* 0: what the fault model fixes, else 100 */
-    double margin;                 /* half-width to reach; 0: none */
+    int64_t trials; /* 0: what the fault model fixes, else 100 */
+    double margin;  /* half-width to reach; 0: none */
     stoic_margin_of margin_of;
     double confidence;
-    int64_t max_trials;            /* with margin; 0: population or 1,000,000 */
-    int64_t images_per_trial;      /* 0: all; -1: auto */
+    int64_t max_trials;       /* with margin; 0: population or 1,000,000 */
+    int64_t images_per_trial; /* 0: all; -1: auto */
     stoic_outcomes outcomes;
     stoic_engine_kind engine;
     stoic_nan_rule nan_rule;
-    bool keep_images;              /* per-image outcome bitmaps */
-    int shard, shards;             /* shard I of N, counted from 1; 0/0: no shards */
+    bool keep_images;  /* per-image outcome bitmaps */
+    int shard, shards; /* shard I of N, counted from 1; 0/0: no shards */
     uint64_t seed;
-    int threads;                   /* 0: all this process may use */
-    int64_t memory;                /* bytes; 0: half of what is available */
+    int threads;    /* 0: all this process may use */
+    int64_t memory; /* bytes; 0: half of what is available */
     void (*progress)(void *user, const stoic_campaign_progress *progress); /* from one thread */
     void *user;
-    const volatile int *cancel;    /* set to non-zero (a signal handler may) to stop; may be NULL */
+    const volatile int *cancel; /* set to non-zero (a signal handler may) to stop; may be NULL */
 } stoic_campaign_options;
 
 STOIC_API stoic_campaign_options stoic_campaign_options_default(void);
@@ -90,11 +93,13 @@ STOIC_API stoic_campaign_options stoic_campaign_options_default(void);
  * campaign (says what differs), another instruction set or library version. */
 STOIC_API stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *data,
                                           const stoic_campaign_options *options, const char *path,
-                                          stoic_summary *summary, stoic_error *err) STOIC_MUST_CHECK;
+                                          stoic_summary *summary,
+                                          stoic_error *err) STOIC_MUST_CHECK;
 
 /* Joins shards of one campaign. Refuses overlaps and strangers; gaps are logged as warnings. */
 STOIC_API stoic_status stoic_campaign_merge(const char *out, const char *const *paths, size_t n,
-                                            stoic_summary *summary, stoic_error *err) STOIC_MUST_CHECK;
+                                            stoic_summary *summary,
+                                            stoic_error *err) STOIC_MUST_CHECK;
 
 /* Runs one trial of a campaign file again, alone and with the full engine, telling each step to
  * `tell`; *identical says whether counts equal the record. */

@@ -1,7 +1,7 @@
 /*
  * Fault models: reproducible distributions over faults.
  *
- * A fault model is parsed from a spec (CLI.md "A fault model") and bound to a store, whose
+ * A fault model is parsed from a spec (docs/fault-models.md) and bound to a store, whose
  * stored bits are its space. Drawing trial t depends on the seed and t alone (Philox), so
  * any trial can be replayed alone. Uniform over the fault space unless a layer is chosen.
  *
@@ -24,17 +24,19 @@ extern "C" {
 #endif
 
 /* X(enumerator, name, argument, summary) */
-#define STOIC_FAULT_LIST(X)                                                                      \
-    X(STOIC_FAULT_FLIPS, "flips", "N", "N distinct stored weights, one uniform bit of each flipped") \
-    X(STOIC_FAULT_BER, "ber", "P[:P10]", "each stored bit flipped with probability P")           \
-    X(STOIC_FAULT_EXHAUSTIVE, "exhaustive", "", "one stored bit; every selected bit is a trial")  \
-    X(STOIC_FAULT_STUCK0, "stuck0", "", "n= bits forced to 0")                                   \
-    X(STOIC_FAULT_STUCK1, "stuck1", "", "n= bits forced to 1")                                   \
-    X(STOIC_FAULT_SET, "set", "V", "n= weights replaced by the value V")                         \
-    X(STOIC_FAULT_RANDOM, "random", "", "n= weights replaced by a uniform bit pattern")          \
-    X(STOIC_FAULT_ZERO, "zero", "", "n= weights replaced by zero")                               \
-    X(STOIC_FAULT_MBU, "mbu", "K", "K adjacent bits of one word; distance= for interleaving")    \
-    X(STOIC_FAULT_CSV, "list", "FILE.csv", "the sites a file lists: columns layer,index,bit[,trial]")
+#define STOIC_FAULT_LIST(X)                                                                        \
+    X(STOIC_FAULT_FLIPS, "flips", "N",                                                             \
+      "N distinct stored weights, one uniform bit of each flipped")                                \
+    X(STOIC_FAULT_BER, "ber", "P[:P10]", "each stored bit flipped with probability P")             \
+    X(STOIC_FAULT_EXHAUSTIVE, "exhaustive", "", "one stored bit; every selected bit is a trial")   \
+    X(STOIC_FAULT_STUCK0, "stuck0", "", "n= bits forced to 0")                                     \
+    X(STOIC_FAULT_STUCK1, "stuck1", "", "n= bits forced to 1")                                     \
+    X(STOIC_FAULT_SET, "set", "V", "n= weights replaced by the value V")                           \
+    X(STOIC_FAULT_RANDOM, "random", "", "n= weights replaced by a uniform bit pattern")            \
+    X(STOIC_FAULT_ZERO, "zero", "", "n= weights replaced by zero")                                 \
+    X(STOIC_FAULT_MBU, "mbu", "K", "K adjacent bits of one word; distance= for interleaving")      \
+    X(STOIC_FAULT_CSV, "list", "FILE.csv",                                                         \
+      "the sites a file lists: columns layer,index,bit[,trial]")
 
 #define STOIC_FAULT_ENUM(enumerator, name, argument, summary) enumerator,
 typedef enum stoic_fault_kind { STOIC_FAULT_LIST(STOIC_FAULT_ENUM) } stoic_fault_kind;
@@ -42,8 +44,8 @@ typedef enum stoic_fault_kind { STOIC_FAULT_LIST(STOIC_FAULT_ENUM) } stoic_fault
 
 typedef struct stoic_fault stoic_fault;
 
-/* Parses and binds. Fails with STOIC_ERR_ARGUMENT (names the key), _UNSUPPORTED, _IO/_FORMAT (list:).
- * Keeps a reference to the store, which must outlive it. */
+/* Parses and binds. Fails with STOIC_ERR_ARGUMENT (names the key), _UNSUPPORTED, _IO/_FORMAT
+ * (list:). Keeps a reference to the store, which must outlive it. */
 STOIC_API stoic_status stoic_fault_create(const stoic_store *store, const char *spec, uint64_t seed,
                                           stoic_fault **out, stoic_error *err) STOIC_MUST_CHECK;
 STOIC_API void stoic_fault_free(stoic_fault *fault);

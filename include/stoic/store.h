@@ -31,19 +31,19 @@ STOIC_API const char *stoic_role_name(stoic_role role); /* "weight", "bias", "bn
 /* A tensor that lies in the store. Entries stand in the order of the layers, a layer's weight
  * before its bias, batch-normalisation tensors last. */
 typedef struct stoic_store_entry {
-    int tensor;         /* value number in the model */
-    int layer;          /* number of the layer, -1 for batch normalisation */
+    int tensor; /* value number in the model */
+    int layer;  /* number of the layer, -1 for batch normalisation */
     stoic_role role;
-    const char *name;   /* the initialiser's name; lives as long as the store */
+    const char *name; /* the initialiser's name; lives as long as the store */
     stoic_shape shape;
-    int64_t words;      /* stored words: one a weight, without code */
-    int word_bits;      /* stored bits a word */
-    int64_t first_bit;  /* position of its first bit among all stored bits */
+    int64_t words;     /* stored words: one a weight, without code */
+    int word_bits;     /* stored bits a word */
+    int64_t first_bit; /* position of its first bit among all stored bits */
 } stoic_store_entry;
 
 typedef struct stoic_store stoic_store;
 
-/* Spec: CLI.md "A store"; NULL or "" is "fp32". Fails with STOIC_ERR_ARGUMENT or _UNSUPPORTED
+/* Spec: docs/fault-models.md; NULL or "" is "fp32". Fails with STOIC_ERR_ARGUMENT or _UNSUPPORTED
  * (says which format, scale or code). Keeps a reference to the model. */
 STOIC_API stoic_status stoic_store_create(const stoic_model *model, const char *spec,
                                           stoic_store **out, stoic_error *err) STOIC_MUST_CHECK;
@@ -70,14 +70,15 @@ STOIC_API stoic_status stoic_store_bits(const stoic_store *store, int entry, con
 
 /* One corruption of stored bits. */
 typedef enum stoic_action { STOIC_FLIP, STOIC_SET_0, STOIC_SET_1, STOIC_SET_WORD } stoic_action;
-STOIC_API const char *stoic_action_name(stoic_action action); /* "flip", "stuck0", "stuck1", "word" */
+/* "flip", "stuck0", "stuck1", "word" */
+STOIC_API const char *stoic_action_name(stoic_action action);
 
 typedef struct stoic_hit {
     int32_t entry;
-    int32_t bit;          /* -1: the whole word (STOIC_SET_WORD) */
+    int32_t bit; /* -1: the whole word (STOIC_SET_WORD) */
     int64_t word;
     stoic_action action;
-    uint64_t pattern;     /* STOIC_SET_WORD: the new bits of the word */
+    uint64_t pattern; /* STOIC_SET_WORD: the new bits of the word */
 } stoic_hit;
 
 /* The word's stored bits without fault. */

@@ -8,7 +8,7 @@
 /* The trials that the estimates of a campaign use: those below this number; -1: all complete
  * ones. With a margin it is the last look that was taken. */
 int64_t stoic_estimate_prefix(const stoic_campaign_file *file);
-/* 1 - confidence; with a margin that of the last look (METHODS.md 6). */
+/* 1 - confidence; with a margin that of the last look (docs/methods.md 6). */
 double stoic_estimate_alpha(const stoic_campaign_file *file);
 /* Has every (fault, image) pair of the fault space been run? */
 bool stoic_estimate_complete(const stoic_campaign_file *file, int64_t trials);

@@ -1,4 +1,4 @@
-/* Sequential stopping: looks at fixed numbers of complete trials (METHODS.md 6). */
+/* Sequential stopping: looks at fixed numbers of complete trials (docs/methods.md 6). */
 #ifndef STOIC_CAMPAIGN_LOOK_H
 #define STOIC_CAMPAIGN_LOOK_H
 

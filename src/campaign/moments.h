@@ -23,8 +23,8 @@ typedef struct stoic_moments {
 void stoic_moments_add(stoic_moments *moments, const stoic_counts *counts);
 void stoic_moments_merge(stoic_moments *moments, const stoic_moments *other);
 
-/* critical / images, with its interval (METHODS.md 6); NaN where not measured. `complete`: every
- * (fault, image) pair was run, nothing is left to chance. */
+/* critical / images, with its interval (docs/methods.md 6); NaN where not measured. `complete`:
+ * every (fault, image) pair was run, nothing is left to chance. */
 stoic_interval stoic_moments_critical(const stoic_moments *moments, int64_t images, double alpha,
                                       bool complete);
 stoic_interval stoic_moments_accuracy(const stoic_moments *moments, int64_t images, double alpha,

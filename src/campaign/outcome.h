@@ -1,5 +1,5 @@
 /*
- * Outcomes of one trial, image by image, against golden (METHODS.md 4 and 7).
+ * Outcomes of one trial, image by image, against golden (docs/methods.md 4).
  *
  * masked: outputs bit-identical (NaNs are equal); tolerable: they differ, same top-1; critical:
  * top-1 differs. NaN, rule strict: an output with a NaN is wrong and critical, unless golden's

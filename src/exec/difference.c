@@ -1,5 +1,5 @@
 /*
- * The one-channel difference behind a narrow change, with its rounding bound (METHODS.md 8).
+ * The one-channel difference behind a narrow change, with its rounding bound (docs/methods.md 8).
  *
  * The layer that reads the frontier gets z^ = golden sums + sum of w * change. The canonical sums
  * z' of the same inputs, golden's canonical sums z and z^ all differ from exact arithmetic by

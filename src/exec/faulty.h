@@ -7,8 +7,8 @@
  *   again by their chains (chain.h), to the bits of the canonical kernels; images whose values
  *   come out as before are masked, the others continue with the canonical kernels;
  * - difference: behind a narrow change the next layer's sums are golden sums plus the change
- *   (METHODS.md 8). These differ from the canonical ones by rounding alone, which is bounded; the
- *   class is taken from them only where no rounding could make it another one, and everything
+ *   (docs/methods.md 8). These differ from the canonical ones by rounding alone, which is bounded;
+ * the class is taken from them only where no rounding could make it another one, and everything
  *   else is executed canonically.
  */
 #ifndef STOIC_EXEC_FAULTY_H

@@ -1,6 +1,6 @@
 /*
  * Our own kernels: everything that is not a convolution or matrix product, because oneDNN's
- * activations and pooling lose NaN (METHODS.md 7), and a convolution for the shapes for which
+ * activations and pooling lose NaN (docs/methods.md 7), and a convolution for the shapes for which
  * oneDNN has no implementation with IEEE semantics.
  *
  * One source, compiled once per instruction set; stoic_kernels() picks. All sets give the same

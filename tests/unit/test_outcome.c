@@ -1,4 +1,4 @@
-/* Outcomes of single images, by hand (METHODS.md 4 and 7). */
+/* Outcomes of single images, by hand (docs/methods.md 4). */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
