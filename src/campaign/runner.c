@@ -342,8 +342,9 @@ static int useful_threads(const runner *run) {
     return units < threads ? (int)units : threads;
 }
 
-static const char *reason(const runner *run, int64_t planned) {
+static const char *reason(const runner *run) {
     const stoic_run_options *options = run->options;
+    int64_t planned = run->schedule.planned;
     if (run->look.decided && !run->look.reached)
         return options->limit == planned ? "exhausted" : "max-trials";
     if (run->look.decided)
@@ -355,17 +356,31 @@ static const char *reason(const runner *run, int64_t planned) {
     return options->limit == planned ? "exhausted" : "trials";
 }
 
-static stoic_status begin(runner *run, int64_t planned, stoic_error *err) {
+/* The plan never shrinks. A file that holds all of a larger plan stands for that one; otherwise this
+ * run ends at what is asked for now. `most` is the file's new plan. */
+static int64_t plan(const runner *run, int64_t *most) {
+    const stoic_run_options *options = run->options;
+    int64_t stored = stoic_campaign_file_integer(run->file, "planned", 0);
+    int64_t asked = options->trials, held = run->running.trials;
+    if (options->limit >= 0 && asked > options->limit)
+        asked = options->limit;
+    *most = stored > asked ? stored : asked;
+    if (*most < held)
+        *most = held;
+    return options->margin <= 0.0 && held == *most ? held : asked;
+}
+
+static stoic_status begin(runner *run, stoic_error *err) {
     const stoic_run_options *options = run->options;
     stoic_status status;
+    int64_t most;
+    TRY(stoic_rows_moments(run->file, -1, &run->running, err));
+    int64_t planned = plan(run, &most);
     TRY(stoic_schedule_init(&run->schedule, run->file, &options->design, options->shard,
                             options->shards, planned, err));
-    TRY(stoic_rows_moments(run->file, -1, &run->running, err));
     TRY(stoic_look_init(&run->look, run->file, options->margin, options->margin_of,
                         options->confidence, planned, err));
-    int64_t done = run->schedule.trials_done;
-    TRY(stoic_campaign_file_set(run->file, "planned", err, "%lld",
-                                (long long)(planned > done ? planned : done)));
+    TRY(stoic_campaign_file_set(run->file, "planned", err, "%lld", (long long)most));
     TRY(stoic_look_take(&run->look, run->file, stoic_schedule_prefix(&run->schedule), err));
     run->schedule.limit = stoic_look_limit(&run->look, planned);
     run->stop = run->look.decided || stoic_schedule_finished(&run->schedule);
@@ -376,9 +391,6 @@ done:
 stoic_status stoic_campaign_execute(stoic_campaign_file *file, const stoic_run_options *options,
                                     stoic_summary *summary, stoic_error *err) {
     runner run = {.options = options, .file = file, .started = now()};
-    int64_t planned = options->trials;
-    if (options->limit >= 0 && planned > options->limit)
-        planned = options->limit;
     if (options->margin > 0.0 && options->shards > 1)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--margin",
                           "stopping at a margin looks at all trials: it cannot go with --shard");
@@ -387,8 +399,8 @@ stoic_status stoic_campaign_execute(stoic_campaign_file *file, const stoic_run_o
         return status;
     TRY(stoic_rows_create(file, options->sites, &run.rows, err));
     TRY(stoic_sql_exec(file->db, "BEGIN IMMEDIATE", err));
-    TRY(begin(&run, planned, err));
-    TRY(stoic_campaign_file_set(file, "stopped", err, "%s", reason(&run, planned)));
+    TRY(begin(&run, err));
+    TRY(stoic_campaign_file_set(file, "stopped", err, "%s", reason(&run)));
     TRY(stoic_sql_exec(file->db, "COMMIT", err));
     if (!run.stop) {
         run.threads = run.active = useful_threads(&run);
@@ -400,7 +412,7 @@ stoic_status stoic_campaign_execute(stoic_campaign_file *file, const stoic_run_o
             *err = run.error;
         goto done;
     }
-    TRY(stoic_campaign_file_set(file, "stopped", err, "%s", reason(&run, planned)));
+    TRY(stoic_campaign_file_set(file, "stopped", err, "%s", reason(&run)));
     TRY(stoic_estimate_summary(file, summary, err));
     if (!strcmp(summary->stopped, "interrupted"))
         status =

@@ -216,6 +216,36 @@ static void test_more_trials(void **state) {
     kit_remove(k.path);
 }
 
+/* Fewer trials than the file holds, or plans: nothing is run, and the plan stays what it was. */
+static void test_fewer_trials(void **state) {
+    (void)state;
+    kit k;
+    kit_init(&k, "fewer");
+    k.run.trials = 207;
+    char *expected = reference(&k);
+    const int64_t steps[] = {100, 50, 207, 1, 150};
+    const int64_t planned[] = {100, 100, 207, 207, 207};
+    for (int i = 0; i < 5; i++) {
+        stoic_summary summary;
+        stoic_error err;
+        k.run.trials = steps[i];
+        assert_int_equal(kit_run(&k, &summary, &err), STOIC_OK);
+        assert_int_equal(summary.planned, planned[i]);
+        assert_int_equal(summary.trials, planned[i]);
+        assert_string_equal(summary.stopped, "trials");
+    }
+    assert_same_as(&k, expected);
+    k.run.limit = 207; /* all there is, whatever is asked for now */
+    for (k.run.trials = 207; k.run.trials >= 100; k.run.trials -= 107) {
+        stoic_summary summary;
+        stoic_error err;
+        assert_int_equal(kit_run(&k, &summary, &err), STOIC_OK);
+        assert_string_equal(summary.stopped, "exhausted");
+    }
+    free(expected);
+    kit_remove(k.path);
+}
+
 /* Interrupted in the middle of the last, shorter chunk, then more trials are asked for. */
 static void test_more_trials_after_interruption(void **state) {
     (void)state;
@@ -445,6 +475,7 @@ int main(void) {
         cmocka_unit_test(test_kill_loses_little),
         cmocka_unit_test(test_shards_merged),
         cmocka_unit_test(test_more_trials),
+        cmocka_unit_test(test_fewer_trials),
         cmocka_unit_test(test_more_trials_after_interruption),
         cmocka_unit_test(test_worker_error_keeps_work),
         cmocka_unit_test(test_progress),
