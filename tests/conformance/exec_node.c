@@ -35,8 +35,10 @@ static stoic_attr *copy_attrs(const pb_node *node, int opset, size_t *count) {
         *to = *from;
         to->name = strdup(from->name);
         to->s = from->s ? strdup(from->s) : NULL;
-        to->ints = from->ints ? copied(from->ints, from->count * sizeof *from->ints) : NULL;
-        to->floats = from->floats ? copied(from->floats, from->count * sizeof *from->floats) : NULL;
+        /* `count` is of the list that the kind names; the other is empty */
+        bool ints = from->kind == STOIC_ATTR_INTS, floats = from->kind == STOIC_ATTR_FLOATS;
+        to->ints = ints ? copied(from->ints, from->count * sizeof *from->ints) : NULL;
+        to->floats = floats ? copied(from->floats, from->count * sizeof *from->floats) : NULL;
         to->tensor = from->tensor ? stoic_tensor_retain(from->tensor) : NULL;
     }
     return attrs;
