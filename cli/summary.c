@@ -42,7 +42,28 @@ typedef struct groups {
     stoic_group *items;
     size_t count;
     bool layer, bit;
+    int64_t several_layers; /* trials of no one layer; counted with --by layer */
+    int64_t in_no_row;
 } groups;
+
+static int64_t trials_outside(const stoic_summary *summary, const stoic_group *items,
+                              size_t count) {
+    int64_t outside = summary->trials;
+    for (size_t i = 0; i < count; i++)
+        outside -= items[i].trials;
+    return outside;
+}
+
+static stoic_status count_several_layers(const stoic_summary *summary, groups *all,
+                                         stoic_error *err) {
+    stoic_group *items;
+    size_t count;
+    stoic_status status = stoic_records_groups(all->records, true, false, &items, &count, err);
+    if (status == STOIC_OK)
+        all->several_layers = trials_outside(summary, items, count);
+    stoic_groups_free(items);
+    return status;
+}
 
 static stoic_status read_groups(const cli_result *result, groups *out, stoic_error *err) {
     stoic_status status = cli_by_parse(result->by, &out->layer, &out->bit, err);
@@ -51,6 +72,9 @@ static stoic_status read_groups(const cli_result *result, groups *out, stoic_err
     if (status == STOIC_OK && (out->layer || out->bit))
         status =
             stoic_records_groups(out->records, out->layer, out->bit, &out->items, &out->count, err);
+    out->in_no_row = trials_outside(result->summary, out->items, out->count);
+    if (status == STOIC_OK && out->layer)
+        status = count_several_layers(result->summary, out, err);
     return status;
 }
 
@@ -140,6 +164,8 @@ static json_t *summary_object(const cli_result *result, const groups *all) {
     for (size_t i = 0; i < all->count; i++)
         bad |= json_array_append_new(list, group_object(all, &all->items[i]));
     bad |= json_object_set_new(object, "groups", list);
+    if (all->layer)
+        bad |= cli_put_count(object, "several_layers", all->several_layers);
     if (!bad)
         return object;
     json_decref(object);
@@ -177,6 +203,21 @@ static stoic_status write_groups(const groups *all, cli_output *output, stoic_er
             break;
     }
     return cli_rows_end(&rows, err);
+}
+
+/* A row is for trials that lie in it as a whole. Bits that flip at a rate may spare all layers. */
+static void print_outside(FILE *file, const groups *all) {
+    const char *what = "several bits or a whole word", *fault;
+    bool none = false;
+    if (all->in_no_row < 1)
+        return;
+    if (all->layer)
+        what = all->bit ? "several layers or bits" : "several layers";
+    for (int i = 0; (fault = fault_text(all->records, i)) != NULL; i++)
+        none = none || !strncmp(fault, "ber:", 4);
+    fprintf(file, "%lld trial%s hit %s%s and %s in no row\n", (long long)all->in_no_row,
+            all->in_no_row == 1 ? "" : "s", what, none ? ", or nothing," : "",
+            all->in_no_row == 1 ? "is" : "are");
 }
 
 static void print_interval(FILE *file, const char *name, const stoic_interval *interval) {
@@ -246,6 +287,8 @@ stoic_status cli_result_write(const cli_result *result, int format, stoic_error 
             if (output.format == CLI_TABLE)
                 fputc('\n', output.file);
             status = write_groups(&all, &output, err);
+            if (output.format == CLI_TABLE)
+                print_outside(output.file, &all);
         }
     }
 done:
