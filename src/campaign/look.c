@@ -16,8 +16,10 @@ stoic_status stoic_look_init(stoic_look *look, stoic_campaign_file *file, double
     if (margin <= 0.0)
         return STOIC_OK;
     stoic_status status;
+    static const char *const names[] = {"critical", "accuracy", "drop"};
     char text[32];
     TRY(stoic_campaign_file_set(file, "margin", err, "%s", stoic_facts_number_text(margin, text)));
+    TRY(stoic_campaign_file_set(file, "margin_of", err, "%s", names[of]));
     if (stoic_campaign_file_integer(file, "prefix", -1) < 0) {
         TRY(stoic_campaign_file_set(file, "prefix", err, "0"));
         TRY(stoic_campaign_file_set(file, "look", err, "-1"));

@@ -127,6 +127,26 @@ static void add_trials(stoic_text *out, const stoic_loaded_run *const *runs, siz
     stoic_text_puts(out, runs[0]->summary.images == 1 ? " image a trial" : " images a trial");
 }
 
+static void add_option(stoic_text *out, const char *name, const char *value) {
+    stoic_text_printf(out, " --%s ", name);
+    stoic_markup_add(out, value, 24);
+}
+
+/* How many trials: a number, or the margin that the campaign stops at. */
+static void add_extent(stoic_text *out, const stoic_loaded_run *run) {
+    const char *margin = stoic_loaded_run_info(run, "margin");
+    const char *of = stoic_loaded_run_info(run, "margin_of");
+    const char *confidence = stoic_loaded_run_info(run, "confidence");
+    if (*margin)
+        add_option(out, "margin", margin);
+    else
+        stoic_text_printf(out, " --trials %lld", (long long)run->summary.planned);
+    if (*margin && *of && strcmp(of, "critical") != 0)
+        add_option(out, "margin-of", of);
+    if (*confidence && strcmp(confidence, "0.95") != 0)
+        add_option(out, "confidence", confidence);
+}
+
 void stoic_fig_describe(stoic_text *out, const stoic_loaded_run *const *runs, size_t n) {
     if (n == 0)
         return;
@@ -146,7 +166,8 @@ void stoic_fig_describe(stoic_text *out, const stoic_loaded_run *const *runs, si
     stoic_markup_add(out, *data ? data : "DATA", 80);
     stoic_text_puts(out, " --fault ");
     stoic_markup_add(out, stoic_loaded_run_info(runs[0], "fault"), 120);
-    stoic_text_printf(out, " --trials %lld --seed ", (long long)runs[0]->summary.planned);
+    add_extent(out, runs[0]);
+    stoic_text_puts(out, " --seed ");
     stoic_markup_add(out, stoic_loaded_run_info(runs[0], "seed"), 20);
     stoic_text_puts(out, "</code>");
 }

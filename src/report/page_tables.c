@@ -45,6 +45,21 @@ static void write_fact(const stoic_loaded_runs *runs, int part, const char *head
     stoic_text_puts(out, "</dd></div>\n");
 }
 
+/* The level of the intervals shown: looks at a margin make it higher than the one asked for. */
+static void write_levels(const stoic_loaded_runs *runs, int part, stoic_text *out) {
+    int shown = 0;
+    stoic_text_puts(out, "<div><dt>Confidence of the intervals</dt><dd>");
+    for (size_t i = 0; i < runs->count && shown < 5; i++) {
+        double level = runs->items[i].summary.confidence;
+        bool known = runs->items[i].part != part;
+        for (size_t j = 0; j < i && !known; j++)
+            known = runs->items[j].part == part && runs->items[j].summary.confidence == level;
+        if (!known)
+            stoic_text_printf(out, "%s%g %%", shown++ ? ", " : "", 100.0 * level);
+    }
+    stoic_text_puts(out, "</dd></div>\n");
+}
+
 void stoic_page_facts(const stoic_loaded_runs *runs, int part, stoic_text *out) {
     static const char *const facts[][2] = {{"Model", "model"},
                                            {"Digest of the model", "model_digest"},
@@ -55,7 +70,6 @@ void stoic_page_facts(const stoic_loaded_runs *runs, int part, stoic_text *out) 
                                            {"Store", "store"},
                                            {"Stored bits", "stored_bits"},
                                            {"Seed", "seed"},
-                                           {"Confidence of the intervals", "confidence"},
                                            {"Outcomes counted", "outcomes"},
                                            {"An output with NaN", "nan"},
                                            {"Stoic", "version"},
@@ -65,6 +79,7 @@ void stoic_page_facts(const stoic_loaded_runs *runs, int part, stoic_text *out) 
     stoic_text_puts(out, "<h2>What was run</h2>\n<dl>\n");
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         write_fact(runs, part, facts[i][0], facts[i][1], out);
+    write_levels(runs, part, out);
     stoic_text_puts(out, "<div><dt>Accuracy without faults</dt><dd>");
     stoic_markup_rate(out, first_of(runs, part)->summary.golden_accuracy);
     stoic_text_puts(out, "</dd></div>\n</dl>\n");

@@ -134,6 +134,30 @@ static void test_page_is_whole(void **state) {
     kit_remove(k.path);
 }
 
+/* The command and the level of a campaign that stopped at a margin, after two looks or more. */
+static void test_margin(void **state) {
+    (void)state;
+    kit k;
+    stoic_report_options options = stoic_report_options_default();
+    make_campaign(&k, "margin", plain_fault);
+    set_fact(k.path, "confidence", "0.95"); /* as campaigns write it */
+    char *page = report(&k, &options);
+    assert_non_null(strstr(page, " --trials 3840 --seed "));
+    assert_non_null(strstr(page, "intervals</dt><dd>95 %</dd>"));
+    free(page);
+    set_fact(k.path, "margin", "0.01");
+    set_fact(k.path, "margin_of", "drop");
+    set_fact(k.path, "confidence", "0.9");
+    set_fact(k.path, "prefix", "3840");
+    set_fact(k.path, "look", "1"); /* its share of 10 % is a sixth */
+    page = report(&k, &options);
+    assert_non_null(strstr(page, " --margin 0.01 --margin-of drop --confidence 0.9 --seed "));
+    assert_null(strstr(page, "--trials"));
+    assert_non_null(strstr(page, "intervals</dt><dd>98.3333 %</dd>"));
+    free(page);
+    kit_remove(k.path);
+}
+
 static void test_hostile_strings(void **state) {
     (void)state;
     kit k;
@@ -384,6 +408,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_markup),
         cmocka_unit_test(test_page_is_whole),
+        cmocka_unit_test(test_margin),
         cmocka_unit_test(test_hostile_strings),
         cmocka_unit_test(test_hostile_fault),
         cmocka_unit_test(test_without_gnuplot),
