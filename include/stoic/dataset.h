@@ -22,18 +22,19 @@ typedef struct stoic_dataset stoic_dataset;
 /* What happens to an image between the file and the network. In this order: resize the shorter
  * side (bilinear with antialiasing), centre crop, bytes / 255, (x - mean) / std. */
 typedef struct stoic_preprocessing {
-    int resize, crop;          /* 0: none */
-    int channels;              /* entries of mean and std; 0: none */
+    int resize, crop; /* 0: none */
+    int channels;     /* entries of mean and std; 0: none */
     float mean[4], std[4];
-    char source[3][32];        /* where size, mean, std came from: "option", "model", "known set", "none" */
+    char source[3]
+               [32]; /* where size, mean, std came from: "option", "model", "known set", "none" */
 } stoic_preprocessing;
 
 typedef struct stoic_dataset_options {
-    int64_t first, count;      /* the images used; count -1: to the end */
-    const char *labels;        /* file with the class names of dir:, or NULL */
-    int resize, crop;          /* -1: as the model or the known set says */
-    const char *mean, *std;    /* "a,b,c"; NULL: as the model or the known set says */
-    const stoic_model *model;  /* metadata and input shape are read; may be NULL */
+    int64_t first, count;     /* the images used; count -1: to the end */
+    const char *labels;       /* file with the class names of dir:, or NULL */
+    int resize, crop;         /* -1: as the model or the known set says */
+    const char *mean, *std;   /* "a,b,c"; NULL: as the model or the known set says */
+    const stoic_model *model; /* metadata and input shape are read; may be NULL */
 } stoic_dataset_options;
 
 STOIC_API stoic_dataset_options stoic_dataset_options_default(void);
@@ -50,7 +51,8 @@ STOIC_API int64_t stoic_dataset_count(const stoic_dataset *dataset);
 STOIC_API const stoic_shape *stoic_dataset_shape(const stoic_dataset *dataset);
 /* Number of classes: one more than the largest label, or the number of folders. */
 STOIC_API int stoic_dataset_classes(const stoic_dataset *dataset);
-STOIC_API const char *stoic_dataset_class_name(const stoic_dataset *dataset, int index); /* or NULL */
+STOIC_API const char *stoic_dataset_class_name(const stoic_dataset *dataset,
+                                               int index); /* or NULL */
 STOIC_API int stoic_dataset_label(const stoic_dataset *dataset, int64_t i);
 STOIC_API const stoic_preprocessing *stoic_dataset_preprocessing(const stoic_dataset *dataset);
 
@@ -69,7 +71,8 @@ STOIC_API stoic_status stoic_dataset_digest(const stoic_dataset *dataset, uint8_
 typedef struct stoic_prefetch stoic_prefetch;
 
 STOIC_API stoic_status stoic_prefetch_start(const stoic_dataset *dataset, int64_t batch,
-                                            stoic_prefetch **out, stoic_error *err) STOIC_MUST_CHECK;
+                                            stoic_prefetch **out,
+                                            stoic_error *err) STOIC_MUST_CHECK;
 /* *count is 0 after the last batch. The pointers are valid until the next call. One caller. */
 STOIC_API stoic_status stoic_prefetch_next(stoic_prefetch *prefetch, const float **images,
                                            const int **labels, int64_t *count, stoic_error *err);

@@ -46,13 +46,13 @@ typedef struct stoic_record {
 /* One corrupted stored bit (or word). Strings live until the next call. */
 typedef struct stoic_site_record {
     int64_t trial;
-    const char *kind;   /* "flip", "stuck0", … */
+    const char *kind; /* "flip", "stuck0", … */
     int layer;
     const char *tensor; /* "weight", "bias", "bn" */
     int64_t word, index;
     int bit;
-    const char *role;   /* "data", "copy", "parity" */
-    int64_t image, step;/* -1 where they do not apply */
+    const char *role;    /* "data", "copy", "parity" */
+    int64_t image, step; /* -1 where they do not apply */
     float before, after;
 } stoic_site_record;
 

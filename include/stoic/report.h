@@ -13,10 +13,10 @@ extern "C" {
 #endif
 
 typedef struct stoic_report_options {
-    const char *title;        /* NULL: made from the campaigns */
-    const char *figures;      /* folder for the pictures alone, or NULL */
-    const char *model_path;   /* for weight and exponent histograms; NULL: none */
-    const char *notes;        /* file with a caption a figure, "key<TAB>text" a line, or NULL */
+    const char *title;      /* NULL: made from the campaigns */
+    const char *figures;    /* folder for the pictures alone, or NULL */
+    const char *model_path; /* for weight and exponent histograms; NULL: none */
+    const char *notes;      /* file with a caption a figure, "key<TAB>text" a line, or NULL */
 } stoic_report_options;
 
 STOIC_API stoic_report_options stoic_report_options_default(void);

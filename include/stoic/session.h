@@ -33,7 +33,8 @@ STOIC_API stoic_program_options stoic_program_options_default(void);
  * _ARGUMENT for an observable value that does not exist. */
 STOIC_API stoic_status stoic_program_compile(const stoic_model *model,
                                              const stoic_program_options *options,
-                                             stoic_program **out, stoic_error *err) STOIC_MUST_CHECK;
+                                             stoic_program **out,
+                                             stoic_error *err) STOIC_MUST_CHECK;
 STOIC_API void stoic_program_free(stoic_program *program);
 STOIC_API int stoic_program_batch(const stoic_program *program);
 /* The model it was compiled from; lives as long as the program. */
@@ -46,14 +47,13 @@ STOIC_API stoic_status stoic_session_create(const stoic_program *program, stoic_
 STOIC_API void stoic_session_free(stoic_session *session);
 
 /* Runs `count` images (any number; NCHW floats) and writes count x classes outputs. */
-STOIC_API stoic_status stoic_session_run(stoic_session *session, const float *images,
-                                         int64_t count, float *outputs,
-                                         stoic_error *err) STOIC_MUST_CHECK;
+STOIC_API stoic_status stoic_session_run(stoic_session *session, const float *images, int64_t count,
+                                         float *outputs, stoic_error *err) STOIC_MUST_CHECK;
 
 /* Lays edits over the model's constants until stoic_session_restore(); edits add up. Restoring is
  * exact to the bit. Fails with STOIC_ERR_ARGUMENT for a tensor or index that does not exist. */
-STOIC_API stoic_status stoic_session_edit(stoic_session *session, const stoic_edit *edits,
-                                          size_t n, stoic_error *err) STOIC_MUST_CHECK;
+STOIC_API stoic_status stoic_session_edit(stoic_session *session, const stoic_edit *edits, size_t n,
+                                          stoic_error *err) STOIC_MUST_CHECK;
 STOIC_API void stoic_session_restore(stoic_session *session);
 
 /* Top-1 of one output row: the lowest index among the largest; with a NaN the first NaN, and
@@ -70,9 +70,8 @@ struct stoic_dataset;
 
 /* `outputs` may be NULL, or has room for images x classes floats. */
 STOIC_API stoic_status stoic_evaluate(const stoic_program *program,
-                                      const struct stoic_dataset *data, int threads,
-                                      float *outputs, stoic_evaluation *out,
-                                      stoic_error *err) STOIC_MUST_CHECK;
+                                      const struct stoic_dataset *data, int threads, float *outputs,
+                                      stoic_evaluation *out, stoic_error *err) STOIC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -14,9 +14,9 @@
 #define STOIC_STATUS_H
 
 #if defined(__GNUC__)
-#define STOIC_API __attribute__((visibility("default")))
+#define STOIC_API               __attribute__((visibility("default")))
 #define STOIC_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define STOIC_MUST_CHECK __attribute__((warn_unused_result))
+#define STOIC_MUST_CHECK        __attribute__((warn_unused_result))
 #else
 #define STOIC_API
 #define STOIC_PRINTF(fmt, args)
@@ -28,17 +28,17 @@ extern "C" {
 #endif
 
 /* X(enumerator, name, the kind of input that triggers it) */
-#define STOIC_STATUS_LIST(X)                                                              \
-    X(STOIC_OK, "ok", "nothing went wrong")                                               \
-    X(STOIC_ERR_MEMORY, "out of memory", "an allocation failed or would exceed a limit")  \
-    X(STOIC_ERR_IO, "input/output", "a file is missing, unreadable, or the disk is full") \
-    X(STOIC_ERR_FORMAT, "bad format", "a file is truncated, corrupt or not what it says") \
-    X(STOIC_ERR_UNSUPPORTED, "unsupported", "a valid model or option Stoic cannot run")   \
-    X(STOIC_ERR_SHAPE, "bad shape", "shapes that do not fit each other")                  \
-    X(STOIC_ERR_ARGUMENT, "bad argument", "an option or spec string that makes no sense") \
-    X(STOIC_ERR_MISMATCH, "mismatch", "two things that should belong together do not")    \
-    X(STOIC_ERR_INTERRUPTED, "interrupted", "the caller asked to stop; work so far kept") \
-    X(STOIC_ERR_BACKEND, "backend", "oneDNN or SQLite refused a call")                    \
+#define STOIC_STATUS_LIST(X)                                                                       \
+    X(STOIC_OK, "ok", "nothing went wrong")                                                        \
+    X(STOIC_ERR_MEMORY, "out of memory", "an allocation failed or would exceed a limit")           \
+    X(STOIC_ERR_IO, "input/output", "a file is missing, unreadable, or the disk is full")          \
+    X(STOIC_ERR_FORMAT, "bad format", "a file is truncated, corrupt or not what it says")          \
+    X(STOIC_ERR_UNSUPPORTED, "unsupported", "a valid model or option Stoic cannot run")            \
+    X(STOIC_ERR_SHAPE, "bad shape", "shapes that do not fit each other")                           \
+    X(STOIC_ERR_ARGUMENT, "bad argument", "an option or spec string that makes no sense")          \
+    X(STOIC_ERR_MISMATCH, "mismatch", "two things that should belong together do not")             \
+    X(STOIC_ERR_INTERRUPTED, "interrupted", "the caller asked to stop; work so far kept")          \
+    X(STOIC_ERR_BACKEND, "backend", "oneDNN or SQLite refused a call")                             \
     X(STOIC_ERR_INTERNAL, "internal", "a bug in Stoic")
 
 #define STOIC_STATUS_ENUM(enumerator, name, trigger) enumerator,

@@ -20,11 +20,11 @@ extern "C" {
 enum { STOIC_MAX_RANK = 8 };
 
 /* X(enumerator, name, bytes per element, ONNX TensorProto.DataType) */
-#define STOIC_DTYPE_LIST(X)       \
-    X(STOIC_F32, "float32", 4, 1) \
-    X(STOIC_F64, "float64", 8, 11)\
-    X(STOIC_I32, "int32", 4, 6)   \
-    X(STOIC_I64, "int64", 8, 7)   \
+#define STOIC_DTYPE_LIST(X)                                                                        \
+    X(STOIC_F32, "float32", 4, 1)                                                                  \
+    X(STOIC_F64, "float64", 8, 11)                                                                 \
+    X(STOIC_I32, "int32", 4, 6)                                                                    \
+    X(STOIC_I64, "int64", 8, 7)                                                                    \
     X(STOIC_BOOL, "bool", 1, 9)
 
 #define STOIC_DTYPE_ENUM(enumerator, name, bytes, onnx) enumerator,

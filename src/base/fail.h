@@ -20,11 +20,11 @@ stoic_status stoic_fail_errno(stoic_error *err, const char *place, const char *w
 void stoic_log(stoic_log_level level, const char *fmt, ...) STOIC_PRINTF(2, 3);
 
 /* Forward a failure: in a function whose clean-up stands after the label `done`. */
-#define TRY(call)                         \
-    do {                                  \
-        status = (call);                  \
-        if (status != STOIC_OK)           \
-            goto done;                    \
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        status = (call);                                                                           \
+        if (status != STOIC_OK)                                                                    \
+            goto done;                                                                             \
     } while (0)
 
 #endif

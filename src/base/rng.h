@@ -10,12 +10,12 @@
 #include <stdint.h>
 
 typedef enum stoic_stream {
-    STOIC_STREAM_SITE = 1,   /* which weight, which bit */
-    STOIC_STREAM_IMAGE = 2,  /* which images a trial uses */
-    STOIC_STREAM_VALUE = 3,  /* the value that replaces another */
-    STOIC_STREAM_TRAIN = 4,  /* order of images, augmentation, dropout */
-    STOIC_STREAM_INIT = 5,   /* initial weights */
-    STOIC_STREAM_PERMUTE = 6,/* round keys of stoic_permute() */
+    STOIC_STREAM_SITE = 1,       /* which weight, which bit */
+    STOIC_STREAM_IMAGE = 2,      /* which images a trial uses */
+    STOIC_STREAM_VALUE = 3,      /* the value that replaces another */
+    STOIC_STREAM_TRAIN = 4,      /* order of images, augmentation, dropout */
+    STOIC_STREAM_INIT = 5,       /* initial weights */
+    STOIC_STREAM_PERMUTE = 6,    /* round keys of stoic_permute() */
     STOIC_STREAM_REDUNDANCY = 7, /* sites in redundant bits of a code */
 } stoic_stream;
 

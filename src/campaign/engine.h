@@ -40,7 +40,8 @@ const stoic_golden *stoic_engine_golden(const stoic_engine *engine);
 void stoic_engine_worker_api(stoic_engine *engine, stoic_worker_api *out);
 
 /* For replay: the first operator whose input the edits change ("Conv 'conv1'"), and for one image
- * a line that compares golden and faulty output (-1: the first image). `text` is always terminated. */
+ * a line that compares golden and faulty output (-1: the first image). `text` is always terminated.
+ */
 stoic_status stoic_engine_explain(stoic_engine *engine, const stoic_edit *edits, size_t n_edits,
                                   int64_t image, char *text, size_t size, stoic_error *err);
 

@@ -356,8 +356,8 @@ static const char *reason(const runner *run) {
     return options->limit == planned ? "exhausted" : "trials";
 }
 
-/* The plan never shrinks. A file that holds all of a larger plan stands for that one; otherwise this
- * run ends at what is asked for now. `most` is the file's new plan. */
+/* The plan never shrinks. A file that holds all of a larger plan stands for that one; otherwise
+ * this run ends at what is asked for now. `most` is the file's new plan. */
 static int64_t plan(const runner *run, int64_t *most) {
     const stoic_run_options *options = run->options;
     int64_t stored = stoic_campaign_file_integer(run->file, "planned", 0);

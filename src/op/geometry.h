@@ -17,7 +17,7 @@ typedef struct stoic_window {
     int64_t in[STOIC_MAX_SPATIAL], out[STOIC_MAX_SPATIAL];
     int64_t kernel[STOIC_MAX_SPATIAL], stride[STOIC_MAX_SPATIAL], dilation[STOIC_MAX_SPATIAL];
     int64_t pad_low[STOIC_MAX_SPATIAL], pad_high[STOIC_MAX_SPATIAL]; /* auto_pad resolved */
-    int64_t groups;         /* convolution; 1 for pooling */
+    int64_t groups; /* convolution; 1 for pooling */
     int64_t in_channels, out_channels;
     bool count_include_pad; /* AveragePool: the divisor counts taps in [-pad_low, in + pad_high),
                              * not what ceil_mode adds beyond */

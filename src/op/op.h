@@ -50,7 +50,8 @@ typedef struct stoic_operand {
     bool present;
     stoic_dtype dtype;
     stoic_shape shape;
-    const stoic_tensor *constant; /* the value where it is known before the network runs, else NULL */
+    const stoic_tensor
+        *constant; /* the value where it is known before the network runs, else NULL */
 } stoic_operand;
 
 typedef struct stoic_op stoic_op;
@@ -71,16 +72,16 @@ typedef struct stoic_op_call {
 /* Facts about the function y = op(x), x the first input, other inputs constant. For operators that
  * broadcast, ELEMENTWISE and PER_CHANNEL hold where x has the shape of y. */
 enum {
-    STOIC_OP_LAYER = 1 << 0,            /* Conv, Gemm, MatMul: its second input is a weight matrix */
-    STOIC_OP_ELEMENTWISE = 1 << 1,      /* y[i] depends on x[i] alone (and on broadcast operands) */
-    STOIC_OP_PER_CHANNEL = 1 << 2,      /* channel c of y depends on channel c of x alone */
+    STOIC_OP_LAYER = 1 << 0,       /* Conv, Gemm, MatMul: its second input is a weight matrix */
+    STOIC_OP_ELEMENTWISE = 1 << 1, /* y[i] depends on x[i] alone (and on broadcast operands) */
+    STOIC_OP_PER_CHANNEL = 1 << 2, /* channel c of y depends on channel c of x alone */
     STOIC_OP_PIECEWISE_LINEAR = 1 << 3, /* a piecewise linear function of x */
     STOIC_OP_HOMOGENEOUS = 1 << 4,      /* op(k x) = k op(x) for k > 0 (biases scaled too) */
     STOIC_OP_MONOTONE = 1 << 5,         /* elementwise and not decreasing */
     STOIC_OP_NONEXPANSIVE = 1 << 6,     /* |op(x) - op(y)| <= max |x - y| over what it reads */
-    STOIC_OP_MOVES = 1 << 7,            /* copies values, computes nothing (Reshape, Transpose, …) */
-    STOIC_OP_FOLD_ONLY = 1 << 8,        /* allowed only where its inputs are constant */
-    STOIC_OP_READS_SHAPE = 1 << 9,      /* needs the shape of x, not its values (Shape) */
+    STOIC_OP_MOVES = 1 << 7,       /* copies values, computes nothing (Reshape, Transpose, …) */
+    STOIC_OP_FOLD_ONLY = 1 << 8,   /* allowed only where its inputs are constant */
+    STOIC_OP_READS_SHAPE = 1 << 9, /* needs the shape of x, not its values (Shape) */
 };
 
 struct stoic_op {
@@ -105,7 +106,8 @@ struct stoic_op {
     /* Multiply-adds of one call as inferred; NULL: none. Saturates at INT64_MAX. */
     int64_t (*macs)(const stoic_op_call *call);
 
-    /* Lipschitz bound of an elementwise function: |op(a) - op(b)| <= lipschitz * |a - b|; 0: unknown. */
+    /* Lipschitz bound of an elementwise function: |op(a) - op(b)| <= lipschitz * |a - b|; 0:
+     * unknown. */
     double (*lipschitz)(const stoic_op_call *call);
 
     /* Rounding bound of an elementwise function as the canonical kernel computes it:
@@ -119,13 +121,14 @@ struct stoic_op {
 };
 
 /* All operators, in alphabetical order: X(identifier). The descriptor is stoic_op_<identifier>. */
-#define STOIC_OP_LIST(X)                                                                       \
-    X(add) X(average_pool) X(batch_normalization) X(cast) X(clip) X(concat) X(constant)        \
-    X(constant_of_shape) X(conv) X(div) X(dropout) X(expand) X(flatten) X(gather) X(gemm)      \
-    X(global_average_pool) X(hard_sigmoid) X(hard_swish) X(identity) X(leaky_relu)             \
-    X(log_softmax) X(mat_mul) X(max_pool) X(mul) X(pad) X(range) X(reduce_mean) X(relu)        \
-    X(reshape) X(shape) X(sigmoid) X(slice) X(softmax) X(squeeze) X(sub) X(tanh) X(transpose)  \
-    X(unsqueeze)
+#define STOIC_OP_LIST(X)                                                                           \
+    X(add)                                                                                         \
+    X(average_pool) X(batch_normalization) X(cast) X(clip) X(concat) X(constant)                   \
+        X(constant_of_shape) X(conv) X(div) X(dropout) X(expand) X(flatten) X(gather) X(gemm)      \
+            X(global_average_pool) X(hard_sigmoid) X(hard_swish) X(identity) X(leaky_relu)         \
+                X(log_softmax) X(mat_mul) X(max_pool) X(mul) X(pad) X(range) X(reduce_mean)        \
+                    X(relu) X(reshape) X(shape) X(sigmoid) X(slice) X(softmax) X(squeeze) X(sub)   \
+                        X(tanh) X(transpose) X(unsqueeze)
 
 #define STOIC_OP_DECLARE(identifier) extern const stoic_op stoic_op_##identifier;
 STOIC_OP_LIST(STOIC_OP_DECLARE)
