@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/fail.h"
 #include "base/pool.h"
+#include "campaign/hit_sites.h"
 #include "campaign/outcome.h"
 #include "exec/faulty.h"
 
@@ -48,7 +49,7 @@ typedef struct worker {
     bool own; /* the block is this worker's alone */
     float *images;
     int *labels;
-    stoic_hits hits, all;
+    stoic_site_drawer drawer;
     edit_list drawn[DRAWN_TRIALS]; /* a chunk's trials come again for every block */
 } worker;
 
@@ -275,8 +276,7 @@ static void worker_close(void *state) {
                       (long long)c->small, (long long)c->again);
     }
     stoic_faulty_free(w->faulty);
-    stoic_hits_deinit(&w->hits);
-    stoic_hits_deinit(&w->all);
+    stoic_site_drawer_deinit(&w->drawer);
     free(w->images);
     free(w->labels);
     for (int i = 0; i < DRAWN_TRIALS; i++)
@@ -292,6 +292,7 @@ static stoic_status worker_open(void *user, int index, void **state, stoic_error
     if (!w)
         return stoic_fail_memory(err, "a worker", sizeof *w);
     w->engine = e;
+    stoic_site_drawer_init(&w->drawer, e->store, e->faults, e->n_faults);
     int64_t size = stoic_shape_count(stoic_model_input_shape(e->model));
     w->images = malloc((size_t)(e->design.block * size) * sizeof *w->images);
     w->labels = malloc((size_t)e->design.block * sizeof *w->labels);
@@ -349,52 +350,29 @@ static stoic_status worker_block(void *state, int64_t first, int64_t count, stoi
     return STOIC_OK;
 }
 
-/* Appends the last drawn hits to those of the trial's other faults. */
-static stoic_status collect(worker *w, stoic_error *err) {
-    size_t needed = w->all.count + w->hits.count;
-    if (needed > w->all.capacity) {
-        stoic_hit *items = realloc(w->all.items, needed * sizeof *items);
-        if (!items)
-            return stoic_fail_memory(err, "hits", needed * sizeof *items);
-        w->all.items = items;
-        w->all.capacity = needed;
-    }
-    if (w->hits.count)
-        memcpy(w->all.items + w->all.count, w->hits.items, w->hits.count * sizeof(stoic_hit));
-    w->all.count = needed;
-    return STOIC_OK;
-}
-
 /* The hits of all faults as edits of weights. */
 static stoic_status draw(worker *w, int64_t trial, const edit_list **out, stoic_error *err) {
-    stoic_engine *e = w->engine;
     edit_list *list = &w->drawn[trial % DRAWN_TRIALS];
-    stoic_status status = STOIC_OK;
     *out = list;
     if (list->trial == trial + 1)
         return STOIC_OK;
     list->trial = 0;
-    w->all.count = 0;
-    for (size_t i = 0; i < e->n_faults; i++) {
-        TRY(stoic_fault_draw(e->faults[i], trial, &w->hits, err));
-        TRY(collect(w, err));
-    }
-    for (;;) {
-        list->n = list->room;
-        status =
-            stoic_store_apply(e->store, w->all.items, w->all.count, list->edits, &list->n, err);
-        if (status != STOIC_ERR_MEMORY || list->n <= list->room)
-            break;
-        stoic_edit *edits = realloc(list->edits, list->n * sizeof *edits);
+    size_t n;
+    stoic_status status = stoic_site_drawer_hits(&w->drawer, trial, &n, err);
+    if (status != STOIC_OK)
+        return status;
+    if (n > list->room) {
+        stoic_edit *edits = realloc(list->edits, n * sizeof *edits);
         if (!edits)
-            return stoic_fail_memory(err, "edits", list->n * sizeof *edits);
+            return stoic_fail_memory(err, "edits", n * sizeof *edits);
         list->edits = edits;
-        list->room = list->n;
+        list->room = n;
     }
-    if (status == STOIC_OK)
-        list->trial = trial + 1;
-done:
-    return status;
+    if (n)
+        memcpy(list->edits, w->drawer.edits, n * sizeof *list->edits);
+    list->n = n;
+    list->trial = trial + 1;
+    return STOIC_OK;
 }
 
 static stoic_status worker_trial(void *state, int64_t trial, const int32_t *images,

@@ -6,12 +6,6 @@
 #include "base/fail.h"
 #include "exec/run.h"
 
-static stoic_status unsupported(const stoic_planner *p, int node) {
-    (void)p;
-    (void)node;
-    return STOIC_ERR_UNSUPPORTED; /* the caller falls back to the plain definition */
-}
-
 static stoic_status conv_shape(const stoic_op_call *call, stoic_exec_layer *layer,
                                stoic_error *err) {
     stoic_window w;
@@ -94,7 +88,7 @@ stoic_status stoic_plan_layer(stoic_planner *p, int node, stoic_exec_step *step,
     stoic_op_call call;
     if (n->n_in > 3 || n->in[0] < 0 || n->in[1] < 0 || m->values[n->in[0]].constant ||
         !m->values[n->in[1]].constant)
-        return unsupported(p, node);
+        return STOIC_ERR_UNSUPPORTED; /* the plain definition runs it */
     stoic_model_call(m, (size_t)node, in, out, &call);
     stoic_exec_layer layer = {.weights = n->in[1], .bias = n->n_in > 2 ? n->in[2] : -1};
     status = n->op == &stoic_op_conv ? conv_shape(&call, &layer, err)
@@ -102,11 +96,11 @@ stoic_status stoic_plan_layer(stoic_planner *p, int node, stoic_exec_step *step,
     if (status != STOIC_OK)
         return status;
     if (layer.bias >= 0 && !bias_fits(m, layer.bias, &layer))
-        return unsupported(p, node);
+        return STOIC_ERR_UNSUPPORTED;
     layer.shape.bias = layer.bias >= 0;
     const stoic_exec_value *source = &g->values[n->in[0]];
     if (layer.matrix && source->layout == STOIC_LAYOUT_NHWC)
-        return unsupported(p, node);
+        return STOIC_ERR_UNSUPPORTED;
     if (source->layout == STOIC_LAYOUT_FLAT_HWC) {
         layer.flat_c = source->c;
         layer.flat_hw = source->hw;
