@@ -38,6 +38,7 @@ extern "C" {
     X(STOIC_ERR_ARGUMENT, "bad argument", "an option or spec string that makes no sense")          \
     X(STOIC_ERR_MISMATCH, "mismatch", "two things that should belong together do not")             \
     X(STOIC_ERR_INTERRUPTED, "interrupted", "the caller asked to stop; work so far kept")          \
+    X(STOIC_ERR_NUMERIC, "not finite", "a training whose loss became infinite or NaN")             \
     X(STOIC_ERR_BACKEND, "backend", "oneDNN or SQLite refused a call")                             \
     X(STOIC_ERR_INTERNAL, "internal", "a bug in Stoic")
 

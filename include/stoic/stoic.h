@@ -19,6 +19,7 @@
 #include "stoic/status.h"
 #include "stoic/store.h"
 #include "stoic/tensor.h"
+#include "stoic/train.h"
 #include "stoic/version.h"
 
 #endif
