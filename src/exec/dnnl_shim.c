@@ -1,26 +1,15 @@
 #include "exec/dnnl_shim.h"
 
-#include <oneapi/dnnl/dnnl.h>
-#include <oneapi/dnnl/dnnl_version.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
+#include "exec/dnnl_inside.h"
 
 /* libgomp's entry points, declared here so that a build with clang does not pull in a second
  * OpenMP runtime. */
 void omp_set_num_threads(int n);
-
-#if DNNL_VERSION_MAJOR >= 3
-typedef dnnl_memory_desc_t md_handle;
-#define MD_REF(md) (md)
-typedef const_dnnl_memory_desc_t md_const;
-#else
-typedef dnnl_memory_desc_t md_handle;
-#define MD_REF(md) (&(md))
-typedef const dnnl_memory_desc_t *md_const;
-#endif
 
 struct stoic_dnn_conv {
     stoic_dnn_shape shape;
@@ -38,7 +27,7 @@ struct stoic_dnn_run {
     dnnl_memory_t src, dst, weights, bias, scratch;
 };
 
-static stoic_status check(dnnl_status_t code, const char *what, stoic_error *err) {
+stoic_status stoic_dnn_check(dnnl_status_t code, const char *what, stoic_error *err) {
     if (code == dnnl_success)
         return STOIC_OK;
     if (code == dnnl_out_of_memory)
@@ -49,8 +38,8 @@ static stoic_status check(dnnl_status_t code, const char *what, stoic_error *err
 
 /* ---- what differs between oneDNN 2.x and 3.x ---- */
 
-static dnnl_status_t md_create(md_handle *md, int rank, const dnnl_dim_t *dims,
-                               dnnl_format_tag_t tag) {
+dnnl_status_t stoic_dnn_md_create(md_handle *md, int rank, const dnnl_dim_t *dims,
+                                  dnnl_format_tag_t tag) {
     dnnl_dims_t copy = {0};
     memcpy(copy, dims, (size_t)rank * sizeof *dims);
 #if DNNL_VERSION_MAJOR >= 3
@@ -60,7 +49,7 @@ static dnnl_status_t md_create(md_handle *md, int rank, const dnnl_dim_t *dims,
 #endif
 }
 
-static void md_destroy(md_handle *md) {
+void stoic_dnn_md_destroy(md_handle *md) {
 #if DNNL_VERSION_MAJOR >= 3
     if (*md)
         dnnl_memory_desc_destroy(*md);
@@ -112,40 +101,60 @@ static bool md_layout(md_const md, stoic_dnn_layout *out) {
     return true;
 }
 
-typedef struct descs {
-    md_handle src, weights, bias, dst;
-} descs;
-
-typedef struct candidates {
 #if DNNL_VERSION_MAJOR >= 3
-    dnnl_primitive_desc_t current;
-#else
-    dnnl_primitive_desc_iterator_t iterator;
-#endif
-} candidates;
-
-static dnnl_status_t candidates_begin(candidates *it, const stoic_dnn_shape *s, descs *d,
-                                      dnnl_engine_t engine, dnnl_primitive_attr_t attr) {
+dnnl_status_t stoic_dnn_candidates_begin(stoic_dnn_candidates *it, stoic_dnn_part part,
+                                         const stoic_dnn_shape *s, stoic_dnn_descs *d,
+                                         dnnl_engine_t engine, dnnl_primitive_attr_t attr,
+                                         dnnl_primitive_desc_t forward) {
     const dnnl_dims_t strides = {s->stride_h, s->stride_w};
     const dnnl_dims_t dilates = {s->dilation_h - 1, s->dilation_w - 1};
     const dnnl_dims_t low = {s->pad_top, s->pad_left}, high = {s->pad_bottom, s->pad_right};
-#if DNNL_VERSION_MAJOR >= 3
+    const_dnnl_memory_desc_t bias = s->bias ? d->bias : NULL;
+    if (part == STOIC_DNN_BACK_DATA)
+        return dnnl_convolution_backward_data_primitive_desc_create(
+            &it->current, engine, dnnl_convolution_direct, d->src, d->weights, d->dst, strides,
+            dilates, low, high, forward, attr);
+    if (part == STOIC_DNN_BACK_WEIGHTS)
+        return dnnl_convolution_backward_weights_primitive_desc_create(
+            &it->current, engine, dnnl_convolution_direct, d->src, d->weights, bias, d->dst,
+            strides, dilates, low, high, forward, attr);
     return dnnl_convolution_forward_primitive_desc_create(
-        &it->current, engine, dnnl_forward_inference, dnnl_convolution_direct, d->src, d->weights,
-        s->bias ? d->bias : NULL, d->dst, strides, dilates, low, high, attr);
+        &it->current, engine,
+        part == STOIC_DNN_INFERENCE ? dnnl_forward_inference : dnnl_forward_training,
+        dnnl_convolution_direct, d->src, d->weights, bias, d->dst, strides, dilates, low, high,
+        attr);
+}
 #else
+dnnl_status_t stoic_dnn_candidates_begin(stoic_dnn_candidates *it, stoic_dnn_part part,
+                                         const stoic_dnn_shape *s, stoic_dnn_descs *d,
+                                         dnnl_engine_t engine, dnnl_primitive_attr_t attr,
+                                         dnnl_primitive_desc_t forward) {
+    const dnnl_dims_t strides = {s->stride_h, s->stride_w};
+    const dnnl_dims_t dilates = {s->dilation_h - 1, s->dilation_w - 1};
+    const dnnl_dims_t low = {s->pad_top, s->pad_left}, high = {s->pad_bottom, s->pad_right};
+    const dnnl_memory_desc_t *bias = s->bias ? &d->bias : NULL;
     dnnl_convolution_desc_t desc;
-    dnnl_status_t code = dnnl_dilated_convolution_forward_desc_init(
-        &desc, dnnl_forward_inference, dnnl_convolution_direct, &d->src, &d->weights,
-        s->bias ? &d->bias : NULL, &d->dst, strides, dilates, low, high);
+    dnnl_status_t code;
+    if (part == STOIC_DNN_BACK_DATA)
+        code = dnnl_dilated_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct,
+                                                                &d->src, &d->weights, &d->dst,
+                                                                strides, dilates, low, high);
+    else if (part == STOIC_DNN_BACK_WEIGHTS)
+        code = dnnl_dilated_convolution_backward_weights_desc_init(
+            &desc, dnnl_convolution_direct, &d->src, &d->weights, bias, &d->dst, strides, dilates,
+            low, high);
+    else
+        code = dnnl_dilated_convolution_forward_desc_init(
+            &desc, part == STOIC_DNN_INFERENCE ? dnnl_forward_inference : dnnl_forward_training,
+            dnnl_convolution_direct, &d->src, &d->weights, bias, &d->dst, strides, dilates, low,
+            high);
     if (code != dnnl_success)
         return code;
-    return dnnl_primitive_desc_iterator_create(&it->iterator, &desc, attr, engine, NULL);
-#endif
+    return dnnl_primitive_desc_iterator_create(&it->iterator, &desc, attr, engine, forward);
 }
+#endif
 
-/* The implementation the iterator stands at; the caller destroys what fetch returns. */
-static dnnl_primitive_desc_t candidates_fetch(candidates *it) {
+dnnl_primitive_desc_t stoic_dnn_candidates_fetch(stoic_dnn_candidates *it) {
 #if DNNL_VERSION_MAJOR >= 3
     dnnl_primitive_desc_t copy = NULL;
     return dnnl_primitive_desc_clone(&copy, it->current) == dnnl_success ? copy : NULL;
@@ -154,7 +163,7 @@ static dnnl_primitive_desc_t candidates_fetch(candidates *it) {
 #endif
 }
 
-static dnnl_status_t candidates_next(candidates *it) {
+dnnl_status_t stoic_dnn_candidates_next(stoic_dnn_candidates *it) {
 #if DNNL_VERSION_MAJOR >= 3
     return dnnl_primitive_desc_next_impl(it->current);
 #else
@@ -162,7 +171,7 @@ static dnnl_status_t candidates_next(candidates *it) {
 #endif
 }
 
-static void candidates_end(candidates *it) {
+void stoic_dnn_candidates_end(stoic_dnn_candidates *it) {
 #if DNNL_VERSION_MAJOR >= 3
     if (it->current)
         dnnl_primitive_desc_destroy(it->current);
@@ -192,30 +201,31 @@ int64_t stoic_dnn_layout_offset(const stoic_dnn_layout *layout, int64_t index) {
     return offset;
 }
 
-static dnnl_status_t descs_create(const stoic_dnn_shape *s, descs *d) {
+dnnl_status_t stoic_dnn_descs_create(const stoic_dnn_shape *s, stoic_dnn_descs *d) {
     const dnnl_dim_t src[] = {s->batch, s->groups * s->ic, s->ih, s->iw};
     const dnnl_dim_t dst[] = {s->batch, s->groups * s->oc, s->oh, s->ow};
     const dnnl_dim_t weights[] = {s->groups, s->oc, s->ic, s->kh, s->kw};
     const dnnl_dim_t bias[] = {s->groups * s->oc};
-    dnnl_status_t code = md_create(&d->src, 4, src, dnnl_nhwc);
+    dnnl_status_t code = stoic_dnn_md_create(&d->src, 4, src, dnnl_nhwc);
     if (code == dnnl_success)
-        code = md_create(&d->dst, 4, dst, dnnl_nhwc);
+        code = stoic_dnn_md_create(&d->dst, 4, dst, dnnl_nhwc);
     if (code == dnnl_success)
-        code = s->groups > 1 ? md_create(&d->weights, 5, weights, dnnl_format_tag_any)
-                             : md_create(&d->weights, 4, weights + 1, dnnl_format_tag_any);
+        code = s->groups > 1
+                   ? stoic_dnn_md_create(&d->weights, 5, weights, dnnl_format_tag_any)
+                   : stoic_dnn_md_create(&d->weights, 4, weights + 1, dnnl_format_tag_any);
     if (code == dnnl_success && s->bias)
-        code = md_create(&d->bias, 1, bias, dnnl_x);
+        code = stoic_dnn_md_create(&d->bias, 1, bias, dnnl_x);
     return code;
 }
 
-static void descs_destroy(descs *d) {
-    md_destroy(&d->src);
-    md_destroy(&d->weights);
-    md_destroy(&d->bias);
-    md_destroy(&d->dst);
+void stoic_dnn_descs_destroy(stoic_dnn_descs *d) {
+    stoic_dnn_md_destroy(&d->src);
+    stoic_dnn_md_destroy(&d->weights);
+    stoic_dnn_md_destroy(&d->bias);
+    stoic_dnn_md_destroy(&d->dst);
 }
 
-static bool kernel_allowed(const char *name) {
+bool stoic_dnn_kernel_allowed(const char *name) {
     return !strstr(name, "gemm") && !strstr(name, "ref") && !strstr(name, "wino");
 }
 
@@ -232,7 +242,7 @@ static bool layouts_equal(const stoic_dnn_layout *a, const stoic_dnn_layout *b) 
 static bool adopt(stoic_dnn_conv *conv, dnnl_primitive_desc_t desc, const stoic_dnn_conv *like) {
     const char *name = "";
     if (dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name) != dnnl_success ||
-        !kernel_allowed(name) || (like && strcmp(name, like->kernel) != 0))
+        !stoic_dnn_kernel_allowed(name) || (like && strcmp(name, like->kernel) != 0))
         return false;
     md_const weights = dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
     if (!weights || !md_layout(weights, &conv->layout) ||
@@ -245,34 +255,42 @@ static bool adopt(stoic_dnn_conv *conv, dnnl_primitive_desc_t desc, const stoic_
     return true;
 }
 
+stoic_status stoic_dnn_attributes(dnnl_primitive_attr_t *attr, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    TRY(stoic_dnn_check(dnnl_primitive_attr_create(attr), "attributes", err));
+    TRY(stoic_dnn_check(dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user),
+                        "scratchpad mode", err));
+    TRY(stoic_dnn_check(dnnl_primitive_attr_set_fpmath_mode(*attr, dnnl_fpmath_mode_strict),
+                        "math mode", err));
+done:
+    return status;
+}
+
 static stoic_status choose(stoic_dnn_conv *conv, const stoic_dnn_conv *like, stoic_error *err) {
     stoic_status status = STOIC_OK;
-    descs d;
+    stoic_dnn_descs d;
     memset(&d, 0, sizeof d);
-    candidates it = {0};
+    stoic_dnn_candidates it = {0};
     dnnl_primitive_attr_t attr = NULL;
-    TRY(check(dnnl_primitive_attr_create(&attr), "attributes", err));
-    TRY(check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user),
-              "scratchpad mode", err));
-    TRY(check(dnnl_primitive_attr_set_fpmath_mode(attr, dnnl_fpmath_mode_strict), "math mode",
-              err));
-    TRY(check(descs_create(&conv->shape, &d), "memory descriptors", err));
-    dnnl_status_t code = candidates_begin(&it, &conv->shape, &d, conv->engine, attr);
+    TRY(stoic_dnn_attributes(&attr, err));
+    TRY(stoic_dnn_check(stoic_dnn_descs_create(&conv->shape, &d), "memory descriptors", err));
+    dnnl_status_t code = stoic_dnn_candidates_begin(&it, STOIC_DNN_INFERENCE, &conv->shape, &d,
+                                                    conv->engine, attr, NULL);
     while (code == dnnl_success) {
-        dnnl_primitive_desc_t desc = candidates_fetch(&it);
+        dnnl_primitive_desc_t desc = stoic_dnn_candidates_fetch(&it);
         if (!desc)
             break;
         if (adopt(conv, desc, like))
             break;
         dnnl_primitive_desc_destroy(desc);
-        code = candidates_next(&it);
+        code = stoic_dnn_candidates_next(&it);
     }
     if (!conv->desc)
         status = stoic_fail(err, STOIC_ERR_UNSUPPORTED, "",
                             "oneDNN has no convolution of this shape that keeps IEEE semantics");
 done:
-    candidates_end(&it);
-    descs_destroy(&d);
+    stoic_dnn_candidates_end(&it);
+    stoic_dnn_descs_destroy(&d);
     if (attr)
         dnnl_primitive_attr_destroy(attr);
     return status;
@@ -285,9 +303,9 @@ stoic_status stoic_dnn_conv_create(const stoic_dnn_shape *shape, const stoic_dnn
     if (!conv)
         return stoic_fail_memory(err, "a convolution", sizeof *conv);
     conv->shape = *shape;
-    TRY(check(dnnl_engine_create(&conv->engine, dnnl_cpu, 0), "engine", err));
+    TRY(stoic_dnn_check(dnnl_engine_create(&conv->engine, dnnl_cpu, 0), "engine", err));
     TRY(choose(conv, like, err));
-    TRY(check(dnnl_primitive_create(&conv->primitive, conv->desc), "primitive", err));
+    TRY(stoic_dnn_check(dnnl_primitive_create(&conv->primitive, conv->desc), "primitive", err));
     *out = conv;
     conv = NULL;
 done:
@@ -322,7 +340,7 @@ const char *stoic_dnn_conv_kernel(const stoic_dnn_conv *conv) {
 static stoic_status memory(const stoic_dnn_conv *conv, dnnl_query_t what, int index, void *handle,
                            dnnl_memory_t *out, stoic_error *err) {
     md_const md = dnnl_primitive_desc_query_md(conv->desc, what, index);
-    return check(dnnl_memory_create(out, md, conv->engine, handle), "memory", err);
+    return stoic_dnn_check(dnnl_memory_create(out, md, conv->engine, handle), "memory", err);
 }
 
 stoic_status stoic_dnn_run_create(const stoic_dnn_conv *conv, float *weights, float *bias,
@@ -332,8 +350,8 @@ stoic_status stoic_dnn_run_create(const stoic_dnn_conv *conv, float *weights, fl
     if (!run)
         return stoic_fail_memory(err, "a convolution's handles", sizeof *run);
     run->conv = conv;
-    TRY(check(dnnl_stream_create(&run->stream, conv->engine, dnnl_stream_default_flags), "stream",
-              err));
+    TRY(stoic_dnn_check(dnnl_stream_create(&run->stream, conv->engine, dnnl_stream_default_flags),
+                        "stream", err));
     TRY(memory(conv, dnnl_query_src_md, 0, NULL, &run->src, err));
     TRY(memory(conv, dnnl_query_dst_md, 0, NULL, &run->dst, err));
     TRY(memory(conv, dnnl_query_weights_md, 0, weights, &run->weights, err));
@@ -377,8 +395,8 @@ stoic_status stoic_dnn_run_execute(stoic_dnn_run *run, const float *src, float *
         args[n++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, run->bias};
     if (run->scratch)
         args[n++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, run->scratch};
-    return check(dnnl_primitive_execute(run->conv->primitive, run->stream, n, args), "convolution",
-                 err);
+    return stoic_dnn_check(dnnl_primitive_execute(run->conv->primitive, run->stream, n, args),
+                           "convolution", err);
 }
 
 void stoic_dnn_single_thread(void) {

@@ -94,6 +94,18 @@ typedef struct stoic_kernels {
                        const float *change, float *sums);
 } stoic_kernels;
 
+/* How many positions of a pooling window that begins at `start` count as its size along one axis,
+ * padding included or not. */
+static inline int64_t stoic_window_extent(const stoic_window *w, int axis, int64_t start) {
+    int64_t n = 0;
+    for (int64_t k = 0; k < w->kernel[axis]; k++) {
+        int64_t p = start + k * w->dilation[axis];
+        if (w->count_include_pad ? p < w->in[axis] + w->pad_high[axis] : p >= 0 && p < w->in[axis])
+            n++;
+    }
+    return n;
+}
+
 /* The best set for this CPU. Safe from any thread. */
 const stoic_kernels *stoic_kernels_get(void);
 

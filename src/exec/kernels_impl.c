@@ -7,18 +7,7 @@
 
 #include "exec/chain_kernels.h"
 #include "exec/kernels.h"
-
-#define JOIN_(a, b) a##b
-#define JOIN(a, b)  JOIN_(a, b)
-#define TEXT_(a)    #a
-#define TEXT(a)     TEXT_(a)
-
-/* the iterations do not depend on each other: vectorise without looking */
-#ifdef __clang__
-#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define INDEPENDENT _Pragma("GCC ivdep")
-#endif
+#include "exec/vectorise.h"
 
 extern const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET);
 
@@ -142,24 +131,13 @@ static void max_pool(const stoic_window *w, const float *src, float *dst, stoic_
         affine(dst, dst, NULL, NULL, NULL, act, 1, pixels * w->out_channels);
 }
 
-/* How many positions of the window count as its size along one axis (padding included or not). */
-static int64_t window_extent(const stoic_window *w, int axis, int64_t start) {
-    int64_t n = 0;
-    for (int64_t k = 0; k < w->kernel[axis]; k++) {
-        int64_t p = start + k * w->dilation[axis];
-        if (w->count_include_pad ? p < w->in[axis] + w->pad_high[axis] : p >= 0 && p < w->in[axis])
-            n++;
-    }
-    return n;
-}
-
 static void average_pool(const stoic_window *w, const float *src, float *dst) {
     int64_t channels = w->out_channels;
     for (int64_t oy = 0; oy < w->out[0]; oy++) {
         int64_t y0 = oy * w->stride[0] - w->pad_low[0];
         for (int64_t ox = 0; ox < w->out[1]; ox++, dst += channels) {
             int64_t x0 = ox * w->stride[1] - w->pad_low[1];
-            float count = (float)(window_extent(w, 0, y0) * window_extent(w, 1, x0));
+            float count = (float)(stoic_window_extent(w, 0, y0) * stoic_window_extent(w, 1, x0));
             for (int64_t c = 0; c < channels; c++)
                 dst[c] = 0;
             for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
