@@ -44,6 +44,7 @@ typedef struct stoic_dnn_candidates {
 #if DNNL_VERSION_MAJOR >= 3
     dnnl_primitive_desc_t current;
 #else
+    dnnl_convolution_desc_t desc; /* the iterator keeps a pointer to it */
     dnnl_primitive_desc_iterator_t iterator;
 #endif
 } stoic_dnn_candidates;

@@ -133,24 +133,23 @@ dnnl_status_t stoic_dnn_candidates_begin(stoic_dnn_candidates *it, stoic_dnn_par
     const dnnl_dims_t dilates = {s->dilation_h - 1, s->dilation_w - 1};
     const dnnl_dims_t low = {s->pad_top, s->pad_left}, high = {s->pad_bottom, s->pad_right};
     const dnnl_memory_desc_t *bias = s->bias ? &d->bias : NULL;
-    dnnl_convolution_desc_t desc;
     dnnl_status_t code;
     if (part == STOIC_DNN_BACK_DATA)
-        code = dnnl_dilated_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct,
+        code = dnnl_dilated_convolution_backward_data_desc_init(&it->desc, dnnl_convolution_direct,
                                                                 &d->src, &d->weights, &d->dst,
                                                                 strides, dilates, low, high);
     else if (part == STOIC_DNN_BACK_WEIGHTS)
         code = dnnl_dilated_convolution_backward_weights_desc_init(
-            &desc, dnnl_convolution_direct, &d->src, &d->weights, bias, &d->dst, strides, dilates,
-            low, high);
+            &it->desc, dnnl_convolution_direct, &d->src, &d->weights, bias, &d->dst, strides,
+            dilates, low, high);
     else
         code = dnnl_dilated_convolution_forward_desc_init(
-            &desc, part == STOIC_DNN_INFERENCE ? dnnl_forward_inference : dnnl_forward_training,
+            &it->desc, part == STOIC_DNN_INFERENCE ? dnnl_forward_inference : dnnl_forward_training,
             dnnl_convolution_direct, &d->src, &d->weights, bias, &d->dst, strides, dilates, low,
             high);
     if (code != dnnl_success)
         return code;
-    return dnnl_primitive_desc_iterator_create(&it->iterator, &desc, attr, engine, forward);
+    return dnnl_primitive_desc_iterator_create(&it->iterator, &it->desc, attr, engine, forward);
 }
 #endif
 
@@ -270,7 +269,8 @@ static stoic_status choose(stoic_dnn_conv *conv, const stoic_dnn_conv *like, sto
     stoic_status status = STOIC_OK;
     stoic_dnn_descs d;
     memset(&d, 0, sizeof d);
-    stoic_dnn_candidates it = {0};
+    stoic_dnn_candidates it;
+    memset(&it, 0, sizeof it);
     dnnl_primitive_attr_t attr = NULL;
     TRY(stoic_dnn_attributes(&attr, err));
     TRY(stoic_dnn_check(stoic_dnn_descs_create(&conv->shape, &d), "memory descriptors", err));

@@ -75,14 +75,14 @@ stoic_status stoic_plan_use(stoic_planner *p, stoic_exec_use use, stoic_error *e
     return STOIC_OK;
 }
 
-bool stoic_plan_activation(const stoic_planner *p, int node, stoic_activation *act) {
-    const stoic_node *n = &p->model->nodes[node];
+bool stoic_node_activation(const stoic_model *model, int node, stoic_activation *act) {
+    const stoic_node *n = &model->nodes[node];
     *act = (stoic_activation){.kind = STOIC_ACT_NONE};
     stoic_operand in[8], out[2];
     stoic_op_call call;
     if (n->n_in > 8 || n->n_out > 2)
         return false;
-    stoic_model_call(p->model, (size_t)node, in, out, &call);
+    stoic_model_call(model, (size_t)node, in, out, &call);
     if (n->op == &stoic_op_relu) {
         act->kind = STOIC_ACT_RELU;
     } else if (n->op == &stoic_op_leaky_relu) {
@@ -153,7 +153,7 @@ stoic_status stoic_plan_fuse(stoic_planner *p, stoic_exec_step *step, stoic_erro
                 return status;
         } else if ((other = addend(p, node, value)) >= 0 && step->add < 0) {
             step->add = p->program->values[other].root;
-        } else if (stoic_plan_activation(p, node, &act)) {
+        } else if (stoic_node_activation(p->model, node, &act)) {
             p->done[node] = true;
             if (move_behind_pool(p, node, &act)) {
                 /* the pool will read the value in front of the activation */

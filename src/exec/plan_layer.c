@@ -6,8 +6,8 @@
 #include "base/fail.h"
 #include "exec/run.h"
 
-static stoic_status conv_shape(const stoic_op_call *call, stoic_exec_layer *layer,
-                               stoic_error *err) {
+stoic_status stoic_layer_of_conv(const stoic_op_call *call, stoic_exec_layer *layer,
+                                 stoic_error *err) {
     stoic_window w;
     stoic_status status = stoic_conv_window(call, &w, err);
     if (status != STOIC_OK)
@@ -40,8 +40,8 @@ static stoic_status conv_shape(const stoic_op_call *call, stoic_exec_layer *laye
 }
 
 /* A matrix product as a 1x1 convolution: the rows of all images are the width. */
-static stoic_status product_shape(const stoic_op_call *call, stoic_exec_layer *layer,
-                                  stoic_error *err) {
+stoic_status stoic_layer_of_product(const stoic_op_call *call, stoic_exec_layer *layer,
+                                    stoic_error *err) {
     stoic_matrix_product m;
     stoic_status status = stoic_gemm_product(call, &m, err);
     if (status != STOIC_OK)
@@ -71,7 +71,7 @@ static stoic_status product_shape(const stoic_op_call *call, stoic_exec_layer *l
 }
 
 /* A bias must be one value a channel (or one for all). */
-static bool bias_fits(const stoic_model *m, int bias, stoic_exec_layer *layer) {
+bool stoic_layer_bias_fits(const stoic_model *m, int bias, stoic_exec_layer *layer) {
     const stoic_shape *s = &m->values[bias].shape;
     layer->bias_count = stoic_shape_count(s);
     int64_t last = s->rank ? s->dim[s->rank - 1] : 1;
@@ -91,11 +91,11 @@ stoic_status stoic_plan_layer(stoic_planner *p, int node, stoic_exec_step *step,
         return STOIC_ERR_UNSUPPORTED; /* the plain definition runs it */
     stoic_model_call(m, (size_t)node, in, out, &call);
     stoic_exec_layer layer = {.weights = n->in[1], .bias = n->n_in > 2 ? n->in[2] : -1};
-    status = n->op == &stoic_op_conv ? conv_shape(&call, &layer, err)
-                                     : product_shape(&call, &layer, err);
+    status = n->op == &stoic_op_conv ? stoic_layer_of_conv(&call, &layer, err)
+                                     : stoic_layer_of_product(&call, &layer, err);
     if (status != STOIC_OK)
         return status;
-    if (layer.bias >= 0 && !bias_fits(m, layer.bias, &layer))
+    if (layer.bias >= 0 && !stoic_layer_bias_fits(m, layer.bias, &layer))
         return STOIC_ERR_UNSUPPORTED;
     layer.shape.bias = layer.bias >= 0;
     const stoic_exec_value *source = &g->values[n->in[0]];

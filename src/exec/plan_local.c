@@ -129,37 +129,43 @@ stoic_status stoic_plan_norm(stoic_planner *p, int node, int *index, stoic_error
     return STOIC_OK;
 }
 
-static stoic_status plan_pool(const stoic_planner *p, const stoic_op_call *call,
-                              stoic_exec_step *step, stoic_error *err) {
+stoic_status stoic_node_pool(const stoic_op_call *call, stoic_window *window, bool *max,
+                             stoic_error *err) {
     const stoic_shape *in = &call->in[0].shape;
+    *max = call->op == &stoic_op_max_pool;
     if (in->rank != 4)
         return STOIC_ERR_UNSUPPORTED;
-    step->act = p->before_pool[step->node];
-    if (call->op == &stoic_op_max_pool || call->op == &stoic_op_average_pool) {
-        bool max = call->op == &stoic_op_max_pool;
-        step->run = max ? run_max_pool : run_average_pool;
-        step->kind = max ? STOIC_STEP_MAX_POOL : STOIC_STEP_AVERAGE_POOL;
-        return stoic_pool_window(call, &step->window, err);
-    }
+    if (*max || call->op == &stoic_op_average_pool)
+        return stoic_pool_window(call, window, err);
     if (call->op == &stoic_op_reduce_mean) {
         unsigned axes;
         bool keep;
         stoic_status status = stoic_reduce_resolve(call, &axes, &keep, err);
         if (status != STOIC_OK || axes != (1u << 2 | 1u << 3))
             return status != STOIC_OK ? status : STOIC_ERR_UNSUPPORTED;
+    } else if (call->op != &stoic_op_global_average_pool) {
+        return STOIC_ERR_UNSUPPORTED;
     }
-    step->window = (stoic_window){.rank = 2,
-                                  .in = {in->dim[2], in->dim[3]},
-                                  .out = {1, 1},
-                                  .kernel = {in->dim[2], in->dim[3]},
-                                  .stride = {1, 1},
-                                  .dilation = {1, 1},
-                                  .groups = 1,
-                                  .in_channels = in->dim[1],
-                                  .out_channels = in->dim[1]};
-    step->run = run_average_pool;
-    step->kind = STOIC_STEP_AVERAGE_POOL;
+    *window = (stoic_window){.rank = 2,
+                             .in = {in->dim[2], in->dim[3]},
+                             .out = {1, 1},
+                             .kernel = {in->dim[2], in->dim[3]},
+                             .stride = {1, 1},
+                             .dilation = {1, 1},
+                             .groups = 1,
+                             .in_channels = in->dim[1],
+                             .out_channels = in->dim[1]};
     return STOIC_OK;
+}
+
+static stoic_status plan_pool(const stoic_planner *p, const stoic_op_call *call,
+                              stoic_exec_step *step, stoic_error *err) {
+    bool max;
+    stoic_status status = stoic_node_pool(call, &step->window, &max, err);
+    step->act = p->before_pool[step->node];
+    step->run = max ? run_max_pool : run_average_pool;
+    step->kind = max ? STOIC_STEP_MAX_POOL : STOIC_STEP_AVERAGE_POOL;
+    return status;
 }
 
 static stoic_status plan_softmax(const stoic_planner *p, const stoic_op_call *call,
@@ -322,7 +328,7 @@ stoic_status stoic_plan_local(stoic_planner *p, int node, stoic_exec_step *step,
         step->run = run_affine;
         step->kind = STOIC_STEP_AFFINE;
         status = stoic_plan_norm(p, node, &step->norm, err);
-    } else if (stoic_plan_activation(p, node, &step->act)) {
+    } else if (stoic_node_activation(p->model, node, &step->act)) {
         step->run = run_affine;
         step->kind = STOIC_STEP_AFFINE;
     } else if (n->op == &stoic_op_softmax || n->op == &stoic_op_log_softmax) {

@@ -161,7 +161,10 @@ stoic_status stoic_plan_local(stoic_planner *p, int node, stoic_exec_step *step,
 /* Takes the nodes behind step->out into the step while nothing stands in the way. */
 stoic_status stoic_plan_fuse(stoic_planner *p, stoic_exec_step *step, stoic_error *err);
 /* The activation a node is, if it is one of stoic_act. */
-bool stoic_plan_activation(const stoic_planner *p, int node, stoic_activation *act);
+bool stoic_node_activation(const stoic_model *model, int node, stoic_activation *act);
+/* Pooling over height and width as a window, global forms included; `max` says which. */
+stoic_status stoic_node_pool(const stoic_op_call *call, stoic_window *window, bool *max,
+                             stoic_error *err);
 /* Reserves `count` floats among the session's constants. */
 int64_t stoic_plan_reserve(stoic_planner *p, int64_t count);
 stoic_status stoic_plan_use(stoic_planner *p, stoic_exec_use use, stoic_error *err);
@@ -171,6 +174,14 @@ void stoic_plan_out(stoic_planner *p, int value, stoic_layout layout, int step);
 
 /* Creates the layer's convolutions and reserves room for its packed weights. */
 stoic_status stoic_layer_prepare(stoic_program *g, stoic_exec_layer *layer, stoic_error *err);
+
+/* Shape and factors of a layer; STOIC_ERR_UNSUPPORTED for forms the fast kernels do not know. */
+stoic_status stoic_layer_of_conv(const stoic_op_call *call, stoic_exec_layer *layer,
+                                 stoic_error *err);
+stoic_status stoic_layer_of_product(const stoic_op_call *call, stoic_exec_layer *layer,
+                                    stoic_error *err);
+/* Is the bias one value a channel, or one for all? Fills layer->bias_count. */
+bool stoic_layer_bias_fits(const stoic_model *m, int bias, stoic_exec_layer *layer);
 
 /* What the layers need when the session's constants are filled. */
 int64_t stoic_layer_weight_offset(const stoic_exec_layer *layer, int64_t index);
