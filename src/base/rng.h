@@ -17,6 +17,7 @@ typedef enum stoic_stream {
     STOIC_STREAM_INIT = 5,       /* initial weights */
     STOIC_STREAM_PERMUTE = 6,    /* round keys of stoic_permute() */
     STOIC_STREAM_REDUNDANCY = 7, /* sites in redundant bits of a code */
+    STOIC_STREAM_DROPOUT = 8,    /* which elements training drops */
 } stoic_stream;
 
 /* A sequence of draws of one (seed, trial, stream). */

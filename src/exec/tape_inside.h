@@ -19,7 +19,8 @@ typedef struct stoic_tape_value {
     /* The gradient: in memory for the whole batch, or in a shard's arena, where it may lie in the
      * place of another value's gradient that is done with. */
     bool whole;
-    int slot; /* index into slots */
+    int slot;  /* index into slots; -1: nobody gives it a gradient */
+    bool lent; /* another value has taken over the memory of its gradient */
 } stoic_tape_value;
 
 /* Memory of gradients; lifetimes in steps of the backward pass, counted from 0 at its end. */
@@ -47,8 +48,12 @@ struct stoic_tape_step {
     int in[STOIC_TAPE_INPUTS];
     bool adds[STOIC_TAPE_INPUTS];
     int n_in, out;
-    int layer; /* number of the model's layer; -1 */
-    int part;  /* index into convs, products, norms */
+    bool silent[STOIC_TAPE_INPUTS]; /* the backward pass gives this input nothing */
+    bool hands_over;                /* what is left in the gradient of out is that of an input */
+    bool in_place;                  /* the gradient of in[0] is that of out, changed in place */
+    bool shares[STOIC_TAPE_INPUTS]; /* … or takes over its memory */
+    int layer;                      /* number of the model's layer; -1 */
+    int part;                       /* index into convs, products, norms */
     stoic_activation act;
     stoic_window window;
     stoic_unary unary;
@@ -58,7 +63,9 @@ struct stoic_tape_step {
 
 /* A convolution: by oneDNN, for shards of the common size and for the last. */
 typedef struct stoic_tape_conv {
-    int weights, bias; /* parameters; -1: none */
+    int weights, bias; /* parameters; -1: not trained */
+    int tensor[2];     /* values: weights and bias; -1: no bias */
+    bool data;         /* does the input want a gradient? */
     stoic_dnn_shape shape;
     stoic_dnn_train *train[2];  /* [1] NULL where all shards are equal */
     stoic_dnn_hands **hands[2]; /* of each member */
@@ -70,7 +77,8 @@ typedef struct stoic_tape_conv {
 
 /* y = alpha x W' + beta b; W as stored, [out, in] or, transposed, [in, out]. */
 typedef struct stoic_tape_product {
-    int weights, bias;
+    int weights, bias;     /* parameters; -1: not trained */
+    int tensor[2];         /* values; bias -1: none */
     int64_t rows, in, out; /* rows an image */
     bool transposed;
     float alpha, beta;
@@ -145,7 +153,8 @@ struct stoic_tape {
     int n_params;
     stoic_tape_source *sources;
     int n_sources;
-    stoic_tape_hits *hits; /* of each image; NULL: no faults */
+    stoic_tape_hits *hits;         /* of each image; NULL: no faults */
+    stoic_activation *before_pool; /* node of a max-pool -> activation moved behind it */
 
     float *activations, *whole, *arena; /* arena: arena_floats an image */
     int64_t n_activations, n_whole, arena_floats;
@@ -163,6 +172,9 @@ struct stoic_tape {
 float *stoic_tape_data(const stoic_tape *t, int value, int shard);
 float *stoic_tape_gradient(const stoic_tape *t, int value, int shard);
 int64_t stoic_tape_images(const stoic_tape *t, int shard);
+
+/* A constant as this step reads it: the parameter's weights in use, or the model's. */
+const float *stoic_tape_constant(const stoic_tape *t, int param, int tensor);
 
 static inline int stoic_tape_root(const stoic_tape *t, int value) {
     return t->values[value].root;
@@ -201,23 +213,21 @@ stoic_status stoic_tape_plan_product(stoic_tape_plan *p, int node, stoic_error *
 stoic_status stoic_tape_plan_norm(stoic_tape_plan *p, int node, stoic_error *err);
 stoic_status stoic_tape_plan_local(stoic_tape_plan *p, int node, stoic_error *err);
 stoic_status stoic_tape_plan_plain(stoic_tape_plan *p, int node, stoic_error *err);
-/* Act, or sum and act, on a value that is computed; `add` -1: none. */
-stoic_status stoic_tape_plan_finish(stoic_tape_plan *p, int value, int norm, stoic_error *err);
+/* An activation, or a sum and the activation behind it. */
+stoic_status stoic_tape_plan_finish(stoic_tape_plan *p, int node, stoic_error *err);
 /* A place where feature-map faults hit the output of a layer. */
 stoic_status stoic_tape_plan_fault(stoic_tape_plan *p, int node, int value, stoic_error *err);
 /* Gives every gradient its memory. */
 stoic_status stoic_tape_place(stoic_tape *t, stoic_error *err);
 
-/* What the activation of a node is, if it is one of stoic_act. */
-bool stoic_tape_activation(const stoic_model *model, int node, stoic_activation *act);
-
-stoic_status stoic_tape_conv_prepare(stoic_tape *t, stoic_tape_conv *conv, bool data,
-                                     stoic_error *err);
-stoic_status stoic_tape_conv_hands(stoic_tape *t, stoic_tape_conv *conv, stoic_error *err);
+/* oneDNN's part of a convolution, and its handles for every member. */
+stoic_status stoic_tape_conv_prepare(stoic_tape *t, stoic_tape_conv *conv, stoic_error *err);
 void stoic_tape_conv_deinit(stoic_tape *t, stoic_tape_conv *conv);
 stoic_status stoic_tape_conv_pack(stoic_tape *t, stoic_tape_conv *conv, stoic_error *err);
 stoic_status stoic_tape_conv_collect(stoic_tape *t, const stoic_tape_source *source, int member,
                                      stoic_error *err);
+void stoic_tape_norm_collect(stoic_tape *t, const stoic_tape_source *source);
+void stoic_tape_plain_collect(stoic_tape *t, const stoic_tape_source *source);
 stoic_status stoic_tape_product_collect(stoic_tape *t, const stoic_tape_source *source, int member,
                                         stoic_error *err);
 
