@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "base/fail.h"
 #include "fault/space.h"
+#include "fault/spelling.h"
 #include "store/layout.h"
 
 enum { LAYER, INDEX, BIT, TRIAL, N_COLUMNS, MAX_FIELDS = 8 };
@@ -198,7 +199,7 @@ static stoic_status read_site(const reader *r, char *const *fields, stoic_listed
     int64_t bit = 0;
     stoic_error reason;
     site->line = r->line;
-    if (stoic_sites_layer(store, layer_text, &layer, &reason) != STOIC_OK)
+    if (stoic_layer_find(stoic_store_model(store), layer_text, &layer, &reason) != STOIC_OK)
         return stoic_fail(err, STOIC_ERR_FORMAT, r->path, "line %lld: %s", (long long)r->line,
                           reason.message);
     site->entry = find_entry(store, layer, r->role);
