@@ -1,6 +1,7 @@
 /* What becomes of the hit elements of a feature map: parsed, spelled, drawn. */
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,6 +184,14 @@ done:
     return status;
 }
 
+/* A ramp to 100 is spelled 100, not 1e+02. */
+static void spell(double value, bool single, char text[STOIC_NUMBER_TEXT]) {
+    if (value != 0.0 && fabs(value) < 1e6 && value == (double)(int)value)
+        snprintf(text, STOIC_NUMBER_TEXT, "%d", (int)value);
+    else
+        stoic_number_spell(value, single, text);
+}
+
 /* Commas in the path escaped again. */
 static void table_text(const stoic_map_error *error, stoic_text *text) {
     if (!error->path)
@@ -195,8 +204,8 @@ static void table_text(const stoic_map_error *error, stoic_text *text) {
 
 static void numbers_text(double first, double second, stoic_text *text) {
     char a[STOIC_NUMBER_TEXT], b[STOIC_NUMBER_TEXT];
-    stoic_number_spell(first, false, a);
-    stoic_number_spell(second, false, b);
+    spell(first, false, a);
+    spell(second, false, b);
     stoic_text_printf(text, ":%s:%s", a, b);
 }
 
@@ -215,11 +224,11 @@ void stoic_map_error_text(const stoic_map_error *error, stoic_text *text) {
         numbers_text(error->low, error->high, text);
         break;
     case STOIC_MAP_CONST:
-        stoic_number_spell(error->low, false, number);
+        spell(error->low, false, number);
         stoic_text_printf(text, ":%s", number);
         break;
     case STOIC_MAP_RAMP:
-        stoic_number_spell(error->last, false, number);
+        spell(error->last, false, number);
         stoic_text_printf(text, ",ramp=%s", number);
         break;
     case STOIC_MAP_FLIP_BITS:
@@ -229,7 +238,7 @@ void stoic_map_error_text(const stoic_map_error *error, stoic_text *text) {
         stoic_text_printf(text, ":%s", bits);
         break;
     case STOIC_MAP_SET:
-        stoic_number_spell((double)error->set, true, number);
+        spell((double)error->set, true, number);
         stoic_text_printf(text, ":%s", isnan(error->set) ? "nan" : number);
         break;
     case STOIC_MAP_RANDOM:
