@@ -290,6 +290,27 @@ static void a_spec_has_one_canonical_spelling(void **state) {
     assert_false(stoic_map_fault_is_spec(NULL));
 }
 
+/* The blocks of docs/fault-models.md that are marked `map`. */
+static void documented_specs_are_accepted(void **state) {
+    (void)state;
+    char line[256];
+    bool inside = false;
+    int read = 0;
+    FILE *file = fopen(STOIC_TEST_DOCS "/fault-models.md", "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (!strncmp(line, "```", 3))
+            inside = !strcmp(line, "```map");
+        else if (inside) {
+            stoic_map_fault_free(make(line));
+            read++;
+        }
+    }
+    fclose(file);
+    assert_int_equal(read, 7);
+}
+
 static const struct {
     const char *spec;
     const char *says;
@@ -537,6 +558,7 @@ int main(void) {
         cmocka_unit_test(sites_do_not_depend_on_the_value),
         cmocka_unit_test(draws_are_pinned),
         cmocka_unit_test(a_spec_has_one_canonical_spelling),
+        cmocka_unit_test(documented_specs_are_accepted),
         cmocka_unit_test(a_bad_spec_is_refused_by_name),
         cmocka_unit_test(draws_out_of_range_are_refused),
         cmocka_unit_test(models_that_do_not_fit_are_refused),
