@@ -274,8 +274,13 @@ static void whole_hits_a_tenth_of_the_elements(void **state) {
             together += hits.index[0] == 0 && hits.index[1] == 1;
     }
     assert_true(looks_like(passes, NULL, 2));
-    for (int i = 0; i < 150; i++)
+    int64_t all = 0;
+    for (int i = 0; i < 150; i++) {
         assert_true(near_share(elements[i], passes[0], 0.1));
+        all += elements[i];
+    }
+    assert_true(near_share(all, 150 * passes[0], 0.1));
+    assert_false(near_share(all, 150 * passes[0], 0.102));
     assert_true(near_share(together, passes[0], 0.01));
     assert_true(near_share(nothing, passes[1], pow(0.9, 10))); /* no redraw: by the definition */
     stoic_map_hits_deinit(&hits);
