@@ -35,6 +35,14 @@ void stoic_rng_init(stoic_rng *rng, uint64_t seed, uint64_t trial, stoic_stream 
     rng->used = 4;
 }
 
+void stoic_rng_init_image(stoic_rng *rng, uint64_t seed, uint64_t trial, uint64_t image,
+                          stoic_stream stream) {
+    assert(trial >> 48 == 0 && image >> 40 == 0);
+    stoic_rng_init(rng, seed, trial, stream);
+    rng->counter[1] |= (uint32_t)(image << 8);
+    rng->counter[3] |= (uint32_t)(image >> 24) << 16;
+}
+
 uint32_t stoic_rng_u32(stoic_rng *rng) {
     if (rng->used == 4) {
         stoic_philox(rng->counter, rng->key, rng->block);
@@ -136,6 +144,43 @@ double stoic_log_portable(double x) {
     r *= z;
     double half_square = 0.5 * f * f;
     return k * ln2_high - ((half_square - (s * (half_square + r) + k * ln2_low)) - f);
+}
+
+/*
+ * x = k ln 2 + r with |r| <= ln(2)/2; e^r by its Taylor series, ended where the next term is below
+ * 1e-17; 2^k in two factors, so that a subnormal result is rounded once.
+ */
+double stoic_exp_portable(double x) {
+    static const double ln2_high = 0x1.62e42fee00000p-1; /* 32 bits: k · ln2_high is exact */
+    static const double ln2_low = 0x1.a39ef35793c76p-33;
+    if (isnan(x))
+        return x;
+    if (x > 710.0)
+        return INFINITY;
+    if (x < -746.0)
+        return 0.0;
+    int k = (int)(x * 1.44269504088896341 + (x < 0.0 ? -0.5 : 0.5));
+    double low = k * ln2_low;
+    double high = x - k * ln2_high;
+    double r = high - low;
+    double q = 1.0 / 87178291200.0;
+    q = q * r + 1.0 / 6227020800.0;
+    q = q * r + 1.0 / 479001600.0;
+    q = q * r + 1.0 / 39916800.0;
+    q = q * r + 1.0 / 3628800.0;
+    q = q * r + 1.0 / 362880.0;
+    q = q * r + 1.0 / 40320.0;
+    q = q * r + 1.0 / 5040.0;
+    q = q * r + 1.0 / 720.0;
+    q = q * r + 1.0 / 120.0;
+    q = q * r + 1.0 / 24.0;
+    q = q * r + 1.0 / 6.0;
+    q = q * r + 0.5;
+    double result = 1.0 + (high - (low - q * r * r));
+    uint64_t bits[2] = {(uint64_t)(k / 2 + 1023) << 52, (uint64_t)(k - k / 2 + 1023) << 52};
+    double factor[2];
+    memcpy(factor, bits, sizeof factor);
+    return result * factor[0] * factor[1];
 }
 
 /* log(1 + x) for x in (-1, 0]: the rounding of 1 + x cancels in the quotient (Kahan). */

@@ -13,11 +13,14 @@ typedef enum stoic_stream {
     STOIC_STREAM_SITE = 1,       /* which weight, which bit */
     STOIC_STREAM_IMAGE = 2,      /* which images a trial uses */
     STOIC_STREAM_VALUE = 3,      /* the value that replaces another */
-    STOIC_STREAM_TRAIN = 4,      /* order of images, augmentation, dropout */
+    STOIC_STREAM_DROPOUT = 4,    /* which elements training drops */
     STOIC_STREAM_INIT = 5,       /* initial weights */
     STOIC_STREAM_PERMUTE = 6,    /* round keys of stoic_permute() */
     STOIC_STREAM_REDUNDANCY = 7, /* sites in redundant bits of a code */
-    STOIC_STREAM_DROPOUT = 8,    /* which elements training drops */
+    STOIC_STREAM_MAP_SHARE = 8,  /* feature maps: is the image hit? */
+    STOIC_STREAM_MAP_SITE = 9,   /* feature maps: layer and elements, by group of images */
+    STOIC_STREAM_MAP_VALUE = 10, /* feature maps: what becomes of them, by group of images */
+    STOIC_STREAM_AUGMENT = 11,   /* crops and flips of training images */
 } stoic_stream;
 
 /* A sequence of draws of one (seed, trial, stream). */
@@ -32,6 +35,11 @@ typedef struct stoic_rng {
 void stoic_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
 void stoic_rng_init(stoic_rng *rng, uint64_t seed, uint64_t trial, stoic_stream stream);
+/* The same for one image (or group of images) of a trial: trial < 2^48, image < 2^40, at most 2^34
+ * draws of 32 bits. The image stands in the 24 bits above the stream and the 16 above the trial, so
+ * image 0 draws what stoic_rng_init() draws. */
+void stoic_rng_init_image(stoic_rng *rng, uint64_t seed, uint64_t trial, uint64_t image,
+                          stoic_stream stream);
 uint32_t stoic_rng_u32(stoic_rng *rng);
 uint64_t stoic_rng_u64(stoic_rng *rng);
 /* Uniform over 0 … n-1 without bias (n > 0), by multiplication and rejection. */
@@ -48,6 +56,8 @@ uint64_t stoic_permute(uint64_t seed, uint64_t tag, uint64_t n, uint64_t i);
 
 /* Natural logarithm of x > 0, to 1 ulp or so, with basic arithmetic alone. */
 double stoic_log_portable(double x);
+/* e^x to 2 ulp, likewise. */
+double stoic_exp_portable(double x);
 /* cos(2πu) for u in [0, 1], to 1e-15 absolute, likewise. */
 double stoic_cos_turns_portable(double u);
 

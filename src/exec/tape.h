@@ -21,6 +21,7 @@
 
 #include "base/team.h"
 #include "model/graph.h"
+#include "stoic/map_fault.h"
 #include "stoic/store.h"
 
 typedef struct stoic_tape stoic_tape;
@@ -81,21 +82,11 @@ stoic_status stoic_tape_status(stoic_tape *tape, stoic_error *err);
 
 /* ---- faults ---- */
 
-/* What happens to some values of one image at the output of layer `layer`, in front of
- * normalisation and activation. Elements by their flat position in [C, H, W]. */
-typedef struct stoic_tape_hits {
-    int layer; /* number of the model's layer; -1: none */
-    size_t count;
-    const int64_t *index;
-    const float *value;
-    bool replace; /* the value is put in place of the old one and stops the gradient; otherwise
-                     it multiplies, and multiplies the gradient too */
-    bool flip;    /* value's bits are a mask of bits to flip; stops the gradient */
-} stoic_tape_hits;
-
-/* Hits of image i of the next batch; kept by reference until the backward pass is over. Each
- * member sets those of its own shards before the forward pass. */
-void stoic_tape_corrupt(stoic_tape *tape, int64_t image, const stoic_tape_hits *hits);
+/* `hits` befalls image i of the next batch at the output of layer `layer`, in front of
+ * normalisation and activation; layer -1: nothing. A factor multiplies the gradient too; a value
+ * that is replaced or has bits flipped stops it. Kept by reference until the backward pass is
+ * over. Each member sets those of its own shards before the forward pass. */
+void stoic_tape_corrupt(stoic_tape *tape, int64_t image, int layer, const stoic_map_hits *hits);
 
 /* Parameters are read from their shadow from now on (pack follows); false: from their value. */
 void stoic_tape_shadow(stoic_tape *tape, bool on);

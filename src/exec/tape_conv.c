@@ -188,13 +188,20 @@ static int64_t place(const stoic_tape_value *v, int64_t index) {
     return v->nhwc ? index % v->hw * v->c + index / v->hw : index;
 }
 
-static float flipped(float x, float mask) {
+static float with_bits(float x, uint32_t mask, bool keep) {
     union {
         float f;
         uint32_t bits;
-    } a = {.f = x}, b = {.f = mask};
-    a.bits ^= b.bits;
-    return a.f;
+    } u = {.f = x};
+    u.bits = keep ? u.bits ^ mask : mask;
+    return u.f;
+}
+
+/* The hits of image i of a shard, if they are at this layer; else NULL. */
+static const stoic_map_hits *hits_of(const stoic_tape *t, const stoic_tape_step *step, int shard,
+                                     int64_t i) {
+    const struct stoic_tape_hit *hit = &t->hits[shard * t->shard_images + i];
+    return hit->layer == step->layer ? hit->hits : NULL;
 }
 
 static stoic_status fault_forward(stoic_tape *t, const stoic_tape_step *step, int shard, int member,
@@ -203,15 +210,13 @@ static stoic_status fault_forward(stoic_tape *t, const stoic_tape_step *step, in
     (void)err;
     const stoic_tape_value *v = &t->values[step->out];
     float *x = stoic_tape_data(t, step->out, shard);
-    const stoic_tape_hits *hits = t->hits + shard * t->shard_images;
-    for (int64_t i = 0; i < stoic_tape_images(t, shard); i++, hits++, x += v->size) {
-        for (size_t k = 0; hits->layer == step->layer && k < hits->count; k++) {
-            if (hits->index[k] < 0 || hits->index[k] >= v->size)
-                continue;
+    for (int64_t i = 0; i < stoic_tape_images(t, shard); i++, x += v->size) {
+        const stoic_map_hits *hits = hits_of(t, step, shard, i);
+        for (size_t k = 0; hits && k < hits->count; k++) {
             float *at = &x[place(v, hits->index[k])];
-            *at = hits->replace ? hits->value[k]
-                  : hits->flip  ? flipped(*at, hits->value[k])
-                                : *at * hits->value[k];
+            *at = hits->mode == STOIC_MAP_MULTIPLY
+                      ? *at * hits->factor
+                      : with_bits(*at, hits->bits[k], hits->mode == STOIC_MAP_FLIP);
         }
     }
     return STOIC_OK;
@@ -223,13 +228,11 @@ static stoic_status fault_backward(stoic_tape *t, const stoic_tape_step *step, i
     (void)err;
     const stoic_tape_value *v = &t->values[step->out];
     float *g = stoic_tape_gradient(t, step->out, shard);
-    const stoic_tape_hits *hits = t->hits + shard * t->shard_images;
-    for (int64_t i = 0; i < stoic_tape_images(t, shard); i++, hits++, g += v->size) {
-        for (size_t k = 0; hits->layer == step->layer && k < hits->count; k++) {
-            if (hits->index[k] < 0 || hits->index[k] >= v->size)
-                continue;
+    for (int64_t i = 0; i < stoic_tape_images(t, shard); i++, g += v->size) {
+        const stoic_map_hits *hits = hits_of(t, step, shard, i);
+        for (size_t k = 0; hits && k < hits->count; k++) {
             float *at = &g[place(v, hits->index[k])];
-            *at = hits->replace || hits->flip ? 0 : *at * hits->value[k];
+            *at = hits->mode == STOIC_MAP_MULTIPLY ? *at * hits->factor : 0;
         }
     }
     return STOIC_OK;

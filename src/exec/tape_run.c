@@ -71,8 +71,9 @@ const float *stoic_tape_head(stoic_tape *t, int s, float **gradient) {
     return stoic_tape_data(t, head, s);
 }
 
-void stoic_tape_corrupt(stoic_tape *t, int64_t image, const stoic_tape_hits *hits) {
-    t->hits[image] = *hits;
+void stoic_tape_corrupt(stoic_tape *t, int64_t image, int layer, const stoic_map_hits *hits) {
+    t->hits[image].layer = layer;
+    t->hits[image].hits = hits;
 }
 
 void stoic_tape_shadow(stoic_tape *t, bool on) {

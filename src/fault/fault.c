@@ -6,40 +6,19 @@
 
 #include "base/fail.h"
 #include "fault/space.h"
-
-/* The shortest decimal that reads back as `value`; `text` has room for 40 bytes. The decimal point
- * is a point in every locale. */
-static void number_text(double value, bool single, char text[40]) {
-    for (int digits = 1; digits <= 17; digits++) {
-        char raw[64];
-        double back = 0.0;
-        size_t used = 0;
-        snprintf(raw, sizeof raw, "%.*g", digits, value);
-        for (const char *p = raw; *p && used < 39; p++) {
-            if (strchr("+-0123456789einfa", *p))
-                text[used++] = *p;
-            else if (!used || text[used - 1] != '.')
-                text[used++] = '.';
-        }
-        text[used] = '\0';
-        if (stoic_parse_number(text, "", &back, NULL) != STOIC_OK)
-            return; /* inf, nan: spelled the same with any number of digits */
-        if (back == value || (single && (float)back == (float)value))
-            return;
-    }
-}
+#include "fault/spelling.h"
 
 /* What stands before the keys that every model has. */
 static void head_text(const stoic_fault *fault, char text[128]) {
-    char first[40], second[40];
+    char first[STOIC_NUMBER_TEXT], second[STOIC_NUMBER_TEXT];
     long long n = (long long)fault->n;
     switch (fault->kind) {
     case STOIC_FAULT_FLIPS:
         snprintf(text, 128, "flips:%lld", n);
         return;
     case STOIC_FAULT_BER:
-        number_text(fault->p01, false, first);
-        number_text(fault->p10, false, second);
+        stoic_number_spell(fault->p01, false, first);
+        stoic_number_spell(fault->p10, false, second);
         if (fault->p01 == fault->p10)
             snprintf(text, 128, "ber:%s", first);
         else
@@ -55,7 +34,7 @@ static void head_text(const stoic_fault *fault, char text[128]) {
         snprintf(text, 128, "stuck1,n=%lld", n);
         return;
     case STOIC_FAULT_SET:
-        number_text((double)fault->value, true, first);
+        stoic_number_spell((double)fault->value, true, first);
         snprintf(text, 128, "set:%s,n=%lld", first[0] == '-' && first[1] == 'n' ? "nan" : first, n);
         return;
     case STOIC_FAULT_RANDOM:

@@ -1,12 +1,11 @@
 /* The spec of a fault model: the table of models, their arguments and keys. */
-#include <float.h>
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
 #include "fault/space.h"
+#include "fault/spelling.h"
 
 typedef stoic_status (*read_argument)(stoic_fault *fault, const char *argument, stoic_error *err);
 
@@ -22,14 +21,6 @@ static stoic_status read_flips(stoic_fault *fault, const char *argument, stoic_e
     return stoic_parse_count(argument ? argument : "", "flips:N", 1, INT64_MAX, &fault->n, err);
 }
 
-static stoic_status read_probability(const char *text, double *out, stoic_error *err) {
-    stoic_status status = stoic_parse_number(text, "ber", out, err);
-    if (status == STOIC_OK && !(*out >= 0.0 && *out <= 1.0))
-        status = stoic_fail(err, STOIC_ERR_ARGUMENT, "",
-                            "ber: expected a probability from 0 to 1, found '%s'", text);
-    return status;
-}
-
 static stoic_status read_ber(stoic_fault *fault, const char *argument, stoic_error *err) {
     stoic_status status = STOIC_OK;
     char *first = strdup(argument ? argument : "");
@@ -38,35 +29,17 @@ static stoic_status read_ber(stoic_fault *fault, const char *argument, stoic_err
     char *colon = strchr(first, ':');
     if (colon)
         *colon = '\0';
-    TRY(read_probability(first, &fault->p01, err));
+    TRY(stoic_probability_parse(first, "ber", &fault->p01, err));
     fault->p10 = fault->p01;
     if (colon)
-        TRY(read_probability(colon + 1, &fault->p10, err));
+        TRY(stoic_probability_parse(colon + 1, "ber", &fault->p10, err));
 done:
     free(first);
     return status;
 }
 
 static stoic_status read_value(stoic_fault *fault, const char *argument, stoic_error *err) {
-    double value = 0.0;
-    const char *text = argument ? argument : "";
-    if (!strcmp(text, "nan"))
-        fault->value = NAN;
-    else if (!strcmp(text, "inf") || !strcmp(text, "+inf"))
-        fault->value = INFINITY;
-    else if (!strcmp(text, "-inf"))
-        fault->value = -INFINITY;
-    else {
-        stoic_status status = stoic_parse_number(text, "set:V", &value, err);
-        if (status != STOIC_OK)
-            return status;
-        fault->value = (float)value;
-        if (isinf(fault->value))
-            return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
-                              "set:V: '%s' is beyond float32 (largest %g); 'inf' stores infinity",
-                              text, (double)FLT_MAX);
-    }
-    return STOIC_OK;
+    return stoic_value_parse(argument ? argument : "", "set:V", &fault->value, err);
 }
 
 static stoic_status read_mbu(stoic_fault *fault, const char *argument, stoic_error *err) {
@@ -116,7 +89,9 @@ static stoic_status find_kind(const char *head, stoic_fault_kind *kind, const ch
     }
     if (length == 3 && !strncmp(head, "map", 3))
         return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "",
-                          "fault model '%s' is not supported yet: faults in feature maps", head);
+                          "fault model '%s' is not supported here: in this version faults in "
+                          "feature maps are for training, 'stoic train --fault map:...'",
+                          head);
     if (length == 2 && !strncmp(head, "op", 2))
         return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "",
                           "fault model '%s' is not supported yet: faults in single operations",
@@ -134,11 +109,8 @@ static stoic_status check_keys(const stoic_spec *spec, const char *const *known,
             return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                               "share= is the share of images whose feature maps are hit; a fault "
                               "in a stored bit meets every image");
-        if (!spec->items[i].value || !*spec->items[i].value)
-            return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "fault model: key '%s' needs a value",
-                              spec->items[i].key);
     }
-    return stoic_spec_check_keys(spec, known, err);
+    return stoic_keys_check(spec, known, err);
 }
 
 static stoic_status check_count(const stoic_fault *fault, stoic_error *err) {
@@ -157,15 +129,6 @@ static stoic_status bad_digest(const char *path, const char *expected, const cha
                       "list: the file has changed: digest=%s expected, found %s", expected, found);
 }
 
-static void hex_text(const uint8_t digest[16], char text[33]) {
-    static const char hex[] = "0123456789abcdef";
-    for (int i = 0; i < 16; i++) {
-        text[2 * i] = hex[digest[i] >> 4];
-        text[2 * i + 1] = hex[digest[i] & 15];
-    }
-    text[32] = '\0';
-}
-
 static stoic_status parse_list(stoic_fault *fault, const stoic_spec *spec, const char *path,
                                stoic_error *err) {
     const char *tensor = stoic_spec_get(spec, "tensor"), *expected = stoic_spec_get(spec, "digest");
@@ -180,7 +143,7 @@ static stoic_status parse_list(stoic_fault *fault, const stoic_spec *spec, const
     stoic_status status = stoic_list_read(fault, path, (stoic_role)role, digest, err);
     if (status != STOIC_OK)
         return status;
-    hex_text(digest, fault->digest);
+    stoic_digest_spell(digest, fault->digest);
     if (expected && strcmp(expected, fault->digest))
         return bad_digest(path, expected, fault->digest, err);
     fault->path = strdup(path);

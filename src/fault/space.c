@@ -5,91 +5,8 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "fault/spelling.h"
 #include "store/layout.h"
-
-static bool is_number(const char *text) {
-    return *text && text[strspn(text, "0123456789")] == '\0';
-}
-
-stoic_status stoic_sites_layer(const stoic_store *store, const char *name, int *layer,
-                               stoic_error *err) {
-    const stoic_model *model = stoic_store_model(store);
-    int count = stoic_model_layer_count(model);
-    if (is_number(name)) {
-        int64_t number = 0;
-        stoic_status status = stoic_parse_count(name, "layer", 0, count - 1, &number, err);
-        *layer = (int)number;
-        return status;
-    }
-    const char **names = calloc((size_t)count + 1, sizeof *names);
-    if (!names)
-        return stoic_fail_memory(err, "layer names", ((size_t)count + 1) * sizeof *names);
-    *layer = -1;
-    for (int i = 0; i < count; i++) {
-        names[i] = stoic_model_layer(model, i).name;
-        if (*layer < 0 && !strcmp(names[i], name))
-            *layer = i;
-    }
-    stoic_status status = STOIC_OK;
-    if (*layer < 0) {
-        const char *near = stoic_nearest(name, names);
-        status =
-            stoic_fail(err, STOIC_ERR_ARGUMENT, "",
-                       "layer: the model has no layer '%s'%s%s%s; it has %d, counted from 0", name,
-                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", count);
-    }
-    free(names);
-    return status;
-}
-
-/* One item of layer=LIST: a number, a range "2-5", a name. */
-static stoic_status mark_layers(const stoic_store *store, const char *item, bool *chosen,
-                                stoic_error *err) {
-    int first = 0, last = 0;
-    size_t digits = strspn(item, "0123456789");
-    if (digits && item[digits] == '-' && is_number(item + digits + 1)) {
-        char low[32];
-        snprintf(low, sizeof low, "%.*s", (int)(digits < 31 ? digits : 31), item);
-        stoic_status status = stoic_sites_layer(store, low, &first, err);
-        if (status == STOIC_OK)
-            status = stoic_sites_layer(store, item + digits + 1, &last, err);
-        if (status != STOIC_OK)
-            return status;
-        if (first > last)
-            return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "layer: the range '%s' runs backwards",
-                              item);
-    } else {
-        stoic_status status = stoic_sites_layer(store, item, &first, err);
-        if (status != STOIC_OK)
-            return status;
-        last = first;
-    }
-    for (int layer = first; layer <= last; layer++)
-        chosen[layer] = true;
-    return STOIC_OK;
-}
-
-static stoic_status parse_layers(const stoic_store *store, const char *list, bool *chosen,
-                                 stoic_error *err) {
-    stoic_status status = STOIC_OK;
-    char *copy = strdup(list), *item = copy;
-    if (!copy)
-        return stoic_fail_memory(err, "a list of layers", strlen(list) + 1);
-    while (item) {
-        char *plus = strchr(item, '+');
-        if (plus)
-            *plus = '\0';
-        if (!*item) {
-            status = stoic_fail(err, STOIC_ERR_ARGUMENT, "", "layer: empty item in '%s'", list);
-            goto done;
-        }
-        TRY(mark_layers(store, item, chosen, err));
-        item = plus ? plus + 1 : NULL;
-    }
-done:
-    free(copy);
-    return status;
-}
 
 static unsigned roles_present(const stoic_store *store) {
     unsigned roles = 0;
@@ -182,7 +99,8 @@ stoic_status stoic_sites_select(stoic_fault *fault, const stoic_spec *spec, stoi
     stoic_status status = STOIC_OK;
     const stoic_store *store = fault->store;
     const char *layers = stoic_spec_get(spec, "layer"), *bits = stoic_spec_get(spec, "bits");
-    int count = stoic_model_layer_count(stoic_store_model(store));
+    const stoic_model *model = stoic_store_model(store);
+    int count = stoic_model_layer_count(model);
     int n_entries = stoic_store_entry_count(store);
     unsigned roles = 0;
     bool every = !layers || !strcmp(layers, "all");
@@ -196,7 +114,7 @@ stoic_status stoic_sites_select(stoic_fault *fault, const stoic_spec *spec, stoi
     }
     TRY(parse_roles(store, stoic_spec_get(spec, "tensor"), &roles, err));
     if (!every)
-        TRY(parse_layers(store, layers, chosen, err));
+        TRY(stoic_layers_parse(model, layers, chosen, err));
     for (int i = 0; i < n_entries; i++) {
         const stoic_store_entry *e = stoic_store_entry_at(store, i);
         bool wanted = every || (e->layer >= 0 && chosen[e->layer]);

@@ -70,10 +70,6 @@ stoic_site stoic_sites_at(const stoic_fault *fault, int64_t site);
 /* word in 0 … words-1, way 0 */
 stoic_site stoic_sites_word(const stoic_fault *fault, int64_t word);
 
-/* A layer by number or name. */
-stoic_status stoic_sites_layer(const stoic_store *store, const char *name, int *layer,
-                               stoic_error *err);
-
 /* Reads the file of list:. `role` says which tensor of a layer its sites mean. */
 stoic_status stoic_list_read(stoic_fault *fault, const char *path, stoic_role role,
                              uint8_t digest[16], stoic_error *err);

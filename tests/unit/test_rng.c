@@ -133,6 +133,58 @@ static void log_matches_libm(void **state) {
     assert_true(isnan(stoic_log_portable(NAN)));
 }
 
+static void exp_matches_libm(void **state) {
+    (void)state;
+    stoic_rng rng;
+    stoic_rng_init(&rng, 12, 0, STOIC_STREAM_VALUE);
+    static const double spans[] = {1e-9, 1.0, 50.0, 708.0, 745.0};
+    for (size_t s = 0; s < sizeof spans / sizeof *spans; s++) {
+        for (int i = 0; i < 20000; i++) {
+            double x = (2.0 * stoic_rng_unit(&rng) - 1.0) * spans[s];
+            assert_true(within_ulps(stoic_exp_portable(x), exp(x), 2));
+        }
+    }
+    static const double edges[] = {0.0,   -0.0,  0x1p-60, 0x1.62e42fefa39efp-2, -745.13, -745.14,
+                                   709.7, 709.8, 710.0,   -0x1.62e42fefa39efp-2};
+    for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
+        assert_true(within_ulps(stoic_exp_portable(edges[i]), exp(edges[i]), 2));
+    double off = exp(3.0);
+    for (int i = 0; i < 5; i++)
+        off = nextafter(off, 90.0);
+    assert_false(within_ulps(off, stoic_exp_portable(3.0), 2));
+    assert_true(stoic_exp_portable(1e300) == INFINITY);
+    assert_true(stoic_exp_portable(INFINITY) == INFINITY);
+    assert_true(stoic_exp_portable(-1e300) == 0.0);
+    assert_true(stoic_exp_portable(-INFINITY) == 0.0);
+    assert_true(isnan(stoic_exp_portable(NAN)));
+}
+
+/* Neighbours in trial, image and stream, at the ends of their ranges too, draw different numbers;
+ * image 0 draws what the trial draws. */
+static void images_have_draws_of_their_own(void **state) {
+    (void)state;
+    static const uint64_t trials[] = {0, 1, 1u << 31, (uint64_t)1 << 32, ((uint64_t)1 << 48) - 1};
+    static const uint64_t images[] = {
+        0, 1, 255, 256, (1u << 24) - 1, 1u << 24, ((uint64_t)1 << 40) - 1};
+    static const stoic_stream streams[] = {STOIC_STREAM_MAP_SHARE, STOIC_STREAM_MAP_SITE};
+    uint64_t seen[70];
+    int n = 0;
+    for (size_t t = 0; t < 5; t++) {
+        for (size_t i = 0; i < 7; i++) {
+            for (size_t s = 0; s < 2; s++) {
+                stoic_rng rng, plain;
+                stoic_rng_init_image(&rng, 9, trials[t], images[i], streams[s]);
+                stoic_rng_init(&plain, 9, trials[t], streams[s]);
+                seen[n] = stoic_rng_u64(&rng);
+                assert_true((seen[n] == stoic_rng_u64(&plain)) == (images[i] == 0));
+                for (int k = 0; k < n; k++)
+                    assert_true(seen[k] != seen[n]);
+                n++;
+            }
+        }
+    }
+}
+
 static double cosine_error(double u, double computed) {
     return (double)fabsl((long double)computed - cosl(6.28318530717958647692528676655900577L * u));
 }
@@ -296,12 +348,19 @@ static void permute_is_random(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(philox_known_answers), cmocka_unit_test(rng_is_a_function_of_its_key),
-        cmocka_unit_test(below_is_uniform),     cmocka_unit_test(log_matches_libm),
-        cmocka_unit_test(cosine_matches_libm),  cmocka_unit_test(normal_is_normal),
-        cmocka_unit_test(geometric_gaps),       cmocka_unit_test(draws_are_pinned),
-        cmocka_unit_test(permute_is_bijective), cmocka_unit_test(permute_large),
+        cmocka_unit_test(philox_known_answers),
+        cmocka_unit_test(rng_is_a_function_of_its_key),
+        cmocka_unit_test(below_is_uniform),
+        cmocka_unit_test(log_matches_libm),
+        cmocka_unit_test(cosine_matches_libm),
+        cmocka_unit_test(normal_is_normal),
+        cmocka_unit_test(geometric_gaps),
+        cmocka_unit_test(draws_are_pinned),
+        cmocka_unit_test(permute_is_bijective),
+        cmocka_unit_test(permute_large),
         cmocka_unit_test(permute_is_random),
+        cmocka_unit_test(exp_matches_libm),
+        cmocka_unit_test(images_have_draws_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

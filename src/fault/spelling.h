@@ -1,0 +1,36 @@
+/* What the specs of all fault models share: lists of layers, values, and how numbers are written
+ * in a canonical spelling. */
+#ifndef STOIC_FAULT_SPELLING_H
+#define STOIC_FAULT_SPELLING_H
+
+#include <stdbool.h>
+
+#include "base/spec.h"
+#include "stoic/model.h"
+
+/* A layer by number or name. */
+stoic_status stoic_layer_find(const stoic_model *model, const char *name, int *layer,
+                              stoic_error *err);
+/* Marks the layers of "0+2-5+head"; `chosen` has an entry a layer. */
+stoic_status stoic_layers_parse(const stoic_model *model, const char *list, bool *chosen,
+                                stoic_error *err);
+
+/* A float32: a number, "nan", "inf" or "-inf". `what` names the key or argument. */
+stoic_status stoic_value_parse(const char *text, const char *what, float *out, stoic_error *err);
+/* A number from 0 to 1. */
+stoic_status stoic_probability_parse(const char *text, const char *what, double *out,
+                                     stoic_error *err);
+
+/* Refuses unknown keys (naming the nearest) and keys without a value. */
+stoic_status stoic_keys_check(const stoic_spec *spec, const char *const *known, stoic_error *err);
+
+/* The shortest decimal that reads back as `value`, as a float32 if `single`. The decimal point is
+ * a point in every locale. */
+enum { STOIC_NUMBER_TEXT = 40 };
+void stoic_number_spell(double value, bool single, char text[STOIC_NUMBER_TEXT]);
+
+/* A digest in hexadecimal. */
+enum { STOIC_DIGEST_TEXT = 33 };
+void stoic_digest_spell(const uint8_t digest[16], char text[STOIC_DIGEST_TEXT]);
+
+#endif
