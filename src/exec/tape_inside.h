@@ -153,7 +153,10 @@ struct stoic_tape {
     int n_params;
     stoic_tape_source *sources;
     int n_sources;
-    stoic_tape_hits *hits;         /* of each image; NULL: no faults */
+    struct stoic_tape_hit {
+        int layer;
+        const stoic_map_hits *hits;
+    } * hits;                      /* of each image; NULL: no faults */
     stoic_activation *before_pool; /* node of a max-pool -> activation moved behind it */
 
     float *activations, *whole, *arena; /* arena: arena_floats an image */
