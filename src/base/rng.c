@@ -138,6 +138,23 @@ double stoic_log_portable(double x) {
     return k * ln2_high - ((half_square - (s * (half_square + r) + k * ln2_low)) - f);
 }
 
+/* x = k·log(2) + r with |r| <= log(2)/2; the Taylor series ends where the next term is below
+ * 1e-17. */
+double stoic_exp_portable(double x) {
+    static const double ln2_high = 0x1.62e42fee00000p-1; /* 32 bits: k · ln2_high is exact */
+    static const double ln2_low = 0x1.a39ef35793c76p-33;
+    if (isnan(x))
+        return x;
+    if (x > 700.0 || x < -700.0)
+        return x > 0 ? INFINITY : 0.0;
+    double k = floor(x / 0.693147180559945309 + 0.5);
+    double r = (x - k * ln2_high) - k * ln2_low;
+    double sum = 1.0;
+    for (int n = 14; n >= 1; n--)
+        sum = 1.0 + r / n * sum;
+    return ldexp(sum, (int)k);
+}
+
 /* log(1 + x) for x in (-1, 0]: the rounding of 1 + x cancels in the quotient (Kahan). */
 static double log1p_portable(double x) {
     double u = 1.0 + x;

@@ -13,10 +13,11 @@ typedef enum stoic_stream {
     STOIC_STREAM_SITE = 1,       /* which weight, which bit */
     STOIC_STREAM_IMAGE = 2,      /* which images a trial uses */
     STOIC_STREAM_VALUE = 3,      /* the value that replaces another */
-    STOIC_STREAM_TRAIN = 4,      /* order of images, augmentation, dropout */
+    STOIC_STREAM_TRAIN = 4,      /* dropout */
     STOIC_STREAM_INIT = 5,       /* initial weights */
     STOIC_STREAM_PERMUTE = 6,    /* round keys of stoic_permute() */
     STOIC_STREAM_REDUNDANCY = 7, /* sites in redundant bits of a code */
+    STOIC_STREAM_AUGMENT = 8,    /* crops and flips of training images */
 } stoic_stream;
 
 /* A sequence of draws of one (seed, trial, stream). */
@@ -47,6 +48,8 @@ uint64_t stoic_permute(uint64_t seed, uint64_t tag, uint64_t n, uint64_t i);
 
 /* Natural logarithm of x > 0, to 1 ulp or so, with basic arithmetic alone. */
 double stoic_log_portable(double x);
+/* e^x to 2 ulp or so, likewise; infinite or 0 beyond ±700. */
+double stoic_exp_portable(double x);
 /* cos(2πu) for u in [0, 1], to 1e-15 absolute, likewise. */
 double stoic_cos_turns_portable(double u);
 
