@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <locale.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -78,6 +79,10 @@ void stoic_text_printf(stoic_text *text, const char *fmt, ...) {
 
 void stoic_text_number(stoic_text *text, double value, bool single) {
     int most = single ? 9 : 17;
+    if (fabs(value) < 1e15 && value == floor(value)) { /* 1000, not 1e+03 */
+        stoic_text_printf(text, "%.0f", value);
+        return;
+    }
     for (int digits = 1; digits <= most && !text->failed; digits++) {
         size_t start = text->length;
         double back;

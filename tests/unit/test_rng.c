@@ -186,6 +186,18 @@ static bool close_to(double a, double b, double relative) {
     return fabs(a - b) <= relative * fabs(b);
 }
 
+static void exp_matches_libm(void **state) {
+    (void)state;
+    for (int i = -69900; i <= 69900; i++) {
+        double x = i * 0.01 + 1e-5 * (i % 7);
+        assert_true(close_to(stoic_exp_portable(x), exp(x), 5e-16));
+    }
+    assert_false(close_to(stoic_exp_portable(1.0) * (1 + 1e-15), exp(1.0), 5e-16));
+    assert_true(stoic_exp_portable(0.0) == 1.0);
+    assert_true(isinf(stoic_exp_portable(701.0)) && stoic_exp_portable(-701.0) == 0.0);
+    assert_true(isnan(stoic_exp_portable(NAN)));
+}
+
 static void geometric_gaps(void **state) {
     (void)state;
     enum { DRAWS = 200000 };
@@ -301,7 +313,7 @@ int main(void) {
         cmocka_unit_test(cosine_matches_libm),  cmocka_unit_test(normal_is_normal),
         cmocka_unit_test(geometric_gaps),       cmocka_unit_test(draws_are_pinned),
         cmocka_unit_test(permute_is_bijective), cmocka_unit_test(permute_large),
-        cmocka_unit_test(permute_is_random),
+        cmocka_unit_test(permute_is_random),    cmocka_unit_test(exp_matches_libm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
