@@ -67,6 +67,14 @@ STOIC_API stoic_status stoic_dataset_read(const stoic_dataset *dataset, int64_t 
 STOIC_API stoic_status stoic_dataset_digest(const stoic_dataset *dataset, uint8_t images[16],
                                             uint8_t labels[16], stoic_error *err);
 
+/* A model whose metadata say how these images were preprocessed and what the classes are called
+ * (stoic.mean, stoic.std, stoic.resize, stoic.crop, stoic.classes), so that whoever opens such
+ * images with it needs no options. Of what does not apply, such as the names of classes that have
+ * none, the model's own entries are removed. */
+STOIC_API stoic_status stoic_dataset_describe(const stoic_dataset *dataset,
+                                              const stoic_model *model, stoic_model **out,
+                                              stoic_error *err) STOIC_MUST_CHECK;
+
 /* Decodes ahead in a background thread: next() hands out batches in order. */
 typedef struct stoic_prefetch stoic_prefetch;
 

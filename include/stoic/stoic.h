@@ -10,6 +10,7 @@
 #include "stoic/campaign.h"
 #include "stoic/dataset.h"
 #include "stoic/fault.h"
+#include "stoic/feed.h"
 #include "stoic/map_fault.h"
 #include "stoic/model.h"
 #include "stoic/parse.h"

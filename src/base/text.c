@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <locale.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "stoic/parse.h"
 
 /* Room for `more` bytes and the final zero. */
 static bool reserve(stoic_text *text, size_t more) {
@@ -73,6 +75,26 @@ void stoic_text_printf(stoic_text *text, const char *fmt, ...) {
     va_end(args);
     uselocale(caller);
     freelocale(c_locale);
+}
+
+void stoic_text_number(stoic_text *text, double value, bool single) {
+    int most = single ? 9 : 17;
+    if (fabs(value) < 1e15 && value == floor(value)) { /* 1000, not 1e+03 */
+        stoic_text_printf(text, "%.0f", value);
+        return;
+    }
+    for (int digits = 1; digits <= most && !text->failed; digits++) {
+        size_t start = text->length;
+        double back;
+        stoic_text_printf(text, "%.*g", digits, value);
+        if (text->failed || digits == most)
+            return;
+        if (stoic_parse_number(text->data + start, "", &back, NULL) == STOIC_OK &&
+            (single ? (double)(float)back : back) == value)
+            return;
+        text->length = start;
+        text->data[start] = '\0';
+    }
 }
 
 stoic_status stoic_text_finish(stoic_text *text, stoic_error *err) {

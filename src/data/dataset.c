@@ -6,27 +6,14 @@
 
 #include "base/digest.h"
 #include "base/fail.h"
-#include "data/pixels.h"
-#include "data/preprocess.h"
-#include "data/source.h"
-
-enum { TABLE_ROWS = 4 };
+#include "data/dataset_inside.h"
 
 /* What digest() remembers; behind a pointer, because a dataset is const to its readers. */
-typedef struct digest_cache {
+typedef struct stoic_digest_cache {
     pthread_mutex_t mutex;
     bool known;
     uint8_t images[16], labels[16];
 } digest_cache;
-
-struct stoic_dataset {
-    stoic_source source;
-    stoic_preprocessing preprocessing;
-    stoic_shape shape;
-    int64_t first, count;         /* of the source's images */
-    float table[TABLE_ROWS][256]; /* byte to network input, a row a channel where they differ */
-    digest_cache *cache;
-};
 
 stoic_dataset_options stoic_dataset_options_default(void) {
     return (stoic_dataset_options){.count = -1, .resize = -1, .crop = -1};
@@ -66,47 +53,6 @@ static const char *image_name(const stoic_dataset *dataset, int64_t i) {
     return dataset->source.paths ? dataset->source.paths[i] : dataset->source.name;
 }
 
-/* x = byte / 255; (x - mean) / std: each step rounded to float, as PyTorch does it. */
-static void fill_table(stoic_dataset *dataset) {
-    const stoic_preprocessing *p = &dataset->preprocessing;
-    for (int c = 0; c < TABLE_ROWS; c++) {
-        for (int byte = 0; byte < 256; byte++) {
-            float x = (float)byte / 255.0f;
-            if (p->channels)
-                x = (x - p->mean[c]) / p->std[c];
-            dataset->table[c][byte] = x;
-        }
-    }
-}
-
-static void convert_bytes(const stoic_dataset *dataset, const uint8_t *planes,
-                          const stoic_framing *f, float *out) {
-    for (int64_t c = 0; c < dataset->shape.dim[1]; c++) {
-        const float *row_table = dataset->table[dataset->preprocessing.channels ? c : 0];
-        for (int y = 0; y < f->out_height; y++, out += f->out_width) {
-            const uint8_t *row =
-                planes + ((size_t)c * (size_t)f->height + (size_t)(f->top + y)) * (size_t)f->width +
-                f->left;
-            for (int x = 0; x < f->out_width; x++)
-                out[x] = row_table[row[x]];
-        }
-    }
-}
-
-static void convert_floats(const stoic_dataset *dataset, const uint8_t *planes,
-                           const stoic_framing *f, float *out) {
-    const stoic_preprocessing *p = &dataset->preprocessing;
-    for (int64_t c = 0; c < dataset->shape.dim[1]; c++) {
-        for (int y = 0; y < f->out_height; y++, out += f->out_width) {
-            size_t at = ((size_t)c * (size_t)f->height + (size_t)(f->top + y)) * (size_t)f->width +
-                        (size_t)f->left;
-            memcpy(out, planes + at * sizeof *out, (size_t)f->out_width * sizeof *out);
-            for (int x = 0; p->channels && x < f->out_width; x++)
-                out[x] = (out[x] - p->mean[c]) / p->std[c];
-        }
-    }
-}
-
 /* The image as stored; `own` is filled where it had to be decoded. */
 static stoic_status fetch(const stoic_dataset *dataset, int64_t i, stoic_pixels *own,
                           const uint8_t **planes, stoic_error *err) {
@@ -138,30 +84,48 @@ static stoic_status check_image(const stoic_dataset *dataset, int64_t i, int cha
                       channels == dim[1] ? "; --resize and --crop make sizes equal" : "");
 }
 
-/* Image i of the source into `out`. */
-static stoic_status read_image(const stoic_dataset *dataset, int64_t i, float *out,
-                               stoic_error *err) {
+static stoic_status check_channels(const stoic_dataset *dataset, int64_t i, int channels,
+                                   stoic_error *err) {
+    if (channels == dataset->shape.dim[1])
+        return STOIC_OK;
+    return stoic_fail(err, STOIC_ERR_SHAPE, image_name(dataset, i),
+                      "the image has %d channel%s, the first one %lld", channels,
+                      channels == 1 ? "" : "s", (long long)dataset->shape.dim[1]);
+}
+
+stoic_status stoic_dataset_view(const stoic_dataset *dataset, int64_t i, bool stored,
+                                stoic_pixels *own, stoic_view *view, stoic_error *err) {
     stoic_status status = STOIC_OK;
-    stoic_pixels own = {0}, resized = {0};
-    stoic_framing framing;
+    stoic_pixels image = {0};
+    int64_t at = dataset->first + i;
     const uint8_t *planes;
-    TRY(fetch(dataset, i, &own, &planes, err));
-    TRY(stoic_framing_fit(&dataset->preprocessing, own.height, own.width, image_name(dataset, i),
-                          &framing, err));
-    TRY(check_image(dataset, i, own.channels, &framing, err));
-    if (dataset->source.kind == STOIC_SOURCE_FLOATS) {
-        convert_floats(dataset, planes, &framing, out);
-        goto done;
+    *own = (stoic_pixels){0};
+    TRY(fetch(dataset, at, &image, &planes, err));
+    stoic_framing f = {image.height, image.width, 0, 0, image.height, image.width};
+    if (stored) {
+        TRY(check_channels(dataset, at, image.channels, err));
+    } else {
+        TRY(stoic_framing_fit(&dataset->preprocessing, image.height, image.width,
+                              image_name(dataset, at), &f, err));
+        TRY(check_image(dataset, at, image.channels, &f, err));
     }
-    if (framing.height != own.height || framing.width != own.width) {
-        TRY(stoic_planes_resize(planes, own.channels, own.height, own.width, framing.height,
-                                framing.width, &resized, err));
-        planes = resized.data;
+    if (f.height != image.height || f.width != image.width) {
+        TRY(stoic_planes_resize(planes, image.channels, image.height, image.width, f.height,
+                                f.width, own, err));
+        planes = own->data;
+    } else {
+        *own = image;
+        image.data = NULL;
     }
-    convert_bytes(dataset, planes, &framing, out);
+    size_t element = stoic_dataset_element(dataset), row = (size_t)f.width * element;
+    *view = (stoic_view){.data = planes + (size_t)f.top * row + (size_t)f.left * element,
+                         .channels = own->channels,
+                         .height = f.out_height,
+                         .width = f.out_width,
+                         .row = row,
+                         .plane = (size_t)f.height * row};
 done:
-    stoic_pixels_free(&own);
-    stoic_pixels_free(&resized);
+    stoic_pixels_free(&image);
     return status;
 }
 
@@ -173,12 +137,16 @@ stoic_status stoic_dataset_read(const stoic_dataset *dataset, int64_t first, int
                           (long long)count, (long long)dataset->count);
     size_t elements = (size_t)stoic_shape_count(&dataset->shape);
     for (int64_t i = 0; i < count; i++) {
-        int64_t at = dataset->first + first + i;
-        stoic_status status = read_image(dataset, at, images + (size_t)i * elements, err);
+        stoic_pixels own;
+        stoic_view view;
+        stoic_status status = stoic_dataset_view(dataset, first + i, false, &own, &view, err);
+        if (status == STOIC_OK)
+            stoic_view_convert(dataset, &view, &(stoic_shift){0}, images + (size_t)i * elements);
+        stoic_pixels_free(&own);
         if (status != STOIC_OK)
             return status;
         if (labels)
-            labels[i] = dataset->source.labels[at];
+            labels[i] = dataset->source.labels[dataset->first + first + i];
     }
     return STOIC_OK;
 }
@@ -221,7 +189,7 @@ static stoic_status find_shape(stoic_dataset *dataset, const stoic_dataset_optio
     }
     dataset->shape = (stoic_shape){4, {1, own.channels, f.out_height, f.out_width}};
     TRY(stoic_preprocessing_scale(options, dataset->source.known, own.channels, p, err));
-    fill_table(dataset);
+    stoic_dataset_fill_table(dataset);
 done:
     stoic_pixels_free(&own);
     return status;

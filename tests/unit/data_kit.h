@@ -53,6 +53,22 @@ static inline char *save(const char *name, const void *data, size_t size) {
     return path;
 }
 
+/* Any size of data; a header of at most 65535 bytes. */
+static inline char *save_npy(const char *name, const char *header, const void *data, size_t size) {
+    static const uint8_t magic[] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
+    size_t length = strlen(header);
+    uint8_t *file = malloc(10 + length + size);
+    assert_non_null(file);
+    memcpy(file, magic, sizeof magic);
+    file[8] = (uint8_t)length;
+    file[9] = (uint8_t)(length >> 8);
+    memcpy(file + 10, header, length);
+    memcpy(file + 10 + length, data, size);
+    char *path = save(name, file, 10 + length + size);
+    free(file);
+    return path;
+}
+
 static inline size_t pack(const void *data, size_t size, uint8_t *out, size_t capacity) {
     z_stream z = {0};
     assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);

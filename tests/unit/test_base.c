@@ -458,6 +458,22 @@ static void text_grows(void **state) {
     stoic_text_deinit(&text);
 }
 
+static void text_has_short_numbers(void **state) {
+    (void)state;
+    stoic_text text = {0};
+    stoic_text_number(&text, (double)0.2860f, true);
+    stoic_text_puts(&text, " ");
+    stoic_text_number(&text, 4.0 / 3.0, false);
+    stoic_text_puts(&text, " ");
+    stoic_text_number(&text, (double)0.1f, false);
+    stoic_text_puts(&text, " ");
+    stoic_text_number(&text, -1e-40, true);
+    stoic_text_puts(&text, " ");
+    stoic_text_number(&text, 1000.0, false);
+    assert_string_equal(text.data, "0.286 1.3333333333333333 0.10000000149011612 -1e-40 1000");
+    stoic_text_deinit(&text);
+}
+
 static void durations(void **state) {
     (void)state;
     static const struct {
@@ -528,6 +544,7 @@ int main(void) {
         cmocka_unit_test(file_write_fails_whole),
         cmocka_unit_test(file_writer_discards),
         cmocka_unit_test(text_grows),
+        cmocka_unit_test(text_has_short_numbers),
         cmocka_unit_test(durations),
         cmocka_unit_test(progress_lines),
     };

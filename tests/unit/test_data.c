@@ -90,16 +90,6 @@ static void test_idx_damaged(void **state) {
     open_fails(spec_of("idx:%s/i,"), NULL, STOIC_ERR_ARGUMENT, "empty path");
 }
 
-static char *save_npy(const char *name, const char *header, const void *data, size_t size) {
-    uint8_t file[1024] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
-    size_t length = strlen(header);
-    file[8] = (uint8_t)length;
-    file[9] = (uint8_t)(length >> 8);
-    memcpy(file + 10, header, length);
-    memcpy(file + 10 + length, data, size);
-    return save(name, file, 10 + length + size);
-}
-
 static void test_npy(void **state) {
     (void)state;
     const float values[8] = {0, 1, NAN, INFINITY, -1.5f, 2, 3, 4};
