@@ -11,7 +11,7 @@
 
 #include "../../cli/options.h"
 #include "../../cli/output.h"
-#include "../../cli/progress_line.h"
+#include "../../cli/progress_text.h"
 #include "../../cli/verb.h"
 
 typedef struct settings {
@@ -318,14 +318,14 @@ static void test_progress_text(void **state) {
                                         .critical_rate = {0.0123, 0.0101, 0.015}};
     char text[201];
     (void)state;
-    cli_progress_text(&progress, text, 200);
+    cli_progress_campaign(&progress, text, 200);
     assert_string_equal(text, "250/1000 trials  25 %  6.25/s  2 min 0 s left  "
                               "critical 0.0123 [0.0101, 0.015]");
-    cli_progress_text(&progress, text, 10);
+    cli_progress_campaign(&progress, text, 10);
     assert_string_equal(text, "250/1000 t");
     progress.fraction = 0.0;
     progress.critical_rate.value = NAN;
-    cli_progress_text(&progress, text, 200);
+    cli_progress_campaign(&progress, text, 200);
     assert_string_equal(text, "250/1000 trials  0 %  6.25/s  some time left");
 }
 
