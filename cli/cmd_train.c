@@ -460,7 +460,8 @@ const cli_verb cli_verb_train = {
     .examples = {"stoic train " CLI_EXAMPLE_MODEL " --data fashion-mnist --images 2000 \\\n"
                  "      --epochs 2 --lr 0.01 -o trained.onnx",
                  "stoic new lenet5 -o new.onnx && stoic train new.onnx --data fashion-mnist \\\n"
-                 "      --images 2000 --test none --epochs 1 --fault ber:1e-5 -o hardened.onnx"},
+                 "      --images 2000 --test none --epochs 1 --fault flips:20,bits=sign -o "
+                 "new-trained.onnx"},
     .options = options,
     .settings_size = sizeof(settings),
     .defaults = defaults,

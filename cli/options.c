@@ -132,11 +132,11 @@ static stoic_status parse_number(const cli_option *option, const char *text, con
         return STOIC_OK;
     }
     if (bounded)
-        return cli_fail(err, STOIC_ERR_ARGUMENT, what,
-                        "expected a number from %lld to %lld, found '%s'", (long long)option->low,
-                        (long long)option->high, text);
-    return cli_fail(err, STOIC_ERR_ARGUMENT, what, "expected a number from %lld on, found '%s'",
-                    (long long)option->low, text);
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "",
+                        "%s: expected a number from %lld to %lld, found '%s'", what,
+                        (long long)option->low, (long long)option->high, text);
+    return cli_fail(err, STOIC_ERR_ARGUMENT, "", "%s: expected a number from %lld on, found '%s'",
+                    what, (long long)option->low, text);
 }
 
 /* `room`: how often an option can be given at most. */

@@ -42,26 +42,26 @@ static void widen(extent *over, const stoic_epoch *epochs, int64_t n, curve whic
     }
 }
 
-/* About five steps of a round size. */
-static void write_y_axis(stoic_text *script, extent over) {
-    double span = over.high - over.low;
+/* About five steps of a round size, with some room around the values, but not outside of 0 to
+ * `most`. */
+static void write_y_axis(stoic_text *script, extent over, double most) {
     if (!over.any)
-        over.high = span = 1.0;
-    if (!(span > 1e-4 * fabs(over.high))) /* all alike, or nearly */
-        span = over.high != 0.0 ? 0.1 * fabs(over.high) : 0.1;
-    double step = round_step(span / 5.0);
-    double low = step * floor(over.low / step), high = step * ceil(over.high / step);
-    if (!(high > low))
-        high = low + step;
+        over = (extent){0.0, 1.0, true};
+    double room = 0.04 * (over.high - over.low);
+    if (!(room > 1e-5 * fabs(over.high))) /* all alike, or nearly */
+        room = over.high != 0.0 ? 0.05 * fabs(over.high) : 0.05;
+    double low = over.low >= 0.0 ? fmax(over.low - room, 0.0) : over.low - room;
+    double high = fmin(over.high + room, fmax(over.high, most));
+    double step = round_step((high - low) / 5.0);
     int digits = (int)fmax(0.0, ceil(-log10(step) - 1e-9));
-    if (step > 1e-6 && step < 1e6)
+    if (step > 1e-6 && step < 1e4)
         stoic_text_printf(script, "set ytics %.9g format '%%.%df'\n", step, digits);
     else
         stoic_text_printf(script, "set ytics %.9g format '%%g'\n", step);
     stoic_text_puts(script, "set yrange [");
-    stoic_figure_number(script, low);
+    stoic_figure_number(script, step * floor(low / step + 1e-9));
     stoic_text_puts(script, " :");
-    stoic_figure_number(script, high);
+    stoic_figure_number(script, step * ceil(high / step - 1e-9));
     stoic_text_puts(script, "]\n");
 }
 
@@ -113,7 +113,7 @@ static void write_best(stoic_text *script, const stoic_epoch *epochs, int64_t be
     stoic_figure_number(script, value);
     stoic_text_printf(script,
                       " point pt 6 ps 1.7 lw 1.6 lc rgb 'black' front\n"
-                      "set label 2 'best test %.4f, epoch %lld' at graph 1, graph 1.055 right\n",
+                      "set label 2 'best test %.4f, epoch %lld' at graph 1, graph 1.08 right\n",
                       value, (long long)best + 1);
 }
 
@@ -129,16 +129,16 @@ static void write_script(stoic_figure *figure, const stoic_epoch *epochs, int64_
     stoic_fig_frame(figure);
     write_x_axis(script, n);
     stoic_text_puts(script, "set xlabel 'epoch'\n"
-                            "set multiplot layout 1,2 margins char 8, screen 0.98, char 4, "
-                            "screen 0.91 spacing char 11, char 4\n"
+                            "set multiplot layout 1,2 margins char 10, screen 0.975, char 3.6, "
+                            "screen 0.89 spacing char 12, char 4\n"
                             "set ylabel 'loss (mean over the epoch)'\n");
-    write_y_axis(script, loss);
+    write_y_axis(script, loss, INFINITY);
     stoic_text_puts(script, "plot NaN notitle");
     plot(figure, epochs, n, LOSS, "notitle");
     stoic_text_puts(script, "\nset ylabel 'accuracy (top-1, share of images)'\n"
-                            "set key at graph 0, graph 1.085 left top horizontal Left reverse "
+                            "set key at graph 0, graph 1.115 left top horizontal Left reverse "
                             "width 2\n");
-    write_y_axis(script, accuracy);
+    write_y_axis(script, accuracy, 1.0);
     if (best >= 0)
         write_best(script, epochs, best);
     stoic_text_puts(script, "plot NaN notitle");
