@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "output.h"
+#include "preprocessing_text.h"
 #include "stoic/session.h"
 #include "verb.h"
 
@@ -70,33 +71,6 @@ static stoic_status write_npy(const char *path, const float *values, int64_t row
     return cli_output_close(&output, status, err);
 }
 
-static json_t *number_list(const float *values, int n) {
-    json_t *list = json_array();
-    for (int i = 0; i < n; i++) {
-        if (json_array_append_new(list, cli_json_float(values[i])) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-    }
-    return list;
-}
-
-static json_t *preprocessing_object(const stoic_preprocessing *used) {
-    json_t *object = json_object(), *source = json_object();
-    int bad = cli_put_count(object, "resize", used->resize);
-    bad |= cli_put_count(object, "crop", used->crop);
-    bad |= json_object_set_new(object, "mean", number_list(used->mean, used->channels));
-    bad |= json_object_set_new(object, "std", number_list(used->std, used->channels));
-    bad |= cli_put_text(source, "size", used->source[0]);
-    bad |= cli_put_text(source, "mean", used->source[1]);
-    bad |= cli_put_text(source, "std", used->source[2]);
-    bad |= json_object_set_new(object, "source", source);
-    if (!bad)
-        return object;
-    json_decref(object);
-    return NULL;
-}
-
 static json_t *facts(const char *path, const stoic_evaluation *result,
                      const stoic_preprocessing *used) {
     json_t *object = json_object();
@@ -106,7 +80,7 @@ static json_t *facts(const char *path, const stoic_evaluation *result,
     bad |= cli_put_number(object, "accuracy", result->accuracy);
     bad |= cli_put_count(object, "nan", result->nan);
     bad |= cli_put_number(object, "images_per_second", result->images_per_second);
-    bad |= json_object_set_new(object, "preprocessing", preprocessing_object(used));
+    bad |= json_object_set_new(object, "preprocessing", cli_preprocessing_json(used));
     bad |= cli_put_number(object, "seconds", result->seconds);
     if (!bad)
         return object;
@@ -114,30 +88,11 @@ static json_t *facts(const char *path, const stoic_evaluation *result,
     return NULL;
 }
 
-static void print_list(FILE *file, const char *name, const float *values, int n,
-                       const char *source) {
-    fputs(name, file);
-    if (n == 0)
-        fputs(" none", file);
-    for (int i = 0; i < n; i++)
-        fprintf(file, "%s%.6g", i ? "," : " ", (double)values[i]);
-    fprintf(file, " (%s)", source);
-}
-
 static void print_table(FILE *file, const char *path, const stoic_evaluation *result,
                         const stoic_preprocessing *used) {
     fprintf(file, "model          %s\n", path);
     fputs("preprocessing  ", file);
-    if (used->resize)
-        fprintf(file, "resize %d%s", used->resize, used->crop ? ", " : "");
-    if (used->crop)
-        fprintf(file, "crop %d", used->crop);
-    if (used->resize || used->crop)
-        fprintf(file, " (%s); ", used->source[0]);
-    else
-        fputs("size as it is; ", file);
-    print_list(file, "mean", used->mean, used->channels, used->source[1]);
-    print_list(file, "; std", used->std, used->channels, used->source[2]);
+    cli_preprocessing_print(file, used);
     fprintf(file, "\nimages         %lld\n", (long long)result->images);
     fprintf(file, "correct        %lld\n", (long long)result->correct);
     fprintf(file, "accuracy       %.6g\n", result->accuracy);

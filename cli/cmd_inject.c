@@ -1,12 +1,10 @@
-#include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "output.h"
 #include "progress_line.h"
+#include "progress_text.h"
 #include "stoic/campaign.h"
 #include "stoic/fault.h"
 #include "stoic/parse.h"
@@ -211,26 +209,13 @@ static stoic_status campaign_options(const settings *set, stoic_campaign_options
     return status;
 }
 
-static volatile int cancelled;
-
-static void on_signal(int number) {
-    (void)number;
-    cancelled = 1;
-}
-
-/* The second Ctrl-C ends the program at once; the file stands that as well. */
-static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-static void print_resume(const cli_call *call) {
-    fputs("to go on:\n  ", stderr);
-    for (int i = 0; i < call->argc; i++)
-        cli_quote(stderr, call->argv[i], i == 0);
-    fputc('\n', stderr);
+static void show_progress(void *user, const stoic_campaign_progress *progress) {
+    char text[CLI_LINE_WIDTH + 1];
+    (void)user;
+    if (!cli_line_due())
+        return;
+    cli_progress_campaign(progress, text, CLI_LINE_WIDTH);
+    cli_line_draw(text);
 }
 
 static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
@@ -249,14 +234,13 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     TRY(cli_data_text(&set->data, &data_text, err));
     campaign.model_path = call->arguments.items[0];
     campaign.data_spec = data_text;
-    campaign.progress = cli_progress_show;
-    campaign.cancel = &cancelled;
-    catch_signals();
-    cli_progress_start(set->common.quiet);
+    campaign.progress = show_progress;
+    campaign.cancel = cli_interrupt_catch();
+    cli_line_start(set->common.quiet);
     status = stoic_campaign_run(model, data, &campaign, set->common.output, &summary, err);
-    cli_progress_end();
+    cli_line_end();
     if (status == STOIC_ERR_INTERRUPTED)
-        print_resume(call);
+        cli_interrupt_tell(call, NULL);
     if (status == STOIC_OK) {
         cli_result result = {set->common.output, call->arguments.items[0], set->by,
                              cli_seconds() - start, &summary};

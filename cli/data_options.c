@@ -10,6 +10,31 @@ void cli_data_default(cli_data *data) {
     data->resize = data->crop = -1;
 }
 
+/* The names that the help texts list. */
+#define KNOWN_SET(name)                                                                            \
+    { name, name ":train", name ":test" }
+static const struct {
+    const char *name, *train, *test;
+} known_sets[] = {KNOWN_SET("fashion-mnist"), KNOWN_SET("mnist"), KNOWN_SET("cifar10"),
+                  KNOWN_SET("cifar100")};
+enum { KNOWN_SETS = sizeof known_sets / sizeof *known_sets };
+
+const char *cli_data_part(const char *spec, bool train) {
+    for (int i = 0; spec && i < KNOWN_SETS; i++) {
+        if (!strcmp(spec, known_sets[i].name))
+            return train ? known_sets[i].train : known_sets[i].test;
+    }
+    return spec;
+}
+
+const char *cli_data_test_of(const char *spec) {
+    for (int i = 0; spec && i < KNOWN_SETS; i++) {
+        if (!strcmp(spec, known_sets[i].name) || !strcmp(spec, known_sets[i].train))
+            return known_sets[i].test;
+    }
+    return NULL;
+}
+
 stoic_status cli_data_open(const cli_data *data, const stoic_model *model, stoic_dataset **out,
                            stoic_error *err) {
     stoic_dataset_options options = stoic_dataset_options_default();

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,6 +119,26 @@ static stoic_status parse_fraction(const char *text, const char *what, double *o
     return STOIC_OK;
 }
 
+static stoic_status parse_number(const cli_option *option, const char *text, const char *what,
+                                 double *out, stoic_error *err) {
+    double value;
+    bool bounded = option->high != INT64_MAX;
+    stoic_status status = stoic_parse_number(text, what, &value, err);
+    if (status != STOIC_OK)
+        return status;
+    if (isfinite(value) && value >= (double)option->low &&
+        (!bounded || value <= (double)option->high)) {
+        *out = value;
+        return STOIC_OK;
+    }
+    if (bounded)
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "",
+                        "%s: expected a number from %lld to %lld, found '%s'", what,
+                        (long long)option->low, (long long)option->high, text);
+    return cli_fail(err, STOIC_ERR_ARGUMENT, "", "%s: expected a number from %lld on, found '%s'",
+                    what, (long long)option->low, text);
+}
+
 /* `room`: how often an option can be given at most. */
 static stoic_status set_value(const cli_option *option, void *settings, const char *value,
                               size_t room, stoic_error *err) {
@@ -138,6 +159,8 @@ static stoic_status set_value(const cli_option *option, void *settings, const ch
         return stoic_parse_count(value, what, option->low, option->high, to, err);
     case CLI_FRACTION:
         return parse_fraction(value, what, to, err);
+    case CLI_NUMBER:
+        return parse_number(option, value, what, to, err);
     case CLI_BYTES:
         return stoic_parse_bytes(value, what, to, err);
     case CLI_CHOICE:
@@ -250,6 +273,9 @@ bool cli_option_default(const cli_option *option, const void *settings, char *te
     case CLI_FRACTION:
         snprintf(text, size, "%g", *(const double *)from);
         return *(const double *)from > 0.0;
+    case CLI_NUMBER:
+        snprintf(text, size, "%g", *(const double *)from);
+        return true;
     case CLI_CHOICE:
         choice_name(option->argument, *(const int *)from, text, size);
         return true;

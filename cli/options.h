@@ -20,6 +20,7 @@ typedef enum cli_option_kind {
     CLI_TEXT,     /* const char *, NULL when absent */
     CLI_COUNT,    /* int64_t from low to high */
     CLI_FRACTION, /* double between 0 and 1, both excluded */
+    CLI_NUMBER,   /* double from low to high; INT64_MAX: no upper bound */
     CLI_BYTES,    /* int64_t */
     CLI_CHOICE,   /* int: position in `argument`, which is "one|two|three" */
     CLI_RANGE,    /* cli_range: "N" the first N, "A-B" from A to B */

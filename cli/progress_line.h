@@ -2,21 +2,26 @@
 #ifndef CLI_PROGRESS_LINE_H
 #define CLI_PROGRESS_LINE_H
 
-#include "stoic/campaign.h"
+#include <stdbool.h>
+#include <stddef.h>
 
-/* Shows progress only where stderr is a terminal and `quiet` is off. */
-void cli_progress_start(bool quiet);
-/* A stoic_campaign_options.progress; at most five times a second. */
-void cli_progress_show(void *user, const stoic_campaign_progress *progress);
+#include "stoic/status.h"
+
+enum { CLI_LINE_WIDTH = 200 }; /* characters at most, without the closing zero byte */
+
+/* Shows lines only where stderr is a terminal and `quiet` is off. */
+void cli_line_start(bool quiet);
+/* Whether a line is to be drawn now, at most five times a second; then a call of cli_line_draw()
+ * is expected. */
+bool cli_line_due(void);
+/* The line, cut to the width of the terminal. */
+void cli_line_draw(const char *text);
+/* A line that stays; the one that is written over goes on below it. */
+void cli_line_keep(const char *text);
 /* Clears the line. */
-void cli_progress_end(void);
+void cli_line_end(void);
 
 /* A stoic_log_fn: "stoic: warning: ..." on stderr; notes only if *(bool *)user. */
 void cli_log(void *user, stoic_log_level level, const char *message);
-
-/* The text of a progress line, at most `width` characters. */
-void cli_progress_text(const stoic_campaign_progress *progress, char *text, size_t width);
-/* "3.2 s", "4 min 5 s", "2 h 3 min". */
-const char *cli_duration_text(double seconds, char text[40]);
 
 #endif

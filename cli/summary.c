@@ -6,7 +6,7 @@
 
 #include "options.h"
 #include "output.h"
-#include "progress_line.h"
+#include "progress_text.h"
 #include "stoic/records.h"
 
 /* X(member of stoic_counts, what it counts) */

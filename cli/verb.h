@@ -12,6 +12,7 @@
 #define CLI_VERB_LIST(X)                                                                           \
     X(new)                                                                                         \
     X(info)                                                                                        \
+    X(train)                                                                                       \
     X(eval)                                                                                        \
     X(inject)                                                                                      \
     X(merge)                                                                                       \
@@ -23,7 +24,6 @@
 
 /* Known names that this version refuses. */
 #define CLI_LATER_LIST(X)                                                                          \
-    X(train)                                                                                       \
     X(plan)                                                                                        \
     X(harden)                                                                                      \
     X(store)                                                                                       \
@@ -178,6 +178,11 @@ void cli_data_default(cli_data *data);
 /* Opens what the options name. */
 stoic_status cli_data_open(const cli_data *data, const stoic_model *model, stoic_dataset **out,
                            stoic_error *err);
+/* The part of a known data set that is meant where only its name is given: "cifar10" becomes
+ * "cifar10:train" or "cifar10:test"; every other spec is returned as it is. */
+const char *cli_data_part(const char *spec, bool train);
+/* The test part of a known set whose training part `spec` names, or NULL. */
+const char *cli_data_test_of(const char *spec);
 /* The options as one shell-quoted text, and back: a campaign file keeps it for `replay`. */
 stoic_status cli_data_text(const cli_data *data, char **text, stoic_error *err);
 stoic_status cli_data_parse(char *text, cli_data *data, stoic_error *err);
@@ -187,11 +192,20 @@ stoic_status cli_call_expect(const cli_call *call, size_t low, size_t high, cons
                              stoic_error *err);
 /* Checks that the output (may be NULL) is none of the files that the verb reads. */
 stoic_status cli_call_keeps(const cli_call *call, const char *output, stoic_error *err);
+/* The same for the files that a spec names, as in "list:FILE", "idx:IMAGES,LABELS" or "fixed=FILE";
+ * `spec` may be NULL. */
+stoic_status cli_spec_keeps(const char *spec, const char *output, stoic_error *err);
 /* Checks that a value was given: "missing --data SPEC". */
 stoic_status cli_require(const char *value, const char *option, stoic_error *err);
 
 /* Seconds on a clock that only goes forward. */
 double cli_seconds(void);
+
+/* From here on a first Ctrl-C or SIGTERM only sets what is returned, for the library's `cancel`; a
+ * second one ends the program at once. */
+const volatile int *cli_interrupt_catch(void);
+/* Prints the command line that goes on to stderr, with `option` (may be NULL) in it. */
+void cli_interrupt_tell(const cli_call *call, const char *option);
 
 /* Shell-quotes `word` and appends it, with a space before all but the first. */
 void cli_quote(FILE *file, const char *word, bool first);

@@ -1,5 +1,5 @@
 /*
- * Reports: figures and one self-contained page from campaign files.
+ * Reports: figures and one self-contained page from campaign files; the curves of a training.
  * Figures are drawn by gnuplot, found at run time; without it the page has tables only and a
  * warning says so.
  */
@@ -7,6 +7,7 @@
 #define STOIC_REPORT_H
 
 #include "stoic/records.h"
+#include "stoic/train.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,6 +26,12 @@ STOIC_API stoic_report_options stoic_report_options_default(void);
 STOIC_API stoic_status stoic_report_write(const char *const *campaigns, size_t n,
                                           const stoic_report_options *options, const char *page,
                                           stoic_error *err) STOIC_MUST_CHECK;
+
+/* Draws loss and accuracies over the epochs of a training and writes the picture, an SVG file of
+ * its own, atomically. Accuracies that are not finite are left out. Without gnuplot nothing is
+ * written, and a note in the log says so. */
+STOIC_API stoic_status stoic_curves_draw(const stoic_epoch *epochs, int64_t n, const char *path,
+                                         stoic_error *err) STOIC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

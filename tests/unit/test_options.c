@@ -6,19 +6,20 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "../../cli/options.h"
 #include "../../cli/output.h"
-#include "../../cli/progress_line.h"
+#include "../../cli/progress_text.h"
 #include "../../cli/verb.h"
 
 typedef struct settings {
     bool flag;
     const char *text;
     int64_t count, bytes;
-    double fraction;
+    double fraction, number, rate;
     int choice;
     cli_range range;
     cli_words list;
@@ -54,6 +55,20 @@ static const cli_option table[] = {
      .argument = "P",
      .offset = offsetof(settings, fraction),
      .help = "a fraction"},
+    {.name = "number",
+     .kind = CLI_NUMBER,
+     .argument = "X",
+     .offset = offsetof(settings, number),
+     .low = -1,
+     .high = 2,
+     .help = "a number"},
+    {.name = "rate",
+     .kind = CLI_NUMBER,
+     .argument = "X",
+     .offset = offsetof(settings, rate),
+     .low = 0,
+     .high = INT64_MAX,
+     .help = "a number without an upper bound"},
     {.name = "choice",
      .kind = CLI_CHOICE,
      .argument = "one|two|three",
@@ -119,6 +134,20 @@ static void test_values(void **state) {
     assert_string_equal(got.arguments.items[0], "a");
     assert_string_equal(got.arguments.items[1], "b");
     assert_false(got.help);
+    release(&got);
+}
+
+static void test_numbers(void **state) {
+    char good[] = "--number=-0.5 --rate 1e300", bounds[] = "--number 2 --rate 0";
+    parsed got;
+    (void)state;
+    parse(&got, good);
+    assert_int_equal(got.status, STOIC_OK);
+    assert_true(got.set.number == -0.5 && got.set.rate == 1e300);
+    release(&got);
+    parse(&got, bounds);
+    assert_int_equal(got.status, STOIC_OK);
+    assert_true(got.set.number == 2.0 && got.set.rate == 0.0);
     release(&got);
 }
 
@@ -188,6 +217,11 @@ static void test_refusals(void **state) {
         {"--fraction 0", "--fraction: expected a fraction between 0 and 1, found '0'"},
         {"--fraction 1", "--fraction: expected a fraction"},
         {"--fraction nan", "--fraction: expected a number"},
+        {"--number 2.1", "--number: expected a number from -1 to 2, found '2.1'"},
+        {"--number -1.1", "--number: expected a number from -1 to 2"},
+        {"--rate -1e-9", "--rate: expected a number from 0 on, found '-1e-9'"},
+        {"--rate nan", "--rate: expected a number"},
+        {"--rate inf", "--rate: expected a number"},
         {"--choice tow", "expected one|two|three, found 'tow'; did you mean 'two'?"},
         {"--range 7-3", "--range: expected a whole number from 7"},
         {"--range 0", "--range: expected a whole number from 1"},
@@ -229,12 +263,14 @@ static void expect_default(const char *name, const settings *set, const char *ex
 
 /* Defaults are what the settings hold now, not a copy in the help text. */
 static void test_defaults_are_live(void **state) {
-    settings set = {.count = 7, .choice = 2, .fraction = 0.95, .text = "t"};
+    settings set = {.count = 7, .choice = 2, .fraction = 0.95, .number = 0.5, .text = "t"};
     char usage[64];
     (void)state;
     expect_default("count", &set, "7");
     expect_default("choice", &set, "three");
     expect_default("fraction", &set, "0.95");
+    expect_default("number", &set, "0.5");
+    expect_default("rate", &set, "0");
     expect_default("text", &set, "t");
     expect_default("bytes", &set, "enough");
     expect_default("flag", &set, NULL);
@@ -318,15 +354,89 @@ static void test_progress_text(void **state) {
                                         .critical_rate = {0.0123, 0.0101, 0.015}};
     char text[201];
     (void)state;
-    cli_progress_text(&progress, text, 200);
+    cli_progress_campaign(&progress, text, 200);
     assert_string_equal(text, "250/1000 trials  25 %  6.25/s  2 min 0 s left  "
                               "critical 0.0123 [0.0101, 0.015]");
-    cli_progress_text(&progress, text, 10);
+    cli_progress_campaign(&progress, text, 10);
     assert_string_equal(text, "250/1000 t");
     progress.fraction = 0.0;
     progress.critical_rate.value = NAN;
-    cli_progress_text(&progress, text, 200);
+    cli_progress_campaign(&progress, text, 200);
     assert_string_equal(text, "250/1000 trials  0 %  6.25/s  some time left");
+}
+
+/* Time left and rate come from what this process did, not from what it found done. */
+static void test_training_text(void **state) {
+    stoic_train_progress progress = {.epoch = 5,
+                                     .epochs = 10,
+                                     .batch = 30,
+                                     .batches = 60,
+                                     .fraction = 0.75,
+                                     .fraction_before = 0.5,
+                                     .seconds = 30.0,
+                                     .loss = 0.43219,
+                                     .train_accuracy = 0.87654,
+                                     .test_accuracy = NAN};
+    stoic_epoch epoch = {0.43219, 0.87654, 0.85, 0.01, 12.34};
+    char text[201];
+    (void)state;
+    cli_progress_training(&progress, 6000, text, 200);
+    assert_string_equal(text, "epoch 6/10  batch 30/60  loss 0.432  train 0.877  "
+                              "30.0 s left  500 images/s");
+    cli_progress_training(&progress, 6000, text, 10);
+    assert_string_equal(text, "epoch 6/10");
+    progress.fraction = progress.fraction_before;
+    cli_progress_training(&progress, 6000, text, 200);
+    assert_non_null(strstr(text, "train 0.877  some time left"));
+    cli_progress_epoch(&epoch, 5, 10, text, 200);
+    assert_string_equal(text,
+                        "epoch 6/10  loss 0.4322  train 0.8765  test 0.8500  lr 0.01  12.3 s");
+    epoch.test_accuracy = NAN;
+    cli_progress_epoch(&epoch, 5, 10, text, 200);
+    assert_string_equal(text, "epoch 6/10  loss 0.4322  train 0.8765  lr 0.01  12.3 s");
+}
+
+static void test_parts_of_known_sets(void **state) {
+    (void)state;
+    assert_string_equal(cli_data_part("cifar10", true), "cifar10:train");
+    assert_string_equal(cli_data_part("cifar10", false), "cifar10:test");
+    assert_string_equal(cli_data_part("cifar10:test", true), "cifar10:test");
+    assert_string_equal(cli_data_part("dir:cifar10", true), "dir:cifar10");
+    assert_null(cli_data_part(NULL, true));
+    assert_string_equal(cli_data_test_of("mnist"), "mnist:test");
+    assert_string_equal(cli_data_test_of("mnist:train"), "mnist:test");
+    assert_null(cli_data_test_of("mnist:test"));
+    assert_null(cli_data_test_of("dir:train"));
+    assert_null(cli_data_test_of(NULL));
+}
+
+/* What --help says of --lr is written there by hand. */
+static void test_usual_rate(void **state) {
+    (void)state;
+    assert_true(stoic_train_options_default().lr == 0.1);
+    for (const cli_option *option = cli_verb_train.options; option->name; option++) {
+        if (!strcmp(option->name, "lr"))
+            assert_int_equal(strncmp(option->fallback, "0.1 with sgd", 12), 0);
+    }
+}
+
+/* Specs name files behind a comma, a colon or an equals sign. */
+static void test_spec_keeps(void **state) {
+    static const char *const reading[] = {"kept.txt", "list:kept.txt", "idx:a,kept.txt",
+                                          "ber:1e-5,fixed=kept.txt",
+                                          "map:block,value=table:kept.txt,share=0.5"};
+    stoic_error err;
+    (void)state;
+    FILE *file = fopen("kept.txt", "w");
+    assert_non_null(file);
+    fclose(file);
+    for (size_t i = 0; i < sizeof reading / sizeof *reading; i++)
+        assert_int_equal(cli_spec_keeps(reading[i], "./kept.txt", &err), STOIC_ERR_ARGUMENT);
+    assert_int_equal(cli_spec_keeps("list:other.txt,kept.txt.2", "kept.txt", &err), STOIC_OK);
+    assert_int_equal(cli_spec_keeps(NULL, "kept.txt", &err), STOIC_OK);
+    assert_int_equal(cli_spec_keeps("kept.txt", NULL, &err), STOIC_OK);
+    assert_int_equal(unlink("kept.txt"), 0);
+    assert_int_equal(cli_spec_keeps("kept.txt", "kept.txt", &err), STOIC_OK);
 }
 
 /* The tables themselves: names once, a help text each, an argument where there is a value, and
@@ -351,13 +461,14 @@ static void test_tables_are_sound(void **state) {
             }
         }
     }
-    assert_int_equal(verbs, 10);
-    assert_null(cli_verb_find("train"));
+    assert_int_equal(verbs, 11);
+    assert_null(cli_verb_find("harden"));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_last_one_wins),
         cmocka_unit_test(test_help_is_seen),
@@ -369,6 +480,10 @@ int main(void) {
         cmocka_unit_test(test_foreign_data_text_is_refused),
         cmocka_unit_test(test_numbers_read_back),
         cmocka_unit_test(test_progress_text),
+        cmocka_unit_test(test_training_text),
+        cmocka_unit_test(test_parts_of_known_sets),
+        cmocka_unit_test(test_usual_rate),
+        cmocka_unit_test(test_spec_keeps),
         cmocka_unit_test(test_tables_are_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

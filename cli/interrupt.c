@@ -1,0 +1,35 @@
+/* Ctrl-C: what is done is kept, and the command that goes on is printed. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "verb.h"
+
+static volatile int cancelled;
+
+static void on_signal(int number) {
+    (void)number;
+    cancelled = 1;
+}
+
+const volatile int *cli_interrupt_catch(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return &cancelled;
+}
+
+void cli_interrupt_tell(const cli_call *call, const char *option) {
+    for (int i = 2; option && i < call->argc; i++) {
+        if (!strcmp(call->argv[i], option))
+            option = NULL;
+    }
+    fputs("to go on:\n  ", stderr);
+    for (int i = 0; i < call->argc; i++) {
+        if (i == 2 && option) /* not at the end: there may be a "--" before */
+            cli_quote(stderr, option, false);
+        cli_quote(stderr, call->argv[i], i == 0);
+    }
+    fputc('\n', stderr);
+}
