@@ -87,6 +87,11 @@ STOIC_API uint64_t stoic_store_word(const stoic_store *store, int entry, int64_t
 STOIC_API float stoic_store_weight(const stoic_store *store, int entry, int64_t word, uint64_t bits,
                                    int64_t *index);
 
+/* All weights of an entry as the store gives them back without faults, in the order the ONNX file
+ * stores them. Fails with STOIC_ERR_ARGUMENT for an entry that does not exist. */
+STOIC_API stoic_status stoic_store_decode(const stoic_store *store, int entry, float *weights,
+                                          stoic_error *err) STOIC_MUST_CHECK;
+
 /* Applies all hits (in order; several may hit one word) and decodes the words that changed.
  * Writes at most *n_edits entries to `edits`; on return *n_edits is the number needed; with
  * STOIC_ERR_MEMORY when there was no room. Edits are sorted by (tensor, index), one per weight,

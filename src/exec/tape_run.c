@@ -163,9 +163,13 @@ void stoic_tape_forward(stoic_tape *t, int member, const float *images, uint64_t
         }
         i = end;
     }
+    if (t->steps[t->n_steps - 1].collective)
+        stoic_team_meet(t->team);
 }
 
 void stoic_tape_backward(stoic_tape *t, int member) {
+    if (t->steps[t->n_steps - 1].collective)
+        stoic_team_meet(t->team);
     for (int i = t->n_steps - 1; i >= 0;) {
         if (i < t->n_steps - 1 && boundary(t, i + 1))
             stoic_team_meet(t->team);
@@ -190,7 +194,6 @@ void stoic_tape_backward(stoic_tape *t, int member) {
 }
 
 void stoic_tape_pack(stoic_tape *t, int member) {
-    stoic_team_meet(t->team);
     for (int i = member; i < t->n_convs; i += t->members) {
         stoic_error err;
         note(t, member, stoic_tape_conv_pack(t, &t->convs[i], &err), &err);

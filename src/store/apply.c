@@ -28,6 +28,19 @@ float stoic_store_weight(const stoic_store *store, int entry, int64_t word, uint
     return weight;
 }
 
+stoic_status stoic_store_decode(const stoic_store *store, int entry, float *weights,
+                                stoic_error *err) {
+    if (entry < 0 || entry >= store->n_entries)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "entry %d of a store with %d entries", entry,
+                          store->n_entries);
+    for (int64_t w = 0; w < store->entries[entry].words; w++) {
+        int64_t index = 0;
+        float value = stoic_store_weight(store, entry, w, stoic_store_word(store, entry, w), &index);
+        memcpy(&weights[index], &value, sizeof value);
+    }
+    return STOIC_OK;
+}
+
 const char *stoic_action_name(stoic_action action) {
     static const char *const names[] = {"flip", "stuck0", "stuck1", "word"};
     return names[action];
