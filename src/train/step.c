@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "stoic/session.h"
 #include "train/trainer.h"
 
 enum { STRETCH = 1 << 14 };
