@@ -35,7 +35,7 @@ def main():
     net = onnx_torch.OnnxModule(options.model, train=True).to(memory_format=torch.channels_last)
     images, labels = peer_worker.read_images(options)
     with torch.no_grad():
-        # Batch normalisation would follow this image: another network's does.
+        # A module of its own: in `net`, running means would take this image in.
         classes = onnx_torch.OnnxModule(options.model)(torch.from_numpy(images[:1])).shape[1]
     loss_of, target_of = loss_function(net.loss, classes)
     count = len(images) // options.batch * options.batch

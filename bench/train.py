@@ -22,7 +22,7 @@ JOBS = {"resnet44": ("resnet44", 128, 10, 1.0), "resnet20": ("resnet20", 128, 20
 RECIPE = ["--lr", "0.01", "--momentum", "0.9", "--weight-decay", "1e-4"]
 FAULT = "map:block,value=ramp,share=0.75"
 FAULT_GOAL = 1.05
-# Both sides sum floats in other orders; a wrong gradient, decay or momentum is off by far more.
+# The two sides sum floats in other orders; a wrong gradient, decay or momentum is off by far more.
 CHECK_STEPS, CHECK_TOLERANCE = 4, 1e-3
 
 

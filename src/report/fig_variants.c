@@ -187,8 +187,8 @@ static void write_axis(stoic_figure *figure, const sheet *sh) {
         }
     }
     stoic_text_printf(script,
-                      ") font ',11'%s\nset bmargin %d\nset tmargin 6\nset lmargin 13\n"
-                      "set rmargin 2\n",
+                      ") font ',11'%s\nset bmargin %d\nset tmargin 5\nset lmargin 13\n"
+                      "set rmargin 2\nset ylabel offset char 3,0\n",
                       rotated ? " rotate by 90 right" : "", rotated ? 11 : 2);
     stoic_text_puts(script, "set label 98 'mean' at graph 0, graph 1.115 right offset char -1,0 "
                             "font ',11'\n"
