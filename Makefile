@@ -34,6 +34,7 @@ tsan:
 
 bench: all
 	python3 bench/compare.py --peers $(PEERS)
+	python3 bench/train.py --peers $(PEERS)
 
 verify: all
 	scripts/verify $(PEERS)

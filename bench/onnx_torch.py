@@ -2,6 +2,8 @@
 
 Covers what the benchmarked networks use; any other operator is an error by name.
 """
+import itertools
+
 import onnx
 import torch
 from onnx import helper, numpy_helper
@@ -27,7 +29,9 @@ def gemm(a, x, w, b=None):
 
 
 def batch_norm(a, x, scale, bias, mean, variance):
-    return functional.batch_norm(x, mean, variance, scale, bias, eps=a.get("epsilon", 1e-5))
+    # ONNX's momentum is the share of the old value, PyTorch's that of the new one.
+    return functional.batch_norm(x, mean, variance, scale, bias, bool(a.get("training_mode", 0)),
+                                 1 - a.get("momentum", 0.9), a.get("epsilon", 1e-5))
 
 
 def max_pool(a, x):
@@ -55,24 +59,36 @@ CALLS = {
 
 
 class OnnxModule(torch.nn.Module):
-    def __init__(self, path):
+    """With `train`: what training changes are parameters, batch normalisation uses the batch, and a
+    final Sigmoid or Softmax is left to the loss; `loss` is what `stoic train` takes by default."""
+
+    def __init__(self, path, train=False):
         super().__init__()
         graph = onnx.load(path).graph
+        normalisations = [node for node in graph.node if node.op_type == "BatchNormalization"]
+        running = set(itertools.chain.from_iterable(node.input[3:5] for node in normalisations))
         self.tensors = torch.nn.ParameterDict()
         self.keys, self.shapes = {}, {}
         for i, tensor in enumerate(graph.initializer):
             value = torch.from_numpy(numpy_helper.to_array(tensor).copy())
             if value.is_floating_point():
                 self.keys[tensor.name] = f"tensor{i}"
-                self.tensors[f"tensor{i}"] = torch.nn.Parameter(value, requires_grad=False)
+                learnt = train and tensor.name not in running
+                self.tensors[f"tensor{i}"] = torch.nn.Parameter(value, requires_grad=learnt)
             else:
                 self.shapes[tensor.name] = value
-        self.input, self.output = graph.input[0].name, graph.output[0].name
+        nodes, last = list(graph.node), graph.node[-1]
+        self.loss = "bce" if last.op_type == "Sigmoid" else "ce"
+        if train and last.op_type in ("Sigmoid", "Softmax", "LogSoftmax"):
+            nodes.pop()
+        self.input, self.output = graph.input[0].name, nodes[-1].output[0]
         self.steps = []
-        for node in graph.node:
+        for node in nodes:
             if node.op_type not in CALLS:
                 raise NotImplementedError(f"{node.op_type} (node {node.name})")
             attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            if train and node.op_type == "BatchNormalization":
+                attributes["training_mode"] = 1
             self.steps.append((CALLS[node.op_type], attributes, list(node.input), node.output[0]))
 
     def forward(self, image):

@@ -50,7 +50,7 @@ def main():
                 for i in range(0, count, batch)]
 
     def run(batches):
-        return sum(int((predict(x) == y).sum()) for x, y in batches)
+        return {"correct": sum(int((predict(x) == y).sum()) for x, y in batches)}
 
     times = {}
     for batch in (b for b in map(int, options.batches.split(",")) if len(images) % b == 0):

@@ -37,7 +37,7 @@ def main():
     def one_fault():
         net = copy.deepcopy(golden)
         flip_one(net, np.random.default_rng(next(trial)))
-        return count_correct(net)
+        return {"correct": count_correct(net)}
 
     one_fault()
     peer_worker.serve(one_fault, engine="torch, a fault at a time", batch=100, clean_correct=clean)

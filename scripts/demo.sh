@@ -11,9 +11,9 @@ layers="conv1 conv2 fc1 fc2 fc3"
 weights="500 25000 96000 10080 840"
 mkdir -p $out
 
-# campaign NAME FAULT TRIALS
+# campaign NAME FAULT TRIALS [MODEL]
 campaign() {
-    "$stoic" inject $model --data fashion-mnist --fault "$2" --trials "$3" -o "$out/$1.db" \
+    "$stoic" inject "${4:-$model}" --data fashion-mnist --fault "$2" --trials "$3" -o "$out/$1.db" \
         --format csv > /dev/null && return
     echo "demo: stopped; what is done is kept, 'rm -r $out' starts afresh" >&2
     exit 1
@@ -64,6 +64,14 @@ for name in $layers; do
     layer=$((layer + 1))
 done
 
+step '20 exponent flips with Sigmoids for ReLU, and with average pooling (100 trials each)'
+for variant in sigmoid avgpool; do
+    for layer in 0 1; do
+        campaign "variant-$variant-conv$((layer + 1))-exponent-20" \
+            "flips:20,layer=$layer,bits=exponent" 100 models/lenet5-$variant.onnx
+    done
+done
+
 step '2,000 single flips in conv1 and in fc3'
 campaign conv1-scatter flips:1,layer=0 2000
 campaign fc3-scatter flips:1,layer=4 2000
@@ -91,6 +99,19 @@ for name in $layers; do
     for n in 1 10 20; do
         printf '   '
         summary "$out/$name-flips-$n.db"
+    done
+    printf '\n'
+done
+
+printf '\n20 exponent flips       conv1            conv2\n'
+printf '%-17s   %7s %7s   %7s %7s\n' network mean lowest mean lowest
+for network in ReLU,max variant-sigmoid variant-avgpool; do
+    prefix=$network-
+    [ $network = ReLU,max ] && prefix=
+    printf '%-17s' "${network#variant-}"
+    for name in conv1 conv2; do
+        printf '   '
+        summary "$out/$prefix$name-exponent-20.db"
     done
     printf '\n'
 done

@@ -185,3 +185,16 @@ stoic_status stoic_fig_select(const stoic_loaded_runs *runs, int part, stoic_fig
     }
     return STOIC_OK;
 }
+
+size_t stoic_fig_gather(const stoic_loaded_run **runs, size_t n,
+                        bool (*same)(const stoic_loaded_run *, const stoic_loaded_run *)) {
+    size_t count = 1;
+    for (size_t i = 1; i < n; i++) {
+        if (!same(runs[0], runs[i]))
+            continue;
+        const stoic_loaded_run *run = runs[i];
+        memmove(runs + count + 1, runs + count, (i - count) * sizeof *runs);
+        runs[count++] = run;
+    }
+    return count;
+}

@@ -40,6 +40,10 @@ stoic_status stoic_fig_select(const stoic_loaded_runs *runs, int part, stoic_fig
                               const stoic_loaded_run ***out, size_t *n,
                               stoic_error *err) STOIC_MUST_CHECK;
 
+/* Moves the runs that belong to runs[0] to the front, in their order, and counts them. */
+size_t stoic_fig_gather(const stoic_loaded_run **runs, size_t n,
+                        bool (*same)(const stoic_loaded_run *, const stoic_loaded_run *));
+
 /* ---- the figures: each adds those that the campaigns of a part call for ---- */
 stoic_status stoic_fig_strips(const stoic_loaded_runs *runs, int part, stoic_figures *figures,
                               stoic_error *err) STOIC_MUST_CHECK;
@@ -51,6 +55,10 @@ stoic_status stoic_fig_rates(const stoic_loaded_runs *runs, int part, stoic_figu
                              stoic_error *err) STOIC_MUST_CHECK;
 stoic_status stoic_fig_weights(const stoic_model *model, stoic_figures *figures,
                                stoic_error *err) STOIC_MUST_CHECK;
+
+/* Those that lay campaigns of several parts side by side. */
+stoic_status stoic_fig_variants(const stoic_loaded_runs *all, stoic_figures *figures,
+                                stoic_error *err) STOIC_MUST_CHECK;
 
 /* A run of so many single-site trials is shown as a scatter over its trials. */
 bool stoic_fig_is_scatter(const stoic_loaded_run *run);

@@ -10,18 +10,9 @@
 #include "base/fail.h"
 #include "report/fig_kit.h"
 #include "report/markup.h"
+#include "report/strip.h"
 
-enum { MAX_PANELS = 6, MAX_STRIPS = 48, MAX_DOTS = 400 };
-
-typedef struct strip {
-    const stoic_loaded_run *run;
-    int layer; /* -1: the model as a whole */
-    int panel;
-    stoic_interval accuracy;
-    double least;
-    int64_t trials, hard,
-        hard_top; /* drops beyond STOIC_HARD_DROP; of them in the top exponent bit */
-} strip;
+enum { MAX_PANELS = 6, MAX_STRIPS = 48 };
 
 typedef struct sheet {
     const stoic_loaded_run **runs;
@@ -29,7 +20,7 @@ typedef struct sheet {
     const char *panels[MAX_PANELS];
     int n_panels, n_strips, n_layers;
     int layers[MAX_STRIPS];
-    strip strips[MAX_STRIPS];
+    stoic_strip strips[MAX_STRIPS];
 } sheet;
 
 typedef const char *(*panel_of)(const stoic_loaded_run *run);
@@ -51,36 +42,8 @@ static const char *panel_by_bits(const stoic_loaded_run *run) {
     return run->bits;
 }
 
-static bool has_strips(const stoic_loaded_run *run) {
-    return !run->mixed && run->random && run->rows;
-}
-
 bool stoic_fig_is_scatter(const stoic_loaded_run *run) {
-    return has_strips(run) && run->summary.trials >= 1000 && run->by_bit.count > 0;
-}
-
-static bool belongs(const stoic_report_row *row, const strip *of) {
-    return of->layer < 0 || of->run->only_layer >= 0 || row->layer == of->layer;
-}
-
-static void measure(strip *s) {
-    const stoic_loaded_run *run = s->run;
-    int top = stoic_fig_word_of(run).n ? stoic_fig_word_of(run).fields[1].top : -2;
-    s->accuracy = run->summary.accuracy;
-    for (size_t i = 0; i < run->by_layer.count; i++) {
-        if (run->by_layer.items[i].layer == s->layer)
-            s->accuracy = run->by_layer.items[i].accuracy;
-    }
-    s->least = NAN;
-    for (size_t i = 0; i < run->n_rows; i++) {
-        const stoic_report_row *row = &run->rows[i];
-        if (!belongs(row, s))
-            continue;
-        s->trials++;
-        s->least = row->accuracy >= s->least ? s->least : row->accuracy;
-        s->hard += row->drop > STOIC_HARD_DROP;
-        s->hard_top += row->drop > STOIC_HARD_DROP && row->bit == top;
-    }
+    return stoic_strip_fits(run) && run->summary.trials >= 1000 && run->by_bit.count > 0;
 }
 
 /* Another run with the same panel and layer: the one with fewer trials stays, so that a long
@@ -94,7 +57,7 @@ static void add_strip(sheet *sh, const stoic_loaded_run *run, int layer, int pan
     if (at == MAX_STRIPS ||
         (at < sh->n_strips && sh->strips[at].run->summary.trials <= run->summary.trials))
         return;
-    sh->strips[at] = (strip){.run = run, .layer = layer, .panel = panel};
+    sh->strips[at] = (stoic_strip){.run = run, .layer = layer, .panel = panel};
     sh->n_strips += at == sh->n_strips;
 }
 
@@ -134,7 +97,7 @@ static void find_strips(sheet *sh, panel_of panel) {
     }
     for (int i = 0; i < sh->n_strips; i++) {
         int at = 0;
-        measure(&sh->strips[i]);
+        stoic_strip_measure(&sh->strips[i]);
         while (at < sh->n_layers && sh->layers[at] < sh->strips[i].layer)
             at++;
         if (at < sh->n_layers && sh->layers[at] == sh->strips[i].layer)
@@ -144,10 +107,6 @@ static void find_strips(sheet *sh, panel_of panel) {
         sh->layers[at] = sh->strips[i].layer;
         sh->n_layers++;
     }
-}
-
-static const char *layer_name(const strip *s, char buffer[32]) {
-    return s->layer < 0 ? "all layers" : stoic_loaded_run_layer(s->run, s->layer, buffer);
 }
 
 /* Where layer `at` of a panel stands on the axis; panels keep a gap of one strip. */
@@ -162,26 +121,21 @@ static int layer_at(const sheet *sh, int layer) {
     return at;
 }
 
-static void write_dots(stoic_figure *figure, const sheet *sh, const strip *s) {
+static double place(const sheet *sh, const stoic_strip *s) {
+    return position(sh, s->panel, layer_at(sh, s->layer));
+}
+
+static void write_csv(stoic_figure *figure, const sheet *sh, const stoic_strip *s) {
     char buffer[32];
-    double x = position(sh, s->panel, layer_at(sh, s->layer));
-    int64_t step = s->trials / MAX_DOTS + 1, seen = 0;
     for (size_t i = 0; i < s->run->n_rows; i++) {
         const stoic_report_row *row = &s->run->rows[i];
-        if (!belongs(row, s))
+        if (!stoic_strip_holds(s, row))
             continue;
         stoic_markup_csv(&figure->csv, sh->panels[s->panel]);
         stoic_text_printf(&figure->csv, ",%d,", s->layer);
-        stoic_markup_csv(&figure->csv, layer_name(s, buffer));
+        stoic_markup_csv(&figure->csv, stoic_strip_layer(s, buffer));
         stoic_text_printf(&figure->csv, ",%lld,%.17g\n", (long long)row->trial, row->accuracy);
-        if (seen++ % step)
-            continue;
-        double shift = fmod((double)seen * 0.6180339887498949, 1.0) - 0.5; /* golden ratio */
-        stoic_figure_number(&figure->data, x - 0.08 + 0.62 * shift);
-        stoic_figure_number(&figure->data, row->accuracy);
-        stoic_text_puts(&figure->data, "\n");
     }
-    stoic_figure_block(figure);
 }
 
 static void write_axis(stoic_figure *figure, const sheet *sh) {
@@ -191,10 +145,10 @@ static void write_axis(stoic_figure *figure, const sheet *sh) {
     stoic_text_printf(script, "set xrange [-0.8:%g]\nset xtics (", width - 0.2);
     for (int i = 0; i < sh->n_strips; i++) {
         char buffer[32];
-        const strip *s = &sh->strips[i];
+        const stoic_strip *s = &sh->strips[i];
         stoic_text_puts(script, first ? "" : ",");
-        stoic_figure_label(figure, layer_name(s, buffer));
-        stoic_text_printf(script, " %g", position(sh, s->panel, layer_at(sh, s->layer)));
+        stoic_figure_label(figure, stoic_strip_layer(s, buffer));
+        stoic_text_printf(script, " %g", place(sh, s));
         first = false;
     }
     stoic_text_printf(script, ") font ',12'%s\n", sh->n_strips > 18 ? " rotate by 90 right" : "");
@@ -215,10 +169,9 @@ static void write_axis(stoic_figure *figure, const sheet *sh) {
                               100 + p, position(sh, p, -1), position(sh, p, -1));
     }
     for (int i = 0; i < sh->n_strips && sh->n_strips <= 18; i++) {
-        const strip *s = &sh->strips[i];
+        const stoic_strip *s = &sh->strips[i];
         stoic_text_printf(script, "set label %d '%.3f' at %g, graph 1.05 center font ',11'\n",
-                          200 + i, s->accuracy.value,
-                          position(sh, s->panel, layer_at(sh, s->layer)));
+                          200 + i, s->accuracy.value, place(sh, s));
     }
     if (sh->n_strips <= 18)
         stoic_text_puts(script, "set label 99 'mean' at graph 0, graph 1.05 right offset char -1,0 "
@@ -233,21 +186,12 @@ static void write_script(stoic_figure *figure, const sheet *sh) {
     write_axis(figure, sh);
     stoic_text_puts(&figure->script, "plot ");
     for (int i = 0; i < sh->n_strips; i++) {
-        int style = layer_at(sh, sh->strips[i].layer) % STOIC_FIGURE_COLOURS;
-        write_dots(figure, sh, &sh->strips[i]);
-        stoic_text_printf(
-            &figure->script,
-            "'data' index %d using 1:2 with points pt %d ps 0.55 lc rgb '#70%s', \\\n", i,
-            stoic_figure_point[style], stoic_figure_colour[style] + 1);
+        write_csv(figure, sh, &sh->strips[i]);
+        stoic_strip_dots(figure, &sh->strips[i], place(sh, &sh->strips[i]));
+        stoic_strip_plot(figure, i, layer_at(sh, sh->strips[i].layer));
     }
-    for (int i = 0; i < sh->n_strips; i++) {
-        const strip *s = &sh->strips[i];
-        stoic_figure_number(&figure->data, position(sh, s->panel, layer_at(sh, s->layer)) + 0.37);
-        stoic_figure_number(&figure->data, s->accuracy.value);
-        stoic_figure_number(&figure->data, s->accuracy.low);
-        stoic_figure_number(&figure->data, s->accuracy.high);
-        stoic_text_puts(&figure->data, "\n");
-    }
+    for (int i = 0; i < sh->n_strips; i++)
+        stoic_strip_mean(figure, &sh->strips[i], place(sh, &sh->strips[i]));
     int block = stoic_figure_block(figure);
     stoic_text_printf(&figure->script,
                       "'data' index %d using 1:2:3:4 with yerrorbars pt 13 ps %g lw 1.4 "
@@ -255,10 +199,10 @@ static void write_script(stoic_figure *figure, const sheet *sh) {
                       block, sh->n_strips > 18 ? 0.6 : 0.9);
 }
 
-static const strip *extreme(const sheet *sh, int panel, bool lowest) {
-    const strip *found = NULL;
+static const stoic_strip *extreme(const sheet *sh, int panel, bool lowest) {
+    const stoic_strip *found = NULL;
     for (int i = 0; i < sh->n_strips; i++) {
-        const strip *s = &sh->strips[i];
+        const stoic_strip *s = &sh->strips[i];
         bool better = found && (lowest ? s->accuracy.value < found->accuracy.value
                                        : s->accuracy.value > found->accuracy.value);
         if (s->panel == panel && (!found || better))
@@ -270,7 +214,7 @@ static const strip *extreme(const sheet *sh, int panel, bool lowest) {
 static void write_found(stoic_text *out, const sheet *sh) {
     char buffer[32], title[64];
     for (int p = 0; p < sh->n_panels; p++) {
-        const strip *low = extreme(sh, p, true), *high = extreme(sh, p, false);
+        const stoic_strip *low = extreme(sh, p, true), *high = extreme(sh, p, false);
         int64_t trials = 0, hard = 0, hard_top = 0;
         double least = INFINITY;
         for (int i = 0; i < sh->n_strips; i++) {
@@ -284,10 +228,10 @@ static void write_found(stoic_text *out, const sheet *sh) {
         stoic_text_puts(out, p ? "<br/><b>" : "<b>");
         stoic_markup_add(out, panel_title(sh, p, title), 40);
         stoic_text_printf(out, "</b>: mean accuracy %.4f in ", low->accuracy.value);
-        stoic_markup_add(out, layer_name(low, buffer), 40);
+        stoic_markup_add(out, stoic_strip_layer(low, buffer), 40);
         if (high != low) {
             stoic_text_printf(out, " to %.4f in ", high->accuracy.value);
-            stoic_markup_add(out, layer_name(high, buffer), 40);
+            stoic_markup_add(out, stoic_strip_layer(high, buffer), 40);
         }
         stoic_text_printf(out, ", lowest trial %.4f; %lld of %lld trials lose more than 10 points",
                           least, (long long)hard, (long long)trials);
@@ -360,20 +304,6 @@ static bool same_head(const stoic_loaded_run *a, const stoic_loaded_run *b) {
     return !strcmp(a->head, b->head) && !strcmp(a->tensor, b->tensor);
 }
 
-/* Moves the runs that belong to runs[0] to the front and counts them. */
-static size_t gather(const stoic_loaded_run **runs, size_t n,
-                     bool (*same)(const stoic_loaded_run *, const stoic_loaded_run *)) {
-    size_t count = 1;
-    for (size_t i = 1; i < n; i++) {
-        if (!same(runs[0], runs[i]))
-            continue;
-        const stoic_loaded_run *run = runs[i];
-        memmove(runs + count + 1, runs + count, (i - count) * sizeof *runs);
-        runs[count++] = run;
-    }
-    return count;
-}
-
 static const char *key_of(const stoic_loaded_run *run) {
     bool flips = kind_length(run) == 5 && !strncmp(run->head, "flips", 5);
     if (!flips)
@@ -395,7 +325,7 @@ static int distinct(const stoic_loaded_run *const *runs, size_t n, panel_of pane
 }
 
 static bool partial_field(const stoic_loaded_run *run) {
-    return has_strips(run) && strcmp(run->bits, "all") != 0;
+    return stoic_strip_fits(run) && strcmp(run->bits, "all") != 0;
 }
 
 static stoic_status make_fields(const stoic_loaded_runs *all, int part, stoic_figures *figures,
@@ -404,7 +334,7 @@ static stoic_status make_fields(const stoic_loaded_runs *all, int part, stoic_fi
     size_t n;
     stoic_status status = stoic_fig_select(all, part, partial_field, &runs, &n, err);
     for (size_t from = 0; from < n && status == STOIC_OK;) {
-        size_t count = gather(runs + from, n - from, same_head);
+        size_t count = stoic_fig_gather(runs + from, n - from, same_head);
         if (distinct(runs + from, count, panel_by_bits) > 1)
             status = make_sheet(runs + from, count, panel_by_bits, "fields",
                                 "Accuracy by layer and field of the word", figures, err);
@@ -426,7 +356,7 @@ static bool covered(const stoic_loaded_runs *all, const stoic_loaded_run *run) {
 }
 
 static bool whole_word(const stoic_loaded_run *run) {
-    return has_strips(run) && !strcmp(run->bits, "all");
+    return stoic_strip_fits(run) && !strcmp(run->bits, "all");
 }
 
 static stoic_status make_families(const stoic_loaded_runs *all, int part, stoic_fig_filter wanted,
@@ -435,7 +365,7 @@ static stoic_status make_families(const stoic_loaded_runs *all, int part, stoic_
     size_t n;
     stoic_status status = stoic_fig_select(all, part, wanted, &runs, &n, err);
     for (size_t from = 0; from < n && status == STOIC_OK;) {
-        size_t count = gather(runs + from, n - from, same_family);
+        size_t count = stoic_fig_gather(runs + from, n - from, same_family);
         bool alone = distinct(runs + from, count, panel_by_head) == 1;
         if (!(alone && partial_field(runs[from]) && covered(all, runs[from])))
             status = make_sheet(runs + from, count, panel_by_head, key_of(runs[from]),

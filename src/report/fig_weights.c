@@ -64,7 +64,7 @@ static stoic_status make_weights(const weight_facts *facts, stoic_figures *figur
     stoic_figure *figure;
     stoic_status status;
     double width = 2.0 * largest(facts) / BINS;
-    TRY(stoic_figures_add(figures, "weights", -1, 980, 380, &figure, err));
+    TRY(stoic_figures_add(figures, "weights", STOIC_FIGURE_OF_MODEL, 980, 380, &figure, err));
     stoic_text_puts(&figure->title, "Histogram of the weights");
     stoic_text_puts(&figure->csv, "low,high,weights\n");
     for (int b = 0; b < BINS; b++) {
@@ -148,7 +148,7 @@ static stoic_status make_exponents(const weight_facts *facts, stoic_figures *fig
         first = e < first ? e : first;
         last = e;
     }
-    TRY(stoic_figures_add(figures, "exponents", -1, 980, 430, &figure, err));
+    TRY(stoic_figures_add(figures, "exponents", STOIC_FIGURE_OF_MODEL, 980, 430, &figure, err));
     stoic_text_puts(&figure->title, "Histogram of the weights' exponents");
     stoic_text_puts(&figure->csv, "field,exponent,weights\n");
     for (int e = first; e <= last; e++) {

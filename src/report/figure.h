@@ -15,6 +15,9 @@
 
 enum { STOIC_FIGURE_COLOURS = 6, STOIC_FIGURE_LABEL = 24 };
 
+/* What a figure belongs to, where it is not a part (campaigns of one model, store and data). */
+enum { STOIC_FIGURE_OF_MODEL = -1, STOIC_FIGURE_OF_ALL = -2 };
+
 /* The palette of Okabe and Ito without yellow and black; a shape of point for each, so that no
  * reader depends on the colour. */
 extern const char *const stoic_figure_colour[STOIC_FIGURE_COLOURS];
@@ -23,7 +26,7 @@ extern const int stoic_figure_point[STOIC_FIGURE_COLOURS];
 typedef struct stoic_figure {
     char key[64];                 /* file name and key of its note: "flips" */
     char note[32];                /* the key without the campaign's number */
-    int part;                     /* -1: of the model, not of a campaign */
+    int part;                     /* or STOIC_FIGURE_OF_MODEL, STOIC_FIGURE_OF_ALL */
     stoic_text title, run, found; /* markup */
     stoic_text script, data, csv;
     int blocks; /* in data: what gnuplot calls index */

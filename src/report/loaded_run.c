@@ -13,6 +13,12 @@ const char *stoic_loaded_run_info(const stoic_loaded_run *run, const char *key) 
     return value ? value : "";
 }
 
+const char *stoic_loaded_run_model(const stoic_loaded_run *run) {
+    const char *model = stoic_loaded_run_info(run, "model");
+    const char *slash = strrchr(model, '/');
+    return slash ? slash + 1 : *model ? model : "a network";
+}
+
 const char *stoic_loaded_run_layer(const stoic_loaded_run *run, int layer, char *buffer) {
     const char *name = stoic_records_layer_name(run->records, layer);
     if (name && *name)

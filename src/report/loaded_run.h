@@ -51,6 +51,8 @@ void stoic_loaded_runs_deinit(stoic_loaded_runs *runs);
 
 /* A fact, or "" where the file has none. */
 const char *stoic_loaded_run_info(const stoic_loaded_run *run, const char *key);
+/* The model's file name without folders; "a network" where the file has none. */
+const char *stoic_loaded_run_model(const stoic_loaded_run *run);
 /* The layer's name, or "layer 3" in `buffer` (32 bytes or more) where it has none. */
 const char *stoic_loaded_run_layer(const stoic_loaded_run *run, int layer, char *buffer);
 

@@ -87,15 +87,20 @@ static int write_figures(const stoic_figures *figures, const stoic_notes *notes,
     return number;
 }
 
+static bool has_figures(const stoic_figures *figures, int part) {
+    bool found = false;
+    for (size_t i = 0; i < figures->count; i++)
+        found = found || figures->items[i].part == part;
+    return found;
+}
+
 static void write_title(const stoic_loaded_runs *runs, const char *title, stoic_text *out) {
-    const char *model = stoic_loaded_run_info(&runs->items[0], "model");
-    const char *slash = strrchr(model, '/');
     if (title) {
         stoic_markup_add(out, title, 200);
         return;
     }
     stoic_text_puts(out, "Faults in ");
-    stoic_markup_add(out, slash ? slash + 1 : *model ? model : "a network", 80);
+    stoic_markup_add(out, stoic_loaded_run_model(&runs->items[0]), 80);
     if (runs->parts > 1)
         stoic_text_printf(out, " and %d more", runs->parts - 1);
 }
@@ -133,14 +138,21 @@ void stoic_page_write(const stoic_loaded_runs *runs, const stoic_figures *figure
         stoic_text_puts(out, "</p>\n");
     }
     int number = 1;
+    bool together = has_figures(figures, STOIC_FIGURE_OF_ALL);
     for (int part = 0; part < runs->parts; part++) {
         stoic_page_facts(runs, part, out);
         stoic_page_layers(runs, part, out);
         stoic_text_puts(out, "<h2>Figures</h2>\n");
         if (part == 0)
-            number = write_figures(figures, notes, -1, number, out);
+            number = write_figures(figures, notes, STOIC_FIGURE_OF_MODEL, number, out);
         number = write_figures(figures, notes, part, number, out);
         stoic_page_campaigns(runs, part, out);
+        /* The first campaign's network is what the page is about; the details of the others can
+         * wait. */
+        if (part == 0 && together) {
+            stoic_text_puts(out, "<h2>Side by side</h2>\n");
+            number = write_figures(figures, notes, STOIC_FIGURE_OF_ALL, number, out);
+        }
     }
     stoic_text_printf(out,
                       "<footer>Made by stoic %s. Accuracies and rates are fractions of the images "

@@ -76,7 +76,12 @@ void stoic_page_facts(const stoic_loaded_runs *runs, int part, stoic_text *out) 
                                            {"Instruction set", "isa"},
                                            {"oneDNN", "onednn"},
                                            {"Created", "created"}};
-    stoic_text_puts(out, "<h2>What was run</h2>\n<dl>\n");
+    stoic_text_puts(out, "<h2>What was run");
+    if (runs->parts > 1) {
+        stoic_text_puts(out, ": ");
+        stoic_markup_add(out, stoic_loaded_run_model(first_of(runs, part)), 80);
+    }
+    stoic_text_puts(out, "</h2>\n<dl>\n");
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         write_fact(runs, part, facts[i][0], facts[i][1], out);
     write_levels(runs, part, out);

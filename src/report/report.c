@@ -28,6 +28,7 @@ static stoic_status make_figures(const stoic_loaded_runs *runs, const char *mode
         TRY(stoic_fig_scatter(runs, part, figures, err));
         TRY(stoic_fig_rates(runs, part, figures, err));
     }
+    TRY(stoic_fig_variants(runs, figures, err));
 done:
     stoic_model_free(model);
     return status;

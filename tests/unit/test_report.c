@@ -1,6 +1,7 @@
 /* The report: whole and well-formed pages, strangers' strings, no gnuplot, data as recorded. */
 #include "campaign_kit.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <sys/stat.h>
 
@@ -65,13 +66,15 @@ static char *report(const kit *k, const stoic_report_options *options) {
 }
 
 static void remove_folder(const char *folder) {
-    static const char *const names[] = {"flips", "bits", "scatter", "rate-layer", "rate-bit"};
-    static const char *const suffixes[] = {"svg", "csv"};
-    char path[128];
-    for (int i = 0; i < 10; i++) {
-        snprintf(path, sizeof path, "%s/%s.%s", folder, names[i / 2], suffixes[i % 2]);
-        unlink(path);
+    DIR *stream = opendir(folder);
+    struct dirent *entry;
+    char path[512];
+    assert_non_null(stream);
+    while ((entry = readdir(stream)) != NULL) {
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        unlink(path); /* not "." and ".." */
     }
+    closedir(stream);
     assert_int_equal(rmdir(folder), 0);
 }
 
@@ -313,6 +316,17 @@ static bool compare_row(void *user, const stoic_record *record) {
     return true;
 }
 
+/* And that of test_variants(): faults,layer,name,variant,trial,accuracy. */
+static bool compare_variant_row(void *user, const stoic_record *record) {
+    expected_rows *rows = user;
+    char line[160];
+    snprintf(line, sizeof line, "\nflips:20,0,conv1,<b>,%lld,%.17g\n", (long long)record->trial,
+             record->accuracy);
+    rows->seen++;
+    rows->wrong += strstr(rows->csv, line) == NULL;
+    return true;
+}
+
 static void test_data_equals_records(void **state) {
     (void)state;
     kit k;
@@ -372,6 +386,102 @@ static void test_bits_equal_groups(void **state) {
     free(csv);
     remove_folder(folder);
     kit_remove(k.path);
+}
+
+/* ---- several networks ---- */
+
+/* The page on two campaigns of the same faults; figures' data go to `folder`. */
+static char *report_pair(const kit *a, const kit *b, const char *folder) {
+    stoic_error err = {0};
+    const char *const paths[] = {a->path, b->path};
+    char page[64];
+    stoic_report_options options = stoic_report_options_default();
+    options.figures = folder;
+    snprintf(page, sizeof page, "pair-%ld.html", (long)getpid());
+    if (stoic_report_write(paths, 2, &options, page, &err) != STOIC_OK)
+        fail_msg("%s: %s", err.place, err.message);
+    char *text = read_text(page);
+    unlink(page);
+    return text;
+}
+
+static bool is_together(const kit *a, const kit *b, const char *folder) {
+    char *page = report_pair(a, b, folder);
+    bool together = strstr(page, "id=\"variants\"") != NULL;
+    assert_true(well_formed(page));
+    assert_true(together == (strstr(page, "<h2>Side by side</h2>") != NULL));
+    free(page);
+    remove_folder(folder);
+    return together;
+}
+
+/* Faults in conv1 of a network called `model`. */
+static void make_variant(kit *k, const char *name, const char *model) {
+    make_campaign(k, name, "flips:20,layer=0,bits=exponent,tensor=weight");
+    set_fact(k->path, "model", model);
+    set_fact(k->path, "model_digest", model);
+}
+
+static void test_variants(void **state) {
+    (void)state;
+    kit a, b;
+    char folder[64], path[96];
+    snprintf(folder, sizeof folder, "variants-%ld", (long)getpid());
+    make_variant(&a, "one", "nets/relu.onnx");
+    make_variant(&b, "two", "nets/<b>.onnx");
+    char *page = report_pair(&a, &b, folder);
+    assert_true(well_formed(page));
+    assert_non_null(strstr(page, "What was run: relu.onnx"));
+    assert_non_null(strstr(page, "What was run: &lt;b&gt;.onnx"));
+    const char *figure = strstr(page, "id=\"variants\"");
+    assert_non_null(figure);
+    assert_non_null(strstr(figure, "Networks side by side: 20 flips, bits: exponent"));
+    assert_non_null(strstr(figure, "relu falls from 0.7500 to "));
+    free(page);
+    snprintf(path, sizeof path, "%s/variants.csv", folder);
+    char *csv = read_text(path);
+    int lines = 0;
+    for (const char *s = csv; *s; s++)
+        lines += *s == '\n';
+    assert_int_equal(lines, 1 + 2 * 3840);
+    stoic_error err = {0};
+    stoic_records *records;
+    assert_int_equal(stoic_records_open(b.path, &records, &err), STOIC_OK);
+    expected_rows rows = {csv, 0, 0};
+    assert_int_equal(stoic_records_each(records, compare_variant_row, &rows, &err), STOIC_OK);
+    assert_int_equal(rows.seen, 3840);
+    assert_int_equal(rows.wrong, 0);
+    assert_non_null(strstr(csv, ",conv1,relu,0,"));
+    csv[strlen(csv) - 2] ^= 1; /* the comparison notices one changed digit */
+    rows = (expected_rows){csv, 0, 0};
+    assert_int_equal(stoic_records_each(records, compare_variant_row, &rows, &err), STOIC_OK);
+    assert_int_equal(rows.wrong, 1);
+    stoic_records_free(records);
+    free(csv);
+    remove_folder(folder);
+    kit_remove(a.path);
+    kit_remove(b.path);
+}
+
+static void test_what_is_no_variant(void **state) {
+    (void)state;
+    kit a, b;
+    char folder[64];
+    snprintf(folder, sizeof folder, "alone-%ld", (long)getpid());
+    make_variant(&a, "one", "relu.onnx");
+    make_variant(&b, "two", "relu.onnx");
+    assert_false(is_together(&a, &b, folder)); /* one network, twice */
+    set_fact(b.path, "store", "fp16");
+    assert_true(is_together(&a, &b, folder));
+    set_fact(b.path, "labels_digest", "other");
+    assert_false(is_together(&a, &b, folder));
+    set_fact(a.path, "labels_digest", "other");
+    set_fact(b.path, "fault", "flips:20,layer=1,bits=exponent,tensor=weight");
+    assert_false(is_together(&a, &b, folder)); /* another layer */
+    set_fact(b.path, "fault", "flips:10,layer=0,bits=exponent,tensor=weight");
+    assert_false(is_together(&a, &b, folder));
+    kit_remove(a.path);
+    kit_remove(b.path);
 }
 
 static void check_markup(const char *string, int columns, const char *expected) {
@@ -507,6 +617,8 @@ int main(void) {
         cmocka_unit_test(test_notes),
         cmocka_unit_test(test_data_equals_records),
         cmocka_unit_test(test_bits_equal_groups),
+        cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_what_is_no_variant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
