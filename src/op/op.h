@@ -114,7 +114,16 @@ struct stoic_op {
      * |computed(a) - op(a)| <= rounding * |op(a)| + tiny; negative or NULL: unknown. */
     double (*rounding)(const stoic_op_call *call);
 
-    /* Gradient of the inputs and constants from the gradient of the output; filled by training. */
+    /* The gradients of the inputs from those of the outputs, in double, row-major, each of its
+     * operand's shape; NULL: not differentiable. in[] and out[] are those of reference().
+     *   grad_out[0] is always given, the others never: only output 0 has a gradient.
+     *   grad_in[i] is NULL where it is not wanted; an element type other than float never is. What
+     *     is wanted is written, not added to: whoever reads a value several times sums up.
+     * Inputs that steer the operator get zeros: Clip's bounds, Pad's value, and the mean and
+     * variance of BatchNormalization, which are constants as at inference. At a kink a subgradient
+     * is taken, said at the operator. NaN and Inf go through as the arithmetic has it: nothing
+     * makes a gradient of NaN a number, but where the slope is 0 by choice (Relu, MaxPool), the
+     * gradient is 0 whatever comes in. */
     stoic_status (*backward)(const stoic_op_call *call, const double *const *in,
                              const double *const *out, const double *const *grad_out,
                              double *const *grad_in, stoic_error *err);

@@ -5,6 +5,11 @@
  *   Clip        min(max(x, low), high)       Sigmoid     1 / (1 + exp(-x))
  *   HardSigmoid min(max(alpha x + beta, 0), 1)           Tanh
  *   HardSwish   x min(max(x + 3, 0), 6) / 6, hence NaN at -Inf
+ *
+ * Gradients at the kinks: Relu 0 at 0, LeakyRelu alpha at 0; Clip passes its gradient on both
+ * bounds, as torch.clamp does (PyTorch's ReLU6 and Hardtanh do not); HardSigmoid has slope 0 at
+ * both ends, HardSwish 0 at -3 and 1 at 3. For a NaN, Relu and HardSwish pass the gradient
+ * on, Clip and HardSigmoid give 0, as in PyTorch.
  */
 #include <math.h>
 
@@ -80,10 +85,14 @@ static double hard_sigmoid_slope(const stoic_op_call *call) {
     return stoic_attr_float(call, "alpha", 0.2f);
 }
 
+static double hard_sigmoid_offset(const stoic_op_call *call) {
+    return stoic_attr_float(call, "beta", 0.5);
+}
+
 static stoic_status hard_sigmoid_reference(const stoic_op_call *call, const double *const *in,
                                            double *const *out, stoic_error *err) {
     (void)err;
-    double alpha = hard_sigmoid_slope(call), beta = stoic_attr_float(call, "beta", 0.5);
+    double alpha = hard_sigmoid_slope(call), beta = hard_sigmoid_offset(call);
     for (int64_t i = 0; i < elements(call); i++)
         out[0][i] = stoic_min_nan(stoic_max_nan(alpha * in[0][i] + beta, 0), 1);
     return STOIC_OK;
@@ -95,6 +104,103 @@ static stoic_status hard_swish_reference(const stoic_op_call *call, const double
     for (int64_t i = 0; i < elements(call); i++)
         out[0][i] = in[0][i] * stoic_min_nan(stoic_max_nan(in[0][i] + 3, 0), 6) / 6;
     return STOIC_OK;
+}
+
+/* The gradient of one element from x, y and that of y; k are the operator's two parameters. */
+typedef double (*pull)(double x, double y, double grad, const double k[2]);
+
+static stoic_status pull_back(const stoic_op_call *call, const double *const *in,
+                              const double *const *out, const double *const *grad_out,
+                              double *const *grad_in, pull function, const double k[2]) {
+    stoic_gradients_clear(call, 1, grad_in);
+    for (int64_t i = 0; grad_in[0] && i < elements(call); i++)
+        grad_in[0][i] = function(in[0][i], out[0][i], grad_out[0][i], k);
+    return STOIC_OK;
+}
+
+static double relu_pull(double x, double y, double grad, const double k[2]) {
+    (void)y;
+    (void)k;
+    return x <= 0 ? 0 : grad;
+}
+
+static double leaky_pull(double x, double y, double grad, const double k[2]) {
+    (void)y;
+    return x > 0 ? grad : grad * k[0];
+}
+
+static double clip_pull(double x, double y, double grad, const double k[2]) {
+    (void)y;
+    return x >= k[0] && x <= k[1] ? grad : 0;
+}
+
+static double sigmoid_pull(double x, double y, double grad, const double k[2]) {
+    (void)x;
+    (void)k;
+    return grad * y * (1 - y);
+}
+
+static double tanh_pull(double x, double y, double grad, const double k[2]) {
+    (void)x;
+    (void)k;
+    return grad * (1 - y * y);
+}
+
+static double hard_sigmoid_pull(double x, double y, double grad, const double k[2]) {
+    (void)y;
+    double linear = k[0] * x + k[1];
+    return linear > 0 && linear < 1 ? grad * k[0] : 0;
+}
+
+static double hard_swish_pull(double x, double y, double grad, const double k[2]) {
+    (void)y;
+    (void)k;
+    return x <= -3 ? 0 : x < 3 ? grad * (2 * x + 3) / 6 : grad;
+}
+
+#define BACKWARD(name)                                                                             \
+    static stoic_status name(const stoic_op_call *call, const double *const *in,                   \
+                             const double *const *out, const double *const *grad_out,              \
+                             double *const *grad_in, stoic_error *err)
+
+BACKWARD(relu_backward) {
+    (void)err;
+    return pull_back(call, in, out, grad_out, grad_in, relu_pull, NULL);
+}
+
+BACKWARD(leaky_backward) {
+    (void)err;
+    const double k[2] = {leaky_slope(call), 0};
+    return pull_back(call, in, out, grad_out, grad_in, leaky_pull, k);
+}
+
+BACKWARD(clip_backward) {
+    double k[2];
+    stoic_status status = stoic_clip_bounds(call, &k[0], &k[1], err);
+    if (status != STOIC_OK)
+        return status;
+    return pull_back(call, in, out, grad_out, grad_in, clip_pull, k);
+}
+
+BACKWARD(sigmoid_backward) {
+    (void)err;
+    return pull_back(call, in, out, grad_out, grad_in, sigmoid_pull, NULL);
+}
+
+BACKWARD(tanh_backward) {
+    (void)err;
+    return pull_back(call, in, out, grad_out, grad_in, tanh_pull, NULL);
+}
+
+BACKWARD(hard_sigmoid_backward) {
+    (void)err;
+    const double k[2] = {hard_sigmoid_slope(call), hard_sigmoid_offset(call)};
+    return pull_back(call, in, out, grad_out, grad_in, hard_sigmoid_pull, k);
+}
+
+BACKWARD(hard_swish_backward) {
+    (void)err;
+    return pull_back(call, in, out, grad_out, grad_in, hard_swish_pull, NULL);
 }
 
 static double one(const stoic_op_call *call) {
@@ -159,6 +265,7 @@ const stoic_op stoic_op_relu = {
     .reference = relu_reference,
     .lipschitz = one,
     .rounding = exact,
+    .backward = relu_backward,
 };
 
 /* Neither monotone nor non-expansive for every slope: ask lipschitz(). */
@@ -176,6 +283,7 @@ const stoic_op stoic_op_leaky_relu = {
     .reference = leaky_reference,
     .lipschitz = leaky_lipschitz,
     .rounding = one_rounding,
+    .backward = leaky_backward,
 };
 
 const stoic_op stoic_op_clip = {
@@ -192,6 +300,7 @@ const stoic_op stoic_op_clip = {
     .reference = clip_reference,
     .lipschitz = one,
     .rounding = exact,
+    .backward = clip_backward,
 };
 
 const stoic_op stoic_op_sigmoid = {
@@ -207,6 +316,7 @@ const stoic_op stoic_op_sigmoid = {
     .infer = float_infer,
     .reference = sigmoid_reference,
     .lipschitz = quarter,
+    .backward = sigmoid_backward,
 };
 
 const stoic_op stoic_op_tanh = {
@@ -222,6 +332,7 @@ const stoic_op stoic_op_tanh = {
     .infer = float_infer,
     .reference = tanh_reference,
     .lipschitz = one,
+    .backward = tanh_backward,
 };
 
 const stoic_op stoic_op_hard_sigmoid = {
@@ -237,6 +348,7 @@ const stoic_op stoic_op_hard_sigmoid = {
     .infer = float_infer,
     .reference = hard_sigmoid_reference,
     .lipschitz = hard_sigmoid_lipschitz,
+    .backward = hard_sigmoid_backward,
 };
 
 const stoic_op stoic_op_hard_swish = {
@@ -252,4 +364,5 @@ const stoic_op stoic_op_hard_swish = {
     .infer = float_infer,
     .reference = hard_swish_reference,
     .lipschitz = hard_swish_lipschitz,
+    .backward = hard_swish_backward,
 };

@@ -83,6 +83,67 @@ static stoic_status div_reference(const stoic_op_call *call, const double *const
     return apply(call, in, out[0], integer_quotient);
 }
 
+/* What one element of the output gives to the elements a and b that it was made of. */
+typedef void (*arith_pull)(double a, double b, double grad, double *to_a, double *to_b);
+
+/* An operand that was repeated gets the sum over its copies. */
+static stoic_status pull_back(const stoic_op_call *call, const double *const *in,
+                              const double *grad_out, double *const *grad_in, arith_pull pull) {
+    const stoic_shape *shape = &call->out[0].shape;
+    int64_t step_a[STOIC_MAX_RANK], step_b[STOIC_MAX_RANK], count = stoic_shape_count(shape);
+    stoic_broadcast_strides(&call->in[0].shape, shape, step_a);
+    stoic_broadcast_strides(&call->in[1].shape, shape, step_b);
+    stoic_gradients_clear(call, 0, grad_in);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t a = stoic_strided_offset(shape, step_a, i);
+        int64_t b = stoic_strided_offset(shape, step_b, i);
+        double to_a, to_b;
+        pull(in[0][a], in[1][b], grad_out[i], &to_a, &to_b);
+        if (grad_in[0])
+            grad_in[0][a] += to_a;
+        if (grad_in[1])
+            grad_in[1][b] += to_b;
+    }
+    return STOIC_OK;
+}
+
+static void sum_pull(double a, double b, double grad, double *to_a, double *to_b) {
+    (void)a;
+    (void)b;
+    *to_a = *to_b = grad;
+}
+
+static void difference_pull(double a, double b, double grad, double *to_a, double *to_b) {
+    (void)a;
+    (void)b;
+    *to_a = grad;
+    *to_b = -grad;
+}
+
+static void product_pull(double a, double b, double grad, double *to_a, double *to_b) {
+    *to_a = grad * b;
+    *to_b = grad * a;
+}
+
+static void quotient_pull(double a, double b, double grad, double *to_a, double *to_b) {
+    *to_a = grad / b;
+    *to_b = -grad * (a / b) / b;
+}
+
+#define ARITH_BACKWARD(name, pull)                                                                 \
+    static stoic_status name(const stoic_op_call *call, const double *const *in,                   \
+                             const double *const *out, const double *const *grad_out,              \
+                             double *const *grad_in, stoic_error *err) {                           \
+        (void)out;                                                                                 \
+        (void)err;                                                                                 \
+        return pull_back(call, in, grad_out[0], grad_in, pull);                                    \
+    }
+
+ARITH_BACKWARD(add_backward, sum_pull)
+ARITH_BACKWARD(sub_backward, difference_pull)
+ARITH_BACKWARD(mul_backward, product_pull)
+ARITH_BACKWARD(div_backward, quotient_pull)
+
 static double one(const stoic_op_call *call) {
     (void)call;
     return 1;
@@ -130,6 +191,7 @@ const stoic_op stoic_op_add = {
     .reference = add_reference,
     .lipschitz = one,
     .rounding = one_rounding,
+    .backward = add_backward,
 };
 
 const stoic_op stoic_op_sub = {
@@ -146,6 +208,7 @@ const stoic_op stoic_op_sub = {
     .reference = sub_reference,
     .lipschitz = one,
     .rounding = one_rounding,
+    .backward = sub_backward,
 };
 
 const stoic_op stoic_op_mul = {
@@ -162,6 +225,7 @@ const stoic_op stoic_op_mul = {
     .reference = mul_reference,
     .lipschitz = mul_lipschitz,
     .rounding = one_rounding,
+    .backward = mul_backward,
 };
 
 const stoic_op stoic_op_div = {
@@ -178,4 +242,5 @@ const stoic_op stoic_op_div = {
     .reference = div_reference,
     .lipschitz = div_lipschitz,
     .rounding = one_rounding,
+    .backward = div_backward,
 };

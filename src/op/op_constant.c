@@ -198,6 +198,18 @@ static stoic_status cast_reference(const stoic_op_call *call, const double *cons
     return STOIC_OK;
 }
 
+/* Between float types the gradient goes through as it is: what was rounded off is not looked at. */
+static stoic_status cast_backward(const stoic_op_call *call, const double *const *in,
+                                  const double *const *out, const double *const *grad_out,
+                                  double *const *grad_in, stoic_error *err) {
+    if (!((DTYPES_FLOAT >> call->in[0].dtype) & (DTYPES_FLOAT >> call->out[0].dtype) & 1u))
+        return stoic_fail(err, STOIC_ERR_UNSUPPORTED, call->node,
+                          "%s from %s to %s has no gradient", call->op->name,
+                          stoic_dtype_name(call->in[0].dtype),
+                          stoic_dtype_name(call->out[0].dtype));
+    return stoic_backward_copy(call, in, out, grad_out, grad_in, err);
+}
+
 static const stoic_attr_spec constant_attrs[] = {
     {"value", STOIC_ATTR_TENSOR, 1, 0},         {"value_float", STOIC_ATTR_FLOAT, 12, 0},
     {"value_floats", STOIC_ATTR_FLOATS, 12, 0}, {"value_int", STOIC_ATTR_INT, 12, 0},
@@ -279,4 +291,5 @@ const stoic_op stoic_op_cast = {
     .facts = STOIC_OP_FOLD_ONLY,
     .infer = cast_infer,
     .reference = cast_reference,
+    .backward = cast_backward,
 };

@@ -71,6 +71,82 @@ static stoic_status conv_reference(const stoic_op_call *call, const double *cons
     return STOIC_OK;
 }
 
+/* The gradients of one output channel of one image, for the input and weights it was made of. */
+typedef struct conv_gradient {
+    const double *x, *weights, *grad;
+    double *to_x, *to_weights; /* NULL: not wanted */
+} conv_gradient;
+
+/* correlate() backwards: the taps of position `at` in one channel, whose output has this gradient.
+ */
+static void spread(const stoic_window *w, const conv_gradient *g, double grad,
+                   const int64_t at[STOIC_MAX_SPATIAL]) {
+    int64_t first[STOIC_MAX_SPATIAL], last[STOIC_MAX_SPATIAL];
+    for (int i = 0; i < STOIC_MAX_SPATIAL; i++)
+        stoic_window_taps(w, i, at[i], &first[i], &last[i]);
+    for (int64_t a = first[0]; a < last[0]; a++)
+        for (int64_t b = first[1]; b < last[1]; b++) {
+            int64_t row =
+                stoic_window_index(w, 0, at[0], a) * w->in[1] + stoic_window_index(w, 1, at[1], b);
+            int64_t tap = (a * w->kernel[1] + b) * w->kernel[2];
+            for (int64_t c = first[2]; c < last[2]; c++) {
+                int64_t from = row * w->in[2] + stoic_window_index(w, 2, at[2], c);
+                if (g->to_x)
+                    g->to_x[from] += grad * g->weights[tap + c];
+                if (g->to_weights)
+                    g->to_weights[tap + c] += grad * g->x[from];
+            }
+        }
+}
+
+static void conv_plane_backward(const stoic_window *w, const conv_gradient *plane) {
+    int64_t per_group = w->in_channels / w->groups;
+    int64_t size = w->in[0] * w->in[1] * w->in[2];
+    int64_t taps = w->kernel[0] * w->kernel[1] * w->kernel[2];
+    int64_t at[STOIC_MAX_SPATIAL];
+    for (int64_t c = 0; c < per_group; c++) {
+        conv_gradient g = {.x = plane->x + c * size,
+                           .weights = plane->weights + c * taps,
+                           .grad = plane->grad,
+                           .to_x = plane->to_x ? plane->to_x + c * size : NULL,
+                           .to_weights = plane->to_weights ? plane->to_weights + c * taps : NULL};
+        for (at[0] = 0; at[0] < w->out[0]; at[0]++)
+            for (at[1] = 0; at[1] < w->out[1]; at[1]++)
+                for (at[2] = 0; at[2] < w->out[2]; at[2]++)
+                    spread(w, &g, *g.grad++, at);
+    }
+}
+
+static stoic_status conv_backward(const stoic_op_call *call, const double *const *in,
+                                  const double *const *out, const double *const *grad_out,
+                                  double *const *grad_in, stoic_error *err) {
+    (void)out;
+    stoic_window narrow;
+    stoic_status status = stoic_conv_window(call, &narrow, err);
+    if (status != STOIC_OK)
+        return status;
+    stoic_window w = stoic_window_widen(&narrow);
+    int64_t plane_in = w.in[0] * w.in[1] * w.in[2], plane_out = w.out[0] * w.out[1] * w.out[2];
+    int64_t taps = w.kernel[0] * w.kernel[1] * w.kernel[2];
+    int64_t in_per_group = w.in_channels / w.groups, out_per_group = w.out_channels / w.groups;
+    bool biased = call->n_in > 2 && grad_in[2];
+    stoic_gradients_clear(call, 0, grad_in);
+    for (int64_t n = 0; n < call->in[0].shape.dim[0]; n++)
+        for (int64_t m = 0; m < w.out_channels; m++) {
+            int64_t x = (n * w.in_channels + m / out_per_group * in_per_group) * plane_in;
+            int64_t weights = m * in_per_group * taps, y = (n * w.out_channels + m) * plane_out;
+            conv_gradient g = {.x = in[0] + x,
+                               .weights = in[1] + weights,
+                               .grad = grad_out[0] + y,
+                               .to_x = grad_in[0] ? grad_in[0] + x : NULL,
+                               .to_weights = grad_in[1] ? grad_in[1] + weights : NULL};
+            conv_plane_backward(&w, &g);
+            for (int64_t i = 0; biased && i < plane_out; i++)
+                grad_in[2][m] += g.grad[i];
+        }
+    return STOIC_OK;
+}
+
 static int64_t conv_macs(const stoic_op_call *call) {
     const stoic_shape *w = &call->in[1].shape;
     int64_t macs = stoic_shape_count(&call->out[0].shape);
@@ -98,4 +174,5 @@ const stoic_op stoic_op_conv = {
     .infer = conv_infer,
     .reference = conv_reference,
     .macs = conv_macs,
+    .backward = conv_backward,
 };

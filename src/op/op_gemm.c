@@ -14,29 +14,71 @@ static stoic_status gemm_infer(const stoic_op_call *call, stoic_error *err) {
     return STOIC_OK;
 }
 
+/* Where the elements of A', B' and C lie: row and column steps. */
+typedef struct gemm_steps {
+    int64_t a_row, a_inner, b_inner, b_column, c_row, c_column;
+} gemm_steps;
+
+static gemm_steps gemm_layout(const stoic_op_call *call, const stoic_matrix_product *p) {
+    const stoic_shape y = {.rank = 2, .dim = {p->rows, p->columns}};
+    int64_t c_stride[STOIC_MAX_RANK] = {0};
+    if (stoic_input_present(call, 2))
+        stoic_broadcast_strides(&call->in[2].shape, &y, c_stride);
+    return (gemm_steps){.a_row = p->transpose_a ? 1 : p->inner,
+                        .a_inner = p->transpose_a ? p->rows : 1,
+                        .b_inner = p->transpose_b ? 1 : p->columns,
+                        .b_column = p->transpose_b ? p->inner : 1,
+                        .c_row = c_stride[0],
+                        .c_column = c_stride[1]};
+}
+
 static stoic_status gemm_reference(const stoic_op_call *call, const double *const *in,
                                    double *const *out, stoic_error *err) {
     stoic_matrix_product p;
     stoic_status status = stoic_gemm_product(call, &p, err);
     if (status != STOIC_OK)
         return status;
-    const stoic_shape y = {.rank = 2, .dim = {p.rows, p.columns}};
-    int64_t a_row = p.transpose_a ? 1 : p.inner, a_inner = p.transpose_a ? p.rows : 1;
-    int64_t b_column = p.transpose_b ? p.inner : 1, b_inner = p.transpose_b ? 1 : p.columns;
-    int64_t c_stride[STOIC_MAX_RANK] = {0};
+    const gemm_steps s = gemm_layout(call, &p);
     bool has_c = stoic_input_present(call, 2);
-    if (has_c)
-        stoic_broadcast_strides(&call->in[2].shape, &y, c_stride);
     for (int64_t i = 0; i < p.rows; i++)
         for (int64_t j = 0; j < p.columns; j++) {
             double sum = 0;
             for (int64_t k = 0; k < p.inner; k++)
-                sum += in[0][i * a_row + k * a_inner] * in[1][k * b_inner + j * b_column];
+                sum += in[0][i * s.a_row + k * s.a_inner] * in[1][k * s.b_inner + j * s.b_column];
             /* alpha = 1 and beta = 1 multiply exactly; NaN and Inf pass */
             sum *= p.alpha;
             if (has_c)
-                sum += p.beta * in[2][i * c_stride[0] + j * c_stride[1]];
+                sum += p.beta * in[2][i * s.c_row + j * s.c_column];
             out[0][i * p.columns + j] = sum;
+        }
+    return STOIC_OK;
+}
+
+/* A' gets alpha G B'^T, B' gets alpha A'^T G, C gets beta G summed over the axes it is repeated on.
+ */
+static stoic_status gemm_backward(const stoic_op_call *call, const double *const *in,
+                                  const double *const *out, const double *const *grad_out,
+                                  double *const *grad_in, stoic_error *err) {
+    (void)out;
+    stoic_matrix_product p;
+    stoic_status status = stoic_gemm_product(call, &p, err);
+    if (status != STOIC_OK)
+        return status;
+    const gemm_steps s = gemm_layout(call, &p);
+    double *to_c = stoic_input_present(call, 2) ? grad_in[2] : NULL;
+    stoic_gradients_clear(call, 0, grad_in);
+    for (int64_t i = 0; i < p.rows; i++)
+        for (int64_t j = 0; j < p.columns; j++) {
+            double grad = grad_out[0][i * p.columns + j], scaled = p.alpha * grad;
+            for (int64_t k = 0; k < p.inner; k++) {
+                int64_t a = i * s.a_row + k * s.a_inner, b = k * s.b_inner + j * s.b_column;
+                if (grad_in[0])
+                    grad_in[0][a] += scaled * in[1][b];
+                if (grad_in[1])
+                    grad_in[1][b] += scaled * in[0][a];
+            }
+            if (to_c)
+                to_c[i * s.c_row + j * s.c_column] += p.beta * grad;
         }
     return STOIC_OK;
 }
@@ -119,6 +161,37 @@ static stoic_status matmul_reference(const stoic_op_call *call, const double *co
     return STOIC_OK;
 }
 
+/* As in gemm_backward(), for each matrix of the batch; one that is repeated gets the sum. */
+static stoic_status matmul_backward(const stoic_op_call *call, const double *const *in,
+                                    const double *const *out, const double *const *grad_out,
+                                    double *const *grad_in, stoic_error *err) {
+    (void)out;
+    matmul m;
+    stoic_status status = matmul_resolve(call, &m, err);
+    if (status != STOIC_OK)
+        return status;
+    int64_t step_a[STOIC_MAX_RANK], step_b[STOIC_MAX_RANK];
+    stoic_broadcast_strides(&m.a, &m.batch, step_a);
+    stoic_broadcast_strides(&m.b, &m.batch, step_b);
+    int64_t batch = stoic_shape_count(&m.batch);
+    const double *grad = grad_out[0];
+    stoic_gradients_clear(call, 0, grad_in);
+    for (int64_t n = 0; n < batch; n++) {
+        int64_t a0 = stoic_strided_offset(&m.batch, step_a, n) * m.rows * m.inner;
+        int64_t b0 = stoic_strided_offset(&m.batch, step_b, n) * m.inner * m.columns;
+        for (int64_t i = 0; i < m.rows; i++)
+            for (int64_t j = 0; j < m.columns; j++, grad++)
+                for (int64_t k = 0; k < m.inner; k++) {
+                    int64_t a = a0 + i * m.inner + k, b = b0 + k * m.columns + j;
+                    if (grad_in[0])
+                        grad_in[0][a] += *grad * in[1][b];
+                    if (grad_in[1])
+                        grad_in[1][b] += *grad * in[0][a];
+                }
+    }
+    return STOIC_OK;
+}
+
 static int64_t gemm_macs(const stoic_op_call *call) {
     return stoic_saturated_product(stoic_shape_count(&call->out[0].shape),
                                    call->in[0].shape.dim[!stoic_attr_int(call, "transA", 0)]);
@@ -149,6 +222,7 @@ const stoic_op stoic_op_gemm = {
     .infer = gemm_infer,
     .reference = gemm_reference,
     .macs = gemm_macs,
+    .backward = gemm_backward,
 };
 
 const stoic_op stoic_op_mat_mul = {
@@ -164,4 +238,5 @@ const stoic_op stoic_op_mat_mul = {
     .infer = matmul_infer,
     .reference = matmul_reference,
     .macs = matmul_macs,
+    .backward = matmul_backward,
 };

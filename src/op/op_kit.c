@@ -182,6 +182,23 @@ stoic_status stoic_reference_copy(const stoic_op_call *call, const double *const
     return STOIC_OK;
 }
 
+void stoic_gradients_clear(const stoic_op_call *call, size_t first, double *const *grad_in) {
+    for (size_t i = first; i < call->n_in; i++) {
+        int64_t count = grad_in[i] ? stoic_shape_count(&call->in[i].shape) : 0;
+        for (int64_t k = 0; k < count; k++)
+            grad_in[i][k] = 0;
+    }
+}
+
+stoic_status stoic_backward_copy(const stoic_op_call *call, const double *const *in,
+                                 const double *const *out, const double *const *grad_out,
+                                 double *const *grad_in, stoic_error *err) {
+    (void)in;
+    (void)out;
+    stoic_gradients_clear(call, 1, grad_in);
+    return grad_in[0] ? stoic_reference_copy(call, grad_out, grad_in, err) : STOIC_OK;
+}
+
 int64_t stoic_saturated_product(int64_t a, int64_t b) {
     int64_t product;
     return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;

@@ -83,6 +83,14 @@ int64_t stoic_strided_offset(const stoic_shape *shape, const int64_t stride[STOI
 stoic_status stoic_reference_copy(const stoic_op_call *call, const double *const *in,
                                   double *const *out, stoic_error *err);
 
+/* backward() of operators whose output holds the elements of the first input in order. */
+stoic_status stoic_backward_copy(const stoic_op_call *call, const double *const *in,
+                                 const double *const *out, const double *const *grad_out,
+                                 double *const *grad_in, stoic_error *err);
+
+/* Sets the wanted gradients of the inputs from number `first` on to 0. */
+void stoic_gradients_clear(const stoic_op_call *call, size_t first, double *const *grad_in);
+
 /* a * b, saturating at INT64_MAX (a, b >= 0). */
 int64_t stoic_saturated_product(int64_t a, int64_t b);
 

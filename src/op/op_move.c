@@ -31,37 +31,104 @@ done:
     return status;
 }
 
-static stoic_status concat_reference(const stoic_op_call *call, const double *const *in,
-                                     double *const *out, stoic_error *err) {
-    const stoic_shape *y = &call->out[0].shape;
+/* The elements in front of an axis, along it and behind it. */
+typedef struct extent {
     int axis;
-    stoic_status status = stoic_axis_resolve(call, 0, y->rank, &axis, err);
+    int64_t outer, dim, inner;
+} extent;
+
+static stoic_status extent_resolve(const stoic_op_call *call, const stoic_shape *shape, extent *e,
+                                   stoic_error *err) {
+    stoic_status status = stoic_axis_resolve(call, 0, shape->rank, &e->axis, err);
     if (status != STOIC_OK)
         return status;
-    int64_t outer = 1, inner = 1;
-    for (int i = 0; i < y->rank; i++) {
-        outer *= i < axis ? y->dim[i] : 1;
-        inner *= i > axis ? y->dim[i] : 1;
+    e->dim = shape->dim[e->axis];
+    e->outer = e->inner = 1;
+    for (int i = 0; i < shape->rank; i++) {
+        e->outer *= i < e->axis ? shape->dim[i] : 1;
+        e->inner *= i > e->axis ? shape->dim[i] : 1;
     }
+    return STOIC_OK;
+}
+
+static stoic_status concat_reference(const stoic_op_call *call, const double *const *in,
+                                     double *const *out, stoic_error *err) {
+    extent y;
+    stoic_status status = extent_resolve(call, &call->out[0].shape, &y, err);
+    if (status != STOIC_OK)
+        return status;
     double *to = out[0];
-    for (int64_t n = 0; n < outer; n++)
+    for (int64_t n = 0; n < y.outer; n++)
         for (size_t i = 0; i < call->n_in; i++) {
-            int64_t run = call->in[i].shape.dim[axis] * inner;
+            int64_t run = call->in[i].shape.dim[y.axis] * y.inner;
             for (int64_t k = 0; k < run; k++)
                 *to++ = in[i][n * run + k];
         }
     return STOIC_OK;
 }
 
-/* out[i] = in[offset + strided(i)] over the output's shape. */
+static stoic_status concat_backward(const stoic_op_call *call, const double *const *in,
+                                    const double *const *out, const double *const *grad_out,
+                                    double *const *grad_in, stoic_error *err) {
+    (void)in;
+    (void)out;
+    extent y;
+    stoic_status status = extent_resolve(call, &call->out[0].shape, &y, err);
+    if (status != STOIC_OK)
+        return status;
+    const double *from = grad_out[0];
+    for (int64_t n = 0; n < y.outer; n++)
+        for (size_t i = 0; i < call->n_in; i++) {
+            int64_t run = call->in[i].shape.dim[y.axis] * y.inner;
+            for (int64_t k = 0; grad_in[i] && k < run; k++)
+                grad_in[i][n * run + k] = from[k];
+            from += run;
+        }
+    return STOIC_OK;
+}
+
+/* Where the elements of the output lie in the input: out[i] = in[offset + strided(i)]. */
+typedef struct places {
+    int64_t offset, stride[STOIC_MAX_RANK];
+} places;
+
 static stoic_status gather_strided(const stoic_op_call *call, const double *from, double *to,
-                                   const int64_t stride[STOIC_MAX_RANK]) {
+                                   const places *p) {
     const stoic_shape *y = &call->out[0].shape;
     int64_t count = stoic_shape_count(y);
     for (int64_t i = 0; i < count; i++)
-        to[i] = from[stoic_strided_offset(y, stride, i)];
+        to[i] = from[p->offset + stoic_strided_offset(y, p->stride, i)];
     return STOIC_OK;
 }
+
+/* An element that was copied several times gets the sum; one that was not, 0. */
+static stoic_status scatter_strided(const stoic_op_call *call, const double *grad_out,
+                                    double *const *grad_in, const places *p) {
+    const stoic_shape *y = &call->out[0].shape;
+    int64_t count = stoic_shape_count(y);
+    stoic_gradients_clear(call, 0, grad_in);
+    for (int64_t i = 0; grad_in[0] && i < count; i++)
+        grad_in[0][p->offset + stoic_strided_offset(y, p->stride, i)] += grad_out[i];
+    return STOIC_OK;
+}
+
+/* reference() and backward() of the operators that are places and nothing else. */
+#define STRIDED(name, resolve)                                                                     \
+    static stoic_status name##_reference(const stoic_op_call *call, const double *const *in,       \
+                                         double *const *out, stoic_error *err) {                   \
+        places p = {0};                                                                            \
+        stoic_status status = resolve(call, &p, err);                                              \
+        return status == STOIC_OK ? gather_strided(call, in[0], out[0], &p) : status;              \
+    }                                                                                              \
+    static stoic_status name##_backward(const stoic_op_call *call, const double *const *in,        \
+                                        const double *const *out, const double *const *grad_out,   \
+                                        double *const *grad_in, stoic_error *err) {                \
+        (void)in;                                                                                  \
+        (void)out;                                                                                 \
+        places p = {0};                                                                            \
+        stoic_status status = resolve(call, &p, err);                                              \
+        return status == STOIC_OK ? scatter_strided(call, grad_out[0], grad_in, &p) : status;      \
+    }
 
 static stoic_status transpose_infer(const stoic_op_call *call, stoic_error *err) {
     stoic_status status;
@@ -76,18 +143,19 @@ done:
     return status;
 }
 
-static stoic_status transpose_reference(const stoic_op_call *call, const double *const *in,
-                                        double *const *out, stoic_error *err) {
+static stoic_status transpose_places(const stoic_op_call *call, places *p, stoic_error *err) {
     int perm[STOIC_MAX_RANK];
-    int64_t own[STOIC_MAX_RANK], stride[STOIC_MAX_RANK];
+    int64_t own[STOIC_MAX_RANK];
     stoic_status status = stoic_transpose_resolve(call, perm, err);
     if (status != STOIC_OK)
         return status;
     stoic_shape_strides(&call->in[0].shape, own);
     for (int i = 0; i < call->in[0].shape.rank; i++)
-        stride[i] = own[perm[i]];
-    return gather_strided(call, in[0], out[0], stride);
+        p->stride[i] = own[perm[i]];
+    return STOIC_OK;
 }
+
+STRIDED(transpose, transpose_places)
 
 static stoic_status slice_infer(const stoic_op_call *call, stoic_error *err) {
     stoic_slice slice;
@@ -101,21 +169,21 @@ static stoic_status slice_infer(const stoic_op_call *call, stoic_error *err) {
     return STOIC_OK;
 }
 
-static stoic_status slice_reference(const stoic_op_call *call, const double *const *in,
-                                    double *const *out, stoic_error *err) {
+static stoic_status slice_places(const stoic_op_call *call, places *p, stoic_error *err) {
     stoic_slice slice;
-    int64_t stride[STOIC_MAX_RANK], offset = 0;
     stoic_status status = stoic_slice_resolve(call, &slice, err);
     if (status != STOIC_OK || stoic_shape_count(&call->out[0].shape) == 0)
         return status;
-    stoic_shape_strides(&call->in[0].shape, stride);
+    stoic_shape_strides(&call->in[0].shape, p->stride);
     for (int i = 0; i < call->in[0].shape.rank; i++) {
-        offset += slice.start[i] * stride[i];
+        p->offset += slice.start[i] * p->stride[i];
         /* a step beyond the axis is taken by one element only, never used */
-        stride[i] = slice.count[i] > 1 ? stride[i] * slice.step[i] : 0;
+        p->stride[i] = slice.count[i] > 1 ? p->stride[i] * slice.step[i] : 0;
     }
-    return gather_strided(call, in[0] + offset, out[0], stride);
+    return STOIC_OK;
 }
+
+STRIDED(slice, slice_places)
 
 static stoic_status pad_infer(const stoic_op_call *call, stoic_error *err) {
     stoic_pad pad;
@@ -135,25 +203,50 @@ static stoic_status pad_infer(const stoic_op_call *call, stoic_error *err) {
     return STOIC_OK;
 }
 
+/* The element of the input that element i of the output copies; -1: padding. */
+static int64_t pad_source(const stoic_op_call *call, const stoic_pad *pad, int64_t i) {
+    const stoic_shape *x = &call->in[0].shape, *y = &call->out[0].shape;
+    int64_t offset = 0, stride = 1;
+    for (int k = y->rank - 1; k >= 0; k--) {
+        int64_t at = i % y->dim[k] - pad->low[k];
+        i /= y->dim[k];
+        if (at < 0 || at >= x->dim[k])
+            return -1;
+        offset += at * stride;
+        stride *= x->dim[k];
+    }
+    return offset;
+}
+
 static stoic_status pad_reference(const stoic_op_call *call, const double *const *in,
                                   double *const *out, stoic_error *err) {
     stoic_pad pad;
     stoic_status status = stoic_pad_resolve(call, &pad, err);
     if (status != STOIC_OK)
         return status;
-    const stoic_shape *x = &call->in[0].shape, *y = &call->out[0].shape;
-    int64_t stride[STOIC_MAX_RANK], count = stoic_shape_count(y);
-    stoic_shape_strides(x, stride);
+    int64_t count = stoic_shape_count(&call->out[0].shape);
     for (int64_t i = 0; i < count; i++) {
-        int64_t offset = 0, rest = i;
-        bool inside = true;
-        for (int k = y->rank - 1; k >= 0; k--) {
-            int64_t at = rest % y->dim[k] - pad.low[k];
-            rest /= y->dim[k];
-            inside = inside && at >= 0 && at < x->dim[k];
-            offset += inside ? at * stride[k] : 0;
-        }
-        out[0][i] = inside ? in[0][offset] : pad.value;
+        int64_t from = pad_source(call, &pad, i);
+        out[0][i] = from >= 0 ? in[0][from] : pad.value;
+    }
+    return STOIC_OK;
+}
+
+static stoic_status pad_backward(const stoic_op_call *call, const double *const *in,
+                                 const double *const *out, const double *const *grad_out,
+                                 double *const *grad_in, stoic_error *err) {
+    (void)in;
+    (void)out;
+    stoic_pad pad;
+    stoic_status status = stoic_pad_resolve(call, &pad, err);
+    if (status != STOIC_OK)
+        return status;
+    int64_t count = stoic_shape_count(&call->out[0].shape);
+    stoic_gradients_clear(call, 0, grad_in);
+    for (int64_t i = 0; grad_in[0] && i < count; i++) {
+        int64_t from = pad_source(call, &pad, i);
+        if (from >= 0)
+            grad_in[0][from] += grad_out[0][i];
     }
     return STOIC_OK;
 }
@@ -181,31 +274,52 @@ done:
     return status;
 }
 
+static stoic_status gather_pick(const stoic_op_call *call, double index, int64_t dim, int64_t *pick,
+                                stoic_error *err) {
+    if (!(index >= (double)-dim && index < (double)dim))
+        return stoic_fail(err, STOIC_ERR_FORMAT, call->node,
+                          "%s has index %g, expected one in [%lld, %lld)", call->op->name, index,
+                          (long long)-dim, (long long)dim);
+    *pick = (int64_t)index;
+    *pick += *pick < 0 ? dim : 0;
+    return STOIC_OK;
+}
+
 static stoic_status gather_reference(const stoic_op_call *call, const double *const *in,
                                      double *const *out, stoic_error *err) {
-    const stoic_shape *x = &call->in[0].shape;
-    int axis;
-    stoic_status status = stoic_axis_resolve(call, 0, x->rank, &axis, err);
-    if (status != STOIC_OK)
-        return status;
-    int64_t outer = 1, inner = 1, dim = x->dim[axis];
-    int64_t picks = stoic_shape_count(&call->in[1].shape);
-    for (int i = 0; i < x->rank; i++) {
-        outer *= i < axis ? x->dim[i] : 1;
-        inner *= i > axis ? x->dim[i] : 1;
-    }
+    stoic_status status;
+    extent x;
+    int64_t picks = stoic_shape_count(&call->in[1].shape), pick = 0;
+    TRY(extent_resolve(call, &call->in[0].shape, &x, err));
     for (int64_t i = 0; i < picks; i++) {
-        if (!(in[1][i] >= (double)-dim && in[1][i] < (double)dim))
-            return stoic_fail(err, STOIC_ERR_FORMAT, call->node,
-                              "%s has index %g, expected one in [%lld, %lld)", call->op->name,
-                              in[1][i], (long long)-dim, (long long)dim);
-        int64_t pick = (int64_t)in[1][i];
-        pick += pick < 0 ? dim : 0;
-        for (int64_t n = 0; n < outer; n++)
-            for (int64_t k = 0; k < inner; k++)
-                out[0][(n * picks + i) * inner + k] = in[0][(n * dim + pick) * inner + k];
+        TRY(gather_pick(call, in[1][i], x.dim, &pick, err));
+        for (int64_t n = 0; n < x.outer; n++)
+            for (int64_t k = 0; k < x.inner; k++)
+                out[0][(n * picks + i) * x.inner + k] = in[0][(n * x.dim + pick) * x.inner + k];
     }
-    return STOIC_OK;
+done:
+    return status;
+}
+
+/* An element picked several times gets the sum. */
+static stoic_status gather_backward(const stoic_op_call *call, const double *const *in,
+                                    const double *const *out, const double *const *grad_out,
+                                    double *const *grad_in, stoic_error *err) {
+    (void)out;
+    stoic_status status;
+    extent x;
+    int64_t picks = stoic_shape_count(&call->in[1].shape), pick = 0;
+    TRY(extent_resolve(call, &call->in[0].shape, &x, err));
+    stoic_gradients_clear(call, 0, grad_in);
+    for (int64_t i = 0; grad_in[0] && i < picks; i++) {
+        TRY(gather_pick(call, in[1][i], x.dim, &pick, err));
+        for (int64_t n = 0; n < x.outer; n++)
+            for (int64_t k = 0; k < x.inner; k++)
+                grad_in[0][(n * x.dim + pick) * x.inner + k] +=
+                    grad_out[0][(n * picks + i) * x.inner + k];
+    }
+done:
+    return status;
 }
 
 static stoic_status expand_infer(const stoic_op_call *call, stoic_error *err) {
@@ -225,13 +339,13 @@ done:
     return status;
 }
 
-static stoic_status expand_reference(const stoic_op_call *call, const double *const *in,
-                                     double *const *out, stoic_error *err) {
+static stoic_status expand_places(const stoic_op_call *call, places *p, stoic_error *err) {
     (void)err;
-    int64_t stride[STOIC_MAX_RANK];
-    stoic_broadcast_strides(&call->in[0].shape, &call->out[0].shape, stride);
-    return gather_strided(call, in[0], out[0], stride);
+    stoic_broadcast_strides(&call->in[0].shape, &call->out[0].shape, p->stride);
+    return STOIC_OK;
 }
+
+STRIDED(expand, expand_places)
 
 static const stoic_attr_spec no_attrs[] = {{NULL, STOIC_ATTR_INT, 0, 0}};
 static const stoic_attr_spec axis_attrs[] = {{"axis", STOIC_ATTR_INT, 1, 0},
@@ -261,6 +375,7 @@ const stoic_op stoic_op_concat = {
     .facts = MOVES | STOIC_OP_HOMOGENEOUS,
     .infer = concat_infer,
     .reference = concat_reference,
+    .backward = concat_backward,
 };
 
 const stoic_op stoic_op_transpose = {
@@ -275,6 +390,7 @@ const stoic_op stoic_op_transpose = {
     .facts = MOVES | STOIC_OP_HOMOGENEOUS,
     .infer = transpose_infer,
     .reference = transpose_reference,
+    .backward = transpose_backward,
 };
 
 const stoic_op stoic_op_slice = {
@@ -289,6 +405,7 @@ const stoic_op stoic_op_slice = {
     .facts = MOVES | STOIC_OP_HOMOGENEOUS,
     .infer = slice_infer,
     .reference = slice_reference,
+    .backward = slice_backward,
 };
 
 /* The value padded in need not be 0, so Pad is not homogeneous. */
@@ -304,6 +421,7 @@ const stoic_op stoic_op_pad = {
     .facts = MOVES,
     .infer = pad_infer,
     .reference = pad_reference,
+    .backward = pad_backward,
 };
 
 const stoic_op stoic_op_gather = {
@@ -318,6 +436,7 @@ const stoic_op stoic_op_gather = {
     .facts = MOVES | STOIC_OP_HOMOGENEOUS | STOIC_OP_FOLD_ONLY,
     .infer = gather_infer,
     .reference = gather_reference,
+    .backward = gather_backward,
 };
 
 const stoic_op stoic_op_expand = {
@@ -332,4 +451,5 @@ const stoic_op stoic_op_expand = {
     .facts = MOVES | STOIC_OP_HOMOGENEOUS | STOIC_OP_FOLD_ONLY,
     .infer = expand_infer,
     .reference = expand_reference,
+    .backward = expand_backward,
 };

@@ -1,5 +1,6 @@
 /* BatchNormalization as at inference: y = (x - mean[c]) scale[c] / sqrt(var[c] + epsilon) + b[c].
- */
+ * Its gradient too: mean and variance are constants. Statistics of the batch mix images and are
+ * therefore no business of an operator. */
 #include <math.h>
 
 #include "op/op_kit.h"
@@ -29,21 +30,57 @@ done:
     return status;
 }
 
+static double norm_epsilon(const stoic_op_call *call) {
+    return stoic_attr_float(call, "epsilon", 1e-5f);
+}
+
+static int64_t norm_plane(const stoic_shape *x) {
+    int64_t plane = 1;
+    for (int i = 2; i < x->rank; i++)
+        plane *= x->dim[i];
+    return plane;
+}
+
 static stoic_status norm_reference(const stoic_op_call *call, const double *const *in,
                                    double *const *out, stoic_error *err) {
     (void)err;
     const stoic_shape *x = &call->in[0].shape;
     const double *scale = in[1], *bias = in[2], *mean = in[3], *variance = in[4];
-    double epsilon = stoic_attr_float(call, "epsilon", 1e-5f);
-    int64_t plane = 1;
-    for (int i = 2; i < x->rank; i++)
-        plane *= x->dim[i];
+    double epsilon = norm_epsilon(call);
+    int64_t plane = norm_plane(x);
     for (int64_t n = 0; n < x->dim[0]; n++)
         for (int64_t c = 0; c < x->dim[1]; c++) {
             double factor = scale[c] / sqrt(variance[c] + epsilon);
             int64_t start = (n * x->dim[1] + c) * plane;
             for (int64_t i = start; i < start + plane; i++)
                 out[0][i] = (in[0][i] - mean[c]) * factor + bias[c];
+        }
+    return STOIC_OK;
+}
+
+static stoic_status norm_backward(const stoic_op_call *call, const double *const *in,
+                                  const double *const *out, const double *const *grad_out,
+                                  double *const *grad_in, stoic_error *err) {
+    (void)out;
+    (void)err;
+    const stoic_shape *x = &call->in[0].shape;
+    const double *scale = in[1], *mean = in[3], *variance = in[4];
+    double epsilon = norm_epsilon(call);
+    int64_t plane = norm_plane(x);
+    stoic_gradients_clear(call, 1, grad_in);
+    for (int64_t n = 0; n < x->dim[0]; n++)
+        for (int64_t c = 0; c < x->dim[1]; c++) {
+            double deviation = sqrt(variance[c] + epsilon), factor = scale[c] / deviation;
+            int64_t start = (n * x->dim[1] + c) * plane;
+            for (int64_t i = start; i < start + plane; i++) {
+                double grad = grad_out[0][i];
+                if (grad_in[0])
+                    grad_in[0][i] = grad * factor;
+                if (grad_in[1])
+                    grad_in[1][c] += grad * (in[0][i] - mean[c]) / deviation;
+                if (grad_in[2])
+                    grad_in[2][c] += grad;
+            }
         }
     return STOIC_OK;
 }
@@ -66,4 +103,5 @@ const stoic_op stoic_op_batch_normalization = {
     .facts = STOIC_OP_PER_CHANNEL | STOIC_OP_PIECEWISE_LINEAR,
     .infer = norm_infer,
     .reference = norm_reference,
+    .backward = norm_backward,
 };

@@ -3,6 +3,9 @@
  * the padding alone gives -Inf. A NaN in the window gives NaN. An average counts the elements
  * of the input, or with count_include_pad also the padding that was asked for (not what
  * ceil_mode adds beyond it, as in PyTorch); over none of them it is 0 / 0.
+ *
+ * The gradient of a maximum goes to the first of the greatest elements, in the order of the
+ * window's rows, or to its first NaN; over padding alone to nobody.
  */
 #include <math.h>
 
@@ -27,14 +30,22 @@ static int64_t padded_taps(const stoic_window *w, int axis, int64_t at) {
     return taps < w->kernel[axis] ? taps : w->kernel[axis];
 }
 
-static double pool_window(const stoic_window *w, const double *x, bool average,
-                          const int64_t at[STOIC_MAX_SPATIAL]) {
-    int64_t first[STOIC_MAX_SPATIAL], last[STOIC_MAX_SPATIAL], count = 1;
-    double result = average ? 0 : -INFINITY;
+/* The taps of the window at `at` that lie in the input, and how many an average counts. */
+static int64_t window_taps(const stoic_window *w, const int64_t at[STOIC_MAX_SPATIAL],
+                           int64_t first[STOIC_MAX_SPATIAL], int64_t last[STOIC_MAX_SPATIAL]) {
+    int64_t count = 1;
     for (int i = 0; i < STOIC_MAX_SPATIAL; i++) {
         stoic_window_taps(w, i, at[i], &first[i], &last[i]);
         count *= w->count_include_pad ? padded_taps(w, i, at[i]) : last[i] - first[i];
     }
+    return count;
+}
+
+static double pool_window(const stoic_window *w, const double *x, bool average,
+                          const int64_t at[STOIC_MAX_SPATIAL]) {
+    int64_t first[STOIC_MAX_SPATIAL], last[STOIC_MAX_SPATIAL];
+    int64_t count = window_taps(w, at, first, last);
+    double result = average ? 0 : -INFINITY;
     for (int64_t a = first[0]; a < last[0]; a++)
         for (int64_t b = first[1]; b < last[1]; b++) {
             int64_t row =
@@ -74,6 +85,60 @@ static stoic_status average_reference(const stoic_op_call *call, const double *c
     return pool(call, in[0], out[0], true, err);
 }
 
+/* Gives a window's gradient to the element it took, or in equal parts to all. */
+static void spread_window(const stoic_window *w, const double *x, double grad, bool average,
+                          const int64_t at[STOIC_MAX_SPATIAL], double *to_x) {
+    int64_t first[STOIC_MAX_SPATIAL], last[STOIC_MAX_SPATIAL], taken = -1;
+    int64_t count = window_taps(w, at, first, last);
+    for (int64_t a = first[0]; a < last[0]; a++)
+        for (int64_t b = first[1]; b < last[1]; b++) {
+            int64_t row =
+                stoic_window_index(w, 0, at[0], a) * w->in[1] + stoic_window_index(w, 1, at[1], b);
+            for (int64_t c = first[2]; c < last[2]; c++) {
+                int64_t i = row * w->in[2] + stoic_window_index(w, 2, at[2], c);
+                if (average)
+                    to_x[i] += grad / (double)count;
+                else if (taken < 0 || x[i] > x[taken] || (isnan(x[i]) && !isnan(x[taken])))
+                    taken = i;
+            }
+        }
+    if (taken >= 0)
+        to_x[taken] += grad;
+}
+
+static stoic_status pool_back(const stoic_op_call *call, const double *x, const double *grad,
+                              double *const *grad_in, bool average, stoic_error *err) {
+    stoic_window narrow;
+    stoic_status status = stoic_pool_window(call, &narrow, err);
+    if (status != STOIC_OK || !grad_in[0])
+        return status;
+    stoic_window w = stoic_window_widen(&narrow);
+    int64_t plane = w.in[0] * w.in[1] * w.in[2], at[STOIC_MAX_SPATIAL];
+    int64_t planes = call->in[0].shape.dim[0] * w.in_channels;
+    double *to_x = grad_in[0];
+    stoic_gradients_clear(call, 0, grad_in);
+    for (int64_t n = 0; n < planes; n++, x += plane, to_x += plane)
+        for (at[0] = 0; at[0] < w.out[0]; at[0]++)
+            for (at[1] = 0; at[1] < w.out[1]; at[1]++)
+                for (at[2] = 0; at[2] < w.out[2]; at[2]++)
+                    spread_window(&w, x, *grad++, average, at, to_x);
+    return STOIC_OK;
+}
+
+static stoic_status max_backward(const stoic_op_call *call, const double *const *in,
+                                 const double *const *out, const double *const *grad_out,
+                                 double *const *grad_in, stoic_error *err) {
+    (void)out;
+    return pool_back(call, in[0], grad_out[0], grad_in, false, err);
+}
+
+static stoic_status average_backward(const stoic_op_call *call, const double *const *in,
+                                     const double *const *out, const double *const *grad_out,
+                                     double *const *grad_in, stoic_error *err) {
+    (void)out;
+    return pool_back(call, in[0], grad_out[0], grad_in, true, err);
+}
+
 static stoic_status global_infer(const stoic_op_call *call, stoic_error *err) {
     stoic_status status = stoic_input_check(call, 0, DTYPES_FLOAT, 3, STOIC_MAX_RANK, err);
     if (status != STOIC_OK)
@@ -96,6 +161,19 @@ static stoic_status global_reference(const stoic_op_call *call, const double *co
             sum += in[0][n * plane + i];
         out[0][n] = sum / (double)plane;
     }
+    return STOIC_OK;
+}
+
+static stoic_status global_backward(const stoic_op_call *call, const double *const *in,
+                                    const double *const *out, const double *const *grad_out,
+                                    double *const *grad_in, stoic_error *err) {
+    (void)in;
+    (void)out;
+    (void)err;
+    const stoic_shape *x = &call->in[0].shape;
+    int64_t planes = x->dim[0] * x->dim[1], plane = stoic_shape_count(x) / planes;
+    for (int64_t i = 0; grad_in[0] && i < planes * plane; i++)
+        grad_in[0][i] = grad_out[0][i / plane] / (double)plane;
     return STOIC_OK;
 }
 
@@ -127,6 +205,7 @@ const stoic_op stoic_op_max_pool = {
     .facts = POOLING,
     .infer = pool_infer,
     .reference = max_reference,
+    .backward = max_backward,
 };
 
 const stoic_op stoic_op_average_pool = {
@@ -141,6 +220,7 @@ const stoic_op stoic_op_average_pool = {
     .facts = POOLING,
     .infer = pool_infer,
     .reference = average_reference,
+    .backward = average_backward,
 };
 
 const stoic_op stoic_op_global_average_pool = {
@@ -155,4 +235,5 @@ const stoic_op stoic_op_global_average_pool = {
     .facts = POOLING,
     .infer = global_infer,
     .reference = global_reference,
+    .backward = global_backward,
 };

@@ -19,26 +19,56 @@ done:
     return status;
 }
 
-static stoic_status mean_reference(const stoic_op_call *call, const double *const *in,
-                                   double *const *out, stoic_error *err) {
+/* Strides of the output seen as the input, 0 along the axes that are reduced; how many means there
+ * are, and of how many elements each. */
+typedef struct means {
+    int64_t stride[STOIC_MAX_RANK], count, elements;
+} means;
+
+static stoic_status mean_resolve(const stoic_op_call *call, means *m, stoic_error *err) {
     unsigned axes;
     bool keep;
     stoic_status status = stoic_reduce_resolve(call, &axes, &keep, err);
     if (status != STOIC_OK)
         return status;
     const stoic_shape *x = &call->in[0].shape;
-    int64_t stride[STOIC_MAX_RANK], step = 1, reduced = 1;
+    m->count = m->elements = 1;
     for (int i = x->rank - 1; i >= 0; i--) {
         bool gone = axes >> i & 1u;
-        stride[i] = gone ? 0 : step;
-        *(gone ? &reduced : &step) *= x->dim[i];
+        m->stride[i] = gone ? 0 : m->count;
+        *(gone ? &m->elements : &m->count) *= x->dim[i];
     }
-    for (int64_t i = 0; i < step; i++)
+    return STOIC_OK;
+}
+
+static stoic_status mean_reference(const stoic_op_call *call, const double *const *in,
+                                   double *const *out, stoic_error *err) {
+    means m;
+    stoic_status status = mean_resolve(call, &m, err);
+    if (status != STOIC_OK)
+        return status;
+    for (int64_t i = 0; i < m.count; i++)
         out[0][i] = 0;
-    for (int64_t i = 0; i < step * reduced; i++)
-        out[0][stoic_strided_offset(x, stride, i)] += in[0][i];
-    for (int64_t i = 0; i < step; i++)
-        out[0][i] /= (double)reduced;
+    for (int64_t i = 0; i < m.count * m.elements; i++)
+        out[0][stoic_strided_offset(&call->in[0].shape, m.stride, i)] += in[0][i];
+    for (int64_t i = 0; i < m.count; i++)
+        out[0][i] /= (double)m.elements;
+    return STOIC_OK;
+}
+
+static stoic_status mean_backward(const stoic_op_call *call, const double *const *in,
+                                  const double *const *out, const double *const *grad_out,
+                                  double *const *grad_in, stoic_error *err) {
+    (void)in;
+    (void)out;
+    means m;
+    stoic_status status = mean_resolve(call, &m, err);
+    if (status != STOIC_OK)
+        return status;
+    stoic_gradients_clear(call, 1, grad_in);
+    for (int64_t i = 0; grad_in[0] && i < m.count * m.elements; i++)
+        grad_in[0][i] =
+            grad_out[0][stoic_strided_offset(&call->in[0].shape, m.stride, i)] / (double)m.elements;
     return STOIC_OK;
 }
 
@@ -59,4 +89,5 @@ const stoic_op stoic_op_reduce_mean = {
     .facts = STOIC_OP_PIECEWISE_LINEAR | STOIC_OP_HOMOGENEOUS | STOIC_OP_NONEXPANSIVE,
     .infer = mean_infer,
     .reference = mean_reference,
+    .backward = mean_backward,
 };

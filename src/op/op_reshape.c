@@ -177,6 +177,7 @@ const stoic_op stoic_op_flatten = {
     .facts = MOVES,
     .infer = flatten_infer,
     .reference = stoic_reference_copy,
+    .backward = stoic_backward_copy,
 };
 
 const stoic_op stoic_op_reshape = {
@@ -191,6 +192,7 @@ const stoic_op stoic_op_reshape = {
     .facts = MOVES,
     .infer = reshape_infer,
     .reference = stoic_reference_copy,
+    .backward = stoic_backward_copy,
 };
 
 const stoic_op stoic_op_squeeze = {
@@ -205,6 +207,7 @@ const stoic_op stoic_op_squeeze = {
     .facts = MOVES,
     .infer = squeeze_infer,
     .reference = stoic_reference_copy,
+    .backward = stoic_backward_copy,
 };
 
 const stoic_op stoic_op_unsqueeze = {
@@ -219,6 +222,7 @@ const stoic_op stoic_op_unsqueeze = {
     .facts = MOVES,
     .infer = unsqueeze_infer,
     .reference = stoic_reference_copy,
+    .backward = stoic_backward_copy,
 };
 
 const stoic_op stoic_op_identity = {
@@ -233,6 +237,7 @@ const stoic_op stoic_op_identity = {
     .facts = IS_IDENTITY,
     .infer = identity_infer,
     .reference = stoic_reference_copy,
+    .backward = stoic_backward_copy,
     .lipschitz = one,
     .rounding = exact,
 };
@@ -249,6 +254,7 @@ const stoic_op stoic_op_dropout = {
     .facts = IS_IDENTITY,
     .infer = dropout_infer,
     .reference = dropout_reference,
+    .backward = stoic_backward_copy,
     .lipschitz = one,
     .rounding = exact,
 };

@@ -34,26 +34,61 @@ static void softmax_row(const double *x, double *y, int64_t count, int64_t step,
     }
 }
 
-static stoic_status softmax(const stoic_op_call *call, const double *x, double *y, bool logarithm,
-                            stoic_error *err) {
+/* Rows of `count` elements, `inner` apart. */
+typedef struct softmax_rows {
+    int64_t outer, count, inner;
+} softmax_rows;
+
+static stoic_status softmax_resolve(const stoic_op_call *call, softmax_rows *rows,
+                                    stoic_error *err) {
     int axis;
     stoic_status status = softmax_axis(call, &axis, err);
     if (status != STOIC_OK)
         return status;
     const stoic_shape *shape = &call->in[0].shape;
-    int64_t outer = 1, count = 1, inner = 1;
+    *rows = (softmax_rows){1, 1, 1};
     for (int i = 0; i < shape->rank; i++) {
         if (i < axis)
-            outer *= shape->dim[i];
+            rows->outer *= shape->dim[i];
         else if (i == axis || call->opset < 13)
-            count *= shape->dim[i];
+            rows->count *= shape->dim[i];
         else
-            inner *= shape->dim[i];
+            rows->inner *= shape->dim[i];
     }
-    for (int64_t i = 0; i < outer; i++)
-        for (int64_t j = 0; j < inner; j++)
-            softmax_row(x + i * count * inner + j, y + i * count * inner + j, count, inner,
-                        logarithm);
+    return STOIC_OK;
+}
+
+static stoic_status softmax(const stoic_op_call *call, const double *x, double *y, bool logarithm,
+                            stoic_error *err) {
+    softmax_rows rows;
+    stoic_status status = softmax_resolve(call, &rows, err);
+    if (status != STOIC_OK)
+        return status;
+    for (int64_t i = 0; i < rows.outer; i++)
+        for (int64_t j = 0; j < rows.inner; j++) {
+            int64_t first = i * rows.count * rows.inner + j;
+            softmax_row(x + first, y + first, rows.count, rows.inner, logarithm);
+        }
+    return STOIC_OK;
+}
+
+/* Softmax: y (g - sum of g y). LogSoftmax: g - exp(y) sum of g. */
+static stoic_status softmax_back(const stoic_op_call *call, const double *y, const double *grad,
+                                 double *const *grad_in, bool logarithm, stoic_error *err) {
+    softmax_rows rows;
+    stoic_status status = softmax_resolve(call, &rows, err);
+    if (status != STOIC_OK || !grad_in[0])
+        return status;
+    for (int64_t i = 0; i < rows.outer; i++)
+        for (int64_t j = 0; j < rows.inner; j++) {
+            int64_t first = i * rows.count * rows.inner + j;
+            int64_t end = first + rows.count * rows.inner;
+            double sum = 0;
+            for (int64_t k = first; k < end; k += rows.inner)
+                sum += logarithm ? grad[k] : grad[k] * y[k];
+            for (int64_t k = first; k < end; k += rows.inner)
+                grad_in[0][k] = logarithm ? grad[k] - exp(y[k]) * sum : y[k] * (grad[k] - sum);
+        }
     return STOIC_OK;
 }
 
@@ -65,6 +100,20 @@ static stoic_status softmax_reference(const stoic_op_call *call, const double *c
 static stoic_status log_softmax_reference(const stoic_op_call *call, const double *const *in,
                                           double *const *out, stoic_error *err) {
     return softmax(call, in[0], out[0], true, err);
+}
+
+static stoic_status softmax_backward(const stoic_op_call *call, const double *const *in,
+                                     const double *const *out, const double *const *grad_out,
+                                     double *const *grad_in, stoic_error *err) {
+    (void)in;
+    return softmax_back(call, out[0], grad_out[0], grad_in, false, err);
+}
+
+static stoic_status log_softmax_backward(const stoic_op_call *call, const double *const *in,
+                                         const double *const *out, const double *const *grad_out,
+                                         double *const *grad_in, stoic_error *err) {
+    (void)in;
+    return softmax_back(call, out[0], grad_out[0], grad_in, true, err);
 }
 
 static const stoic_attr_spec axis_attrs[] = {{"axis", STOIC_ATTR_INT, 1, 0},
@@ -81,6 +130,7 @@ const stoic_op stoic_op_softmax = {
     .attrs = axis_attrs,
     .infer = softmax_infer,
     .reference = softmax_reference,
+    .backward = softmax_backward,
 };
 
 const stoic_op stoic_op_log_softmax = {
@@ -94,4 +144,5 @@ const stoic_op stoic_op_log_softmax = {
     .attrs = axis_attrs,
     .infer = softmax_infer,
     .reference = log_softmax_reference,
+    .backward = log_softmax_backward,
 };
