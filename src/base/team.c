@@ -11,7 +11,7 @@
 
 /* Rounds of waiting awake: some tens of microseconds, about what going to sleep and being woken
  * costs. */
-enum { TEAM_MAX = 4096, ROUNDS_AWAKE = 4000 };
+enum { TEAM_MAX = 4096, ROUNDS_AWAKE = 1000 };
 
 typedef struct member {
     pthread_t thread;

@@ -94,6 +94,13 @@ typedef struct stoic_kernels {
                        const float *change, float *sums);
 } stoic_kernels;
 
+/* 2 x 2 windows side by side that never leave the image. */
+static inline bool stoic_window_is_quarters(const stoic_window *w) {
+    return w->kernel[0] == 2 && w->kernel[1] == 2 && w->stride[0] == 2 && w->stride[1] == 2 &&
+           w->dilation[0] == 1 && w->dilation[1] == 1 && w->pad_low[0] == 0 && w->pad_low[1] == 0 &&
+           2 * w->out[0] <= w->in[0] && 2 * w->out[1] <= w->in[1];
+}
+
 /* How many positions of a pooling window that begins at `start` count as its size along one axis,
  * padding included or not. */
 static inline int64_t stoic_window_extent(const stoic_window *w, int axis, int64_t start) {

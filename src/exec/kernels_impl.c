@@ -123,10 +123,24 @@ static void max_pixel(const stoic_window *w, const float *src, int64_t oy, int64
     max_taps(taps, n, w->out_channels, dst);
 }
 
+static void max_quarters(const stoic_window *w, const float *src, float *dst) {
+    int64_t channels = w->out_channels, line = w->in[1] * channels;
+    for (int64_t oy = 0; oy < w->out[0]; oy++) {
+        for (int64_t ox = 0; ox < w->out[1]; ox++, dst += channels) {
+            const float *a = src + 2 * (oy * line + ox * channels);
+            const float *taps[4] = {a, a + channels, a + line, a + line + channels};
+            max_taps(taps, 4, channels, dst);
+        }
+    }
+}
+
 static void max_pool(const stoic_window *w, const float *src, float *dst, stoic_activation act) {
     int64_t pixels = w->out[0] * w->out[1];
-    for (int64_t p = 0; p < pixels; p++)
-        max_pixel(w, src, p / w->out[1], p % w->out[1], dst + p * w->out_channels);
+    if (stoic_window_is_quarters(w))
+        max_quarters(w, src, dst);
+    else
+        for (int64_t p = 0; p < pixels; p++)
+            max_pixel(w, src, p / w->out[1], p % w->out[1], dst + p * w->out_channels);
     if (act.kind != STOIC_ACT_NONE)
         affine(dst, dst, NULL, NULL, NULL, act, 1, pixels * w->out_channels);
 }

@@ -194,6 +194,7 @@ void stoic_tape_backward(stoic_tape *t, int member) {
 }
 
 void stoic_tape_pack(stoic_tape *t, int member) {
+    stoic_dnn_single_thread(); /* a setting of each thread */
     for (int i = member; i < t->n_convs; i += t->members) {
         stoic_error err;
         note(t, member, stoic_tape_conv_pack(t, &t->convs[i], &err), &err);
