@@ -213,6 +213,15 @@ static int addend(const stoic_tape_plan *p, int node, int value) {
     return other;
 }
 
+/* The slope is told from y: not possible where a LeakyRelu falls. */
+static bool activation(const stoic_tape_plan *p, int node, stoic_activation *act) {
+    bool fits = stoic_node_activation(p->model, node, act) &&
+                (act->kind != STOIC_ACT_LEAKY || act->a > 0);
+    if (!fits)
+        act->kind = STOIC_ACT_NONE;
+    return fits;
+}
+
 /* relu(max(x)) = max(relu(x)): the activation moves behind the pool, where there is less to do. */
 static bool move_behind_pool(stoic_tape_plan *p, int node, int value, stoic_activation act) {
     int out = p->model->nodes[node].out[0], pool = stoic_tape_sole_reader(p, out);
@@ -236,7 +245,7 @@ static int absorb(stoic_tape_plan *p, int value, stoic_activation *act, int *add
         value = p->model->nodes[node].out[0];
         node = stoic_tape_sole_reader(p, value);
     }
-    if (node >= 0 && stoic_node_activation(p->model, node, act)) {
+    if (node >= 0 && activation(p, node, act)) {
         p->done[node] = true;
         value = p->model->nodes[node].out[0];
     }
@@ -269,7 +278,7 @@ stoic_status stoic_tape_plan_finish(stoic_tape_plan *p, int node, stoic_error *e
     const stoic_node *n = &p->model->nodes[node];
     stoic_activation act = {.kind = STOIC_ACT_NONE};
     int value = n->in[0], add = -1, out = n->out[0];
-    if (stoic_node_activation(p->model, node, &act)) {
+    if (activation(p, node, &act)) {
         if (move_behind_pool(p, node, value, act))
             return STOIC_OK;
     } else {
@@ -278,7 +287,7 @@ stoic_status stoic_tape_plan_finish(stoic_tape_plan *p, int node, stoic_error *e
             return STOIC_ERR_UNSUPPORTED;
         add = stoic_tape_root(t, add);
         int next = stoic_tape_sole_reader(p, out);
-        if (next >= 0 && stoic_node_activation(p->model, next, &act)) {
+        if (next >= 0 && activation(p, next, &act)) {
             p->done[next] = true;
             out = p->model->nodes[next].out[0];
         }

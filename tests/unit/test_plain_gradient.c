@@ -4,7 +4,7 @@
  */
 #include "plain_gradient.h"
 #include "plain_loss.h"
-#include "random_graph.h"
+#include "small_networks.h"
 
 enum { IMAGES = 3 };
 
@@ -134,158 +134,15 @@ static double largest_gap(scene *s, int tries) {
     return worst;
 }
 
-/* ---- networks ---- */
-
-static graph start(stoic_rng *rng, int64_t c, int64_t h, int64_t w) {
-    graph g = {.rng = rng, .value = "x", .c = c, .h = h, .w = w};
-    stoic_shape shape = {4, {1, c, h, w}};
-    MUST(stoic_builder_create("net", 15, &g.b, err));
-    MUST(stoic_builder_input(g.b, "x", &shape, err));
-    return g;
-}
-
-static stoic_model *finish(graph *g) {
-    stoic_model *model = NULL;
-    MUST(stoic_builder_output(g->b, g->value, err));
-    MUST(stoic_builder_finish(g->b, &model, err));
-    return model;
-}
-
-/* A square convolution that keeps the size at stride 1. */
-static void conv(graph *g, int64_t oc, int64_t k, int64_t stride, int64_t groups, bool biased) {
-    char in[16], weights[16], bias[16];
-    const int64_t pad = k / 2;
-    memcpy(in, g->value, sizeof in);
-    graph_constant(g, weights, 4, (const int64_t[]){oc, g->c / groups, k, k}, -0.6, 0.6);
-    if (biased)
-        graph_constant(g, bias, 1, &oc, -0.5, 0.5);
-    graph_int(g, "group", groups);
-    graph_list(g, "strides", (const int64_t[]){stride, stride}, 2);
-    graph_list(g, "pads", (const int64_t[]){pad, pad, pad, pad}, 4);
-    graph_node(g, &stoic_op_conv, (const char *[]){in, weights, bias}, biased ? 3 : 2);
-    g->c = oc;
-    g->h = (g->h + 2 * pad - k) / stride + 1;
-    g->w = (g->w + 2 * pad - k) / stride + 1;
-}
-
-static void halve(graph *g, const stoic_op *op) {
-    graph_list(g, "kernel_shape", (const int64_t[]){2, 2}, 2);
-    graph_list(g, "strides", (const int64_t[]){2, 2}, 2);
-    graph_simple(g, op);
-    g->h /= 2;
-    g->w /= 2;
-}
-
-static void join(graph *g, const stoic_op *op, const char *with) {
-    char in[16], other[16];
-    memcpy(in, g->value, sizeof in);
-    snprintf(other, sizeof other, "%s", with);
-    graph_node(g, op, (const char *[]){other, in}, 2);
-}
-
-static void flatten(graph *g) {
-    graph_simple(g, &stoic_op_flatten);
-    g->c *= g->h * g->w;
-}
-
-/* The end is a Sigmoid: the loss is taken in front of it. */
-static stoic_model *lenet_like(void) {
-    stoic_rng rng = kit_rng(1);
-    graph g = start(&rng, 1, 8, 8);
-    conv(&g, 3, 3, 1, 1, true);
-    graph_simple(&g, &stoic_op_relu);
-    halve(&g, &stoic_op_max_pool);
-    conv(&g, 4, 3, 1, 1, true);
-    graph_simple(&g, &stoic_op_tanh);
-    halve(&g, &stoic_op_average_pool);
-    flatten(&g);
-    graph_product(&g, 6);
-    graph_simple(&g, &stoic_op_sigmoid);
-    graph_product(&g, 5);
-    graph_simple(&g, &stoic_op_sigmoid);
-    return finish(&g);
-}
-
-static void resnet_block(graph *g, int64_t channels, int64_t stride) {
-    char before[16], shortcut[16];
-    int64_t c = g->c, h = g->h, w = g->w;
-    memcpy(before, g->value, sizeof before);
-    memcpy(shortcut, g->value, sizeof shortcut);
-    if (stride > 1) {
-        conv(g, channels, 1, stride, 1, false);
-        graph_norm(g);
-        memcpy(shortcut, g->value, sizeof shortcut);
-        memcpy(g->value, before, sizeof before);
-        g->c = c;
-        g->h = h;
-        g->w = w;
-    }
-    conv(g, channels, 3, stride, 1, false);
-    graph_norm(g);
-    graph_simple(g, &stoic_op_relu);
-    conv(g, channels, 3, 1, 1, false);
-    graph_norm(g);
-    join(g, &stoic_op_add, shortcut);
-    graph_simple(g, &stoic_op_relu);
-}
-
-static stoic_model *resnet_like(void) {
-    stoic_rng rng = kit_rng(2);
-    graph g = start(&rng, 3, 6, 6);
-    conv(&g, 4, 3, 1, 1, false);
-    graph_norm(&g);
-    graph_simple(&g, &stoic_op_relu);
-    resnet_block(&g, 4, 1);
-    resnet_block(&g, 6, 2);
-    graph_simple(&g, &stoic_op_global_average_pool);
-    g.h = g.w = 1;
-    flatten(&g);
-    graph_product(&g, 4);
-    graph_simple(&g, &stoic_op_softmax);
-    return finish(&g);
-}
-
-/* Depthwise layers, a concatenation, a gate by channel, one weight read twice. */
-static stoic_model *mobile_like(void) {
-    stoic_rng rng = kit_rng(3);
-    graph g = start(&rng, 4, 6, 5);
-    char before[16], gated[16];
-    memcpy(before, g.value, sizeof before);
-    conv(&g, 8, 3, 1, 4, true);
-    graph_norm(&g);
-    graph_clip(&g, 0, 6);
-    conv(&g, 4, 1, 1, 1, false);
-    graph_norm(&g);
-    graph_int(&g, "axis", 1);
-    join(&g, &stoic_op_concat, before);
-    g.c = 8;
-    graph_simple(&g, &stoic_op_hard_swish);
-    memcpy(gated, g.value, sizeof gated);
-    graph_simple(&g, &stoic_op_global_average_pool);
-    graph_simple(&g, &stoic_op_hard_sigmoid);
-    join(&g, &stoic_op_mul, gated);
-    graph_list(&g, "axes", (const int64_t[]){2, 3}, 2);
-    graph_int(&g, "keepdims", 0);
-    graph_simple(&g, &stoic_op_reduce_mean);
-    char in[16], square[16];
-    graph_constant(&g, square, 2, (const int64_t[]){8, 8}, -0.5, 0.5);
-    for (int i = 0; i < 2; i++) {
-        memcpy(in, g.value, sizeof in);
-        graph_node(&g, &stoic_op_mat_mul, (const char *[]){in, square}, 2);
-    }
-    graph_simple(&g, &stoic_op_log_softmax);
-    return finish(&g);
-}
-
 static void networks(void **state) {
     (void)state;
     scene scenes[] = {
-        scene_of(lenet_like(), BINARY, false, 1),
-        scene_of(lenet_like(), WEIGHTED, false, 2),
-        scene_of(resnet_like(), CROSS_ENTROPY, false, 3),
-        scene_of(resnet_like(), WEIGHTED, true, 4),
-        scene_of(mobile_like(), WEIGHTED, false, 5),
-        scene_of(mobile_like(), CROSS_ENTROPY, true, 6),
+        scene_of(small_lenet(), BINARY, false, 1),
+        scene_of(small_lenet(), WEIGHTED, false, 2),
+        scene_of(small_resnet(), CROSS_ENTROPY, false, 3),
+        scene_of(small_resnet(), WEIGHTED, true, 4),
+        scene_of(small_mobile(), WEIGHTED, false, 5),
+        scene_of(small_mobile(), CROSS_ENTROPY, true, 6),
     };
     for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++) {
         scene_backward(&scenes[i]);
@@ -319,7 +176,7 @@ static void random_networks(void **state) {
 
 static void notices_one_wrong_element(void **state) {
     (void)state;
-    scene s = scene_of(lenet_like(), BINARY, false, 1);
+    scene s = scene_of(small_lenet(), BINARY, false, 1);
     stoic_rng rng = kit_rng(22);
     scene_backward(&s);
     for (size_t v = 0; v < s.model->n_values; v++) {
@@ -339,7 +196,7 @@ static void notices_one_wrong_element(void **state) {
 /* Statistics taken as constants on the way back. */
 static void notices_constant_statistics(void **state) {
     (void)state;
-    scene s = scene_of(resnet_like(), CROSS_ENTROPY, false, 3);
+    scene s = scene_of(small_resnet(), CROSS_ENTROPY, false, 3);
     scene_loss(&s);
     for (size_t i = 0; i < s.model->n_nodes; i++) {
         int *in = s.model->nodes[i].in;
@@ -365,8 +222,8 @@ static void notices_constant_statistics(void **state) {
 static void faults(void **state) {
     (void)state;
     for (int kind = 0; kind < 2; kind++) {
-        scene s = kind ? scene_of(resnet_like(), CROSS_ENTROPY, false, 7)
-                       : scene_of(lenet_like(), BINARY, false, 8);
+        scene s = kind ? scene_of(small_resnet(), CROSS_ENTROPY, false, 7)
+                       : scene_of(small_lenet(), BINARY, false, 8);
         stoic_rng rng = kit_rng(9);
         plain_fault list[16];
         size_t n = 0;
