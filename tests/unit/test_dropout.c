@@ -192,7 +192,7 @@ static void written_and_read_again(void **state) {
 }
 
 /* x -> Dropout -> y with the mask as a second output, which a Relu may read. */
-static stoic_status lone_dropout(bool mask_read, stoic_model **out, stoic_error *err) {
+static stoic_status lone_dropout(bool mask_read, stoic_model **out, stoic_error *why) {
     stoic_builder *b = NULL;
     stoic_shape shape = {2, {1, 4}};
     const char *x = "x", *drop[] = {"y", "mask"}, *end = "end";
@@ -201,7 +201,7 @@ static stoic_status lone_dropout(bool mask_read, stoic_model **out, stoic_error 
     MUST(stoic_builder_node(b, "drop", &stoic_op_dropout, NULL, 0, &x, 1, drop, 2, err));
     MUST(stoic_builder_node(b, "act", &stoic_op_relu, NULL, 0, &drop[1], 1, &end, 1, err));
     MUST(stoic_builder_output(b, mask_read ? "end" : "y", err));
-    return stoic_builder_finish(b, out, err);
+    return stoic_builder_finish(b, out, why);
 }
 
 static void the_mask_is_refused_where_it_is_read(void **state) {
