@@ -188,7 +188,7 @@ static void write_axis(stoic_figure *figure, const sheet *sh) {
     }
     stoic_text_printf(script,
                       ") font ',11'%s\nset bmargin %d\nset tmargin 5\nset lmargin 13\n"
-                      "set rmargin 2\nset ylabel offset char 3,0\n",
+                      "set rmargin 2\n",
                       rotated ? " rotate by 90 right" : "", rotated ? 11 : 2);
     stoic_text_puts(script, "set label 98 'mean' at graph 0, graph 1.115 right offset char -1,0 "
                             "font ',11'\n"
@@ -246,6 +246,14 @@ static void write_script(stoic_figure *figure, const sheet *sh) {
                       stoic_figure_block(figure));
 }
 
+/* Sums that overflow both ways: what a bounded activation does not mask. */
+static void add_nan(stoic_text *out, const stoic_loaded_run *run) {
+    const stoic_counts *totals = &run->summary.totals;
+    if (totals->nan > 0 && totals->images > 0)
+        stoic_text_printf(out, " (NaN in %.3g %% of the outputs)",
+                          100.0 * (double)totals->nan / (double)totals->images);
+}
+
 static void write_found(stoic_text *out, const sheet *sh) {
     for (int p = 0; p < sh->n_panels; p++) {
         char title[64], label[MAX_LABEL];
@@ -265,6 +273,7 @@ static void write_found(stoic_text *out, const sheet *sh) {
                                     : " from %.4f to %.4f, lowest %.4f, %lld of %lld",
                               s->run->summary.golden_accuracy, s->accuracy.value, s->least,
                               (long long)s->hard, (long long)s->trials);
+            add_nan(out, s->run);
             first = false;
         }
         stoic_text_puts(out, ".");
