@@ -215,8 +215,8 @@ static int addend(const stoic_tape_plan *p, int node, int value) {
 
 /* The slope is told from y: not possible where a LeakyRelu falls. */
 static bool activation(const stoic_tape_plan *p, int node, stoic_activation *act) {
-    bool fits = stoic_node_activation(p->model, node, act) &&
-                (act->kind != STOIC_ACT_LEAKY || act->a > 0);
+    bool fits =
+        stoic_node_activation(p->model, node, act) && (act->kind != STOIC_ACT_LEAKY || act->a > 0);
     if (!fits)
         act->kind = STOIC_ACT_NONE;
     return fits;

@@ -35,7 +35,8 @@ stoic_status stoic_store_decode(const stoic_store *store, int entry, float *weig
                           store->n_entries);
     for (int64_t w = 0; w < store->entries[entry].words; w++) {
         int64_t index = 0;
-        float value = stoic_store_weight(store, entry, w, stoic_store_word(store, entry, w), &index);
+        float value =
+            stoic_store_weight(store, entry, w, stoic_store_word(store, entry, w), &index);
         memcpy(&weights[index], &value, sizeof value);
     }
     return STOIC_OK;

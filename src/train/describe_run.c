@@ -6,8 +6,6 @@
 #include "base/digest.h"
 #include "base/fail.h"
 #include "base/text.h"
-#include "exec/dnnl_shim.h"
-#include "exec/kernels.h"
 #include "stoic/version.h"
 #include "train/trainer.h"
 
@@ -112,8 +110,8 @@ stoic_status stoic_trainer_describe(stoic_trainer *t, const stoic_model *model, 
                       network, data);
     stoic_text_printf(&identity, "test images: %s\nfaults: %s\nversion: %s\n", test,
                       stoic_hazards_text(t->hazards), stoic_version());
-    stoic_text_printf(&identity, "instruction set: %s, oneDNN %s with %s\n",
-                      stoic_kernels_get()->isa, stoic_dnn_version(), stoic_dnn_isa());
+    stoic_text_printf(&identity, "instruction set: %s, oneDNN %s\n", stoic_version_cpu(),
+                      stoic_version_onednn());
     TRY(stoic_text_finish(&identity, err));
     t->recipe = recipe.data;
     t->identity = identity.data;

@@ -5,10 +5,10 @@
 #include <math.h>
 #include <sys/stat.h>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "report/markup.h"
 #include "stoic/report.h"
+#include "svg_kit.h"
 
 static const char plain_fault[] = "flips:1,layer=all,bits=all,tensor=weight";
 static const char hostile[] =
@@ -44,15 +44,6 @@ static void make_campaign(kit *k, const char *name, const char *fault) {
     set_fact(k->path, "model", "net.onnx");
 }
 
-static char *read_text(const char *path) {
-    uint8_t *data = NULL;
-    size_t bytes;
-    stoic_error err = {0};
-    if (stoic_file_read(path, 1 << 26, &data, &bytes, &err) != STOIC_OK)
-        fail_msg("%s: %s", err.place, err.message);
-    return (char *)data;
-}
-
 static char *report(const kit *k, const stoic_report_options *options) {
     stoic_error err = {0};
     const char *const paths[] = {k->path};
@@ -76,41 +67,6 @@ static void remove_folder(const char *folder) {
     }
     closedir(stream);
     assert_int_equal(rmdir(folder), 0);
-}
-
-/* Are tags balanced, attributes quoted, and is every & a reference? */
-static bool well_formed(const char *s) {
-    char stack[64][32];
-    int depth = 0;
-    while (*s) {
-        if (*s == '&') {
-            size_t n = strspn(s + 1, "abcdefghijklmnopqrstuvwxyz#0123456789");
-            if (n == 0 || s[1 + n] != ';')
-                return false;
-        }
-        if (*s++ != '<')
-            continue;
-        bool closing = *s == '/', special = *s == '!' || *s == '?';
-        size_t n = strcspn(s + closing, " \t\r\n/>");
-        char name[32];
-        snprintf(name, sizeof name, "%.*s", (int)n, s + closing);
-        char quote = 0, last = 0;
-        for (; *s && (quote || *s != '>'); last = *s++) {
-            if (*s == '<')
-                return false;
-            if (quote ? *s == quote : *s == '"' || *s == '\'')
-                quote = quote ? 0 : *s;
-        }
-        if (!*s)
-            return false;
-        if (special || (last == '/' && !closing))
-            continue;
-        if (!closing && depth < 64)
-            memcpy(stack[depth++], name, sizeof name);
-        else if (depth == 0 || strcmp(stack[--depth], name) != 0)
-            return false;
-    }
-    return depth == 0;
 }
 
 static void test_page_is_whole(void **state) {
@@ -514,94 +470,6 @@ static void test_markup(void **state) {
     stoic_text_deinit(&text);
 }
 
-static char note[256];
-
-static void keep_note(void *user, stoic_log_level level, const char *message) {
-    (void)user;
-    (void)level;
-    snprintf(note, sizeof note, "%s", message);
-}
-
-/* Draws, and gives the picture; NULL: there is none. `note` has what the log got. */
-static char *curves(const stoic_epoch *epochs, int64_t n) {
-    static const char path[] = "curves.svg";
-    stoic_error err = {0};
-    note[0] = '\0';
-    stoic_log_set(keep_note, NULL);
-    if (stoic_curves_draw(epochs, n, path, &err) != STOIC_OK)
-        fail_msg("%s: %s", err.place, err.message);
-    stoic_log_set(NULL, NULL);
-    if (access(path, F_OK) != 0)
-        return NULL;
-    char *svg = read_text(path);
-    unlink(path);
-    return svg;
-}
-
-static void test_curves(void **state) {
-    stoic_epoch epochs[] = {
-        {1.2, 0.6, 0.7, 0.1, 1.0}, {0.7, 0.8, 0.9, 0.1, 1.0}, {0.6, 0.85, 0.9, 0.1, 1.0}};
-    (void)state;
-    char *svg = curves(epochs, 3);
-    assert_non_null(svg);
-    assert_true(well_formed(svg));
-    assert_non_null(strstr(svg, "best test 0.9000, epoch 2<")); /* the earliest of equals */
-    assert_non_null(strstr(svg, ">train<"));
-    assert_non_null(strstr(svg, ">test<"));
-    assert_null(strstr(svg, "'black'"));
-    free(svg);
-    for (int i = 0; i < 3; i++)
-        epochs[i].test_accuracy = NAN;
-    svg = curves(epochs, 3);
-    assert_non_null(strstr(svg, ">train<"));
-    assert_null(strstr(svg, ">test<"));
-    assert_null(strstr(svg, "best test"));
-    free(svg);
-}
-
-/* Values that leave an axis nothing to be made from: still a picture, and gnuplot says nothing. */
-static void test_curves_of_odd_values(void **state) {
-    static const stoic_epoch odd[] = {
-        {0.5, 0.8, 0.9, 0.1, 1.0},   {0.0, 0.0, 0.0, 0.0, 0.0},
-        {NAN, NAN, NAN, NAN, NAN},   {INFINITY, 1.0, 1.0, 0.1, 1.0},
-        {1e300, 0.1, 0.1, 0.1, 1.0}, {1e-300, 1.0, NAN, 0.1, 1.0},
-        {-3.0, 0.5, 0.5, 0.1, 1.0},  {1e-7, 1.0 / 3.0, NAN, 1.0, 1.0}};
-    enum { MANY = 3000 };
-    (void)state;
-    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-        char *svg = curves(&odd[i], 1);
-        assert_string_equal(note, "");
-        assert_non_null(svg);
-        assert_true(well_formed(svg));
-        free(svg);
-    }
-    stoic_epoch *many = calloc(MANY, sizeof *many);
-    assert_non_null(many);
-    for (int i = 0; i < MANY; i++)
-        many[i] = odd[i % 3];
-    char *svg = curves(many, MANY);
-    assert_string_equal(note, "");
-    assert_true(well_formed(svg));
-    free(svg);
-    free(many);
-}
-
-static void test_curves_that_cannot_be(void **state) {
-    static const stoic_epoch epoch = {0.5, 0.8, 0.9, 0.1, 1.0};
-    stoic_error err = {0};
-    (void)state;
-    assert_int_equal(stoic_curves_draw(&epoch, 0, "curves.svg", &err), STOIC_ERR_ARGUMENT);
-    assert_int_equal(stoic_curves_draw(&epoch, 1, "none/curves.svg", &err), STOIC_ERR_IO);
-    assert_string_equal(err.place, "none/curves.svg");
-    char *before = strdup(getenv("PATH"));
-    setenv("PATH", "/nonexistent", 1);
-    char *svg = curves(&epoch, 1);
-    setenv("PATH", before, 1);
-    assert_null(svg);
-    assert_non_null(strstr(note, "gnuplot was not found"));
-    free(before);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_markup),
@@ -611,9 +479,6 @@ int main(void) {
         cmocka_unit_test(test_hostile_fault),
         cmocka_unit_test(test_without_gnuplot),
         cmocka_unit_test(test_where_nothing_can_be_written),
-        cmocka_unit_test(test_curves),
-        cmocka_unit_test(test_curves_of_odd_values),
-        cmocka_unit_test(test_curves_that_cannot_be),
         cmocka_unit_test(test_notes),
         cmocka_unit_test(test_data_equals_records),
         cmocka_unit_test(test_bits_equal_groups),
