@@ -154,6 +154,46 @@ static stoic_status dropout_back(stoic_tape *t, const stoic_tape_step *step, int
     return STOIC_OK;
 }
 
+/* Joins maps channel by channel: pixels of each input one behind the other. Backward the
+ * pieces go back to where they came from. */
+static stoic_status concat(stoic_tape *t, const stoic_tape_step *step, int shard, int member,
+                           stoic_error *err) {
+    (void)member;
+    (void)err;
+    const stoic_tape_value *out = &t->values[step->out];
+    float *y = stoic_tape_data(t, step->out, shard);
+    int64_t pixels = stoic_tape_images(t, shard) * out->hw;
+    for (int k = 0; k < step->n_in; k++) {
+        int64_t c = t->values[step->in[k]].c;
+        const float *x = stoic_tape_data(t, step->in[k], shard);
+        for (int64_t p = 0; p < pixels; p++)
+            memcpy(y + p * out->c, x + p * c, (size_t)c * sizeof *y);
+        y += c;
+    }
+    return STOIC_OK;
+}
+
+static stoic_status concat_back(stoic_tape *t, const stoic_tape_step *step, int shard, int member,
+                                stoic_error *err) {
+    (void)member;
+    (void)err;
+    const stoic_tape_value *out = &t->values[step->out];
+    const float *g = stoic_tape_gradient(t, step->out, shard);
+    int64_t pixels = stoic_tape_images(t, shard) * out->hw;
+    for (int k = 0; k < step->n_in; k++) {
+        int64_t c = t->values[step->in[k]].c;
+        float *dx = step->silent[k] ? NULL : stoic_tape_gradient(t, step->in[k], shard);
+        for (int64_t p = 0; dx && p < pixels; p++) {
+            if (step->adds[k])
+                t->gradients->add(dx + p * c, g + p * out->c, c);
+            else
+                memcpy(dx + p * c, g + p * out->c, (size_t)c * sizeof *dx);
+        }
+        g += c;
+    }
+    return STOIC_OK;
+}
+
 /* ---- planning ---- */
 
 static stoic_status add_step(stoic_tape_plan *p, int node, stoic_tape_fn forward,
@@ -239,14 +279,44 @@ static stoic_status plan_pool(stoic_tape_plan *p, int node, const stoic_op_call 
     return STOIC_OK;
 }
 
+/* Along the channels of maps alone. */
+static stoic_status plan_concat(stoic_tape_plan *p, int node, const stoic_op_call *call,
+                                stoic_error *err) {
+    stoic_tape *t = p->t;
+    const stoic_node *n = &p->model->nodes[node];
+    int axis;
+    bool wanted = false;
+    stoic_status status = stoic_axis_resolve(call, 1, call->out[0].shape.rank, &axis, err);
+    if (status != STOIC_OK || axis != 1 || n->n_in > STOIC_TAPE_INPUTS)
+        return status != STOIC_OK ? status : STOIC_ERR_UNSUPPORTED;
+    for (size_t k = 0; k < n->n_in; k++) {
+        if (n->in[k] < 0 || p->model->values[n->in[k]].constant || !t->values[n->in[k]].nhwc)
+            return STOIC_ERR_UNSUPPORTED;
+        wanted = wanted || t->values[stoic_tape_root(t, n->in[k])].wanted;
+    }
+    stoic_tape_step *step;
+    stoic_tape_value_add(p, n->out[0], wanted);
+    status = stoic_tape_step_add(p, node, &step, err);
+    if (status != STOIC_OK)
+        return status;
+    step->forward = concat;
+    step->backward = concat_back;
+    for (size_t k = 0; k < n->n_in; k++)
+        step->in[step->n_in++] = stoic_tape_root(t, n->in[k]);
+    step->out = n->out[0];
+    return STOIC_OK;
+}
+
 stoic_status stoic_tape_plan_local(stoic_tape_plan *p, int node, stoic_error *err) {
     const stoic_node *n = &p->model->nodes[node];
-    stoic_operand in[8], out[2];
+    stoic_operand in[STOIC_TAPE_INPUTS], out[2];
     stoic_op_call call;
-    if (n->n_in > 8 || n->n_out > 2 || n->n_in < 1 || n->in[0] < 0 ||
+    if (n->n_in > STOIC_TAPE_INPUTS || n->n_out > 2 || n->n_in < 1 || n->in[0] < 0 ||
         p->model->values[n->in[0]].constant)
         return STOIC_ERR_UNSUPPORTED;
     stoic_model_call(p->model, (size_t)node, in, out, &call);
+    if (n->op == &stoic_op_concat)
+        return plan_concat(p, node, &call, err);
     if (n->op == &stoic_op_dropout)
         return plan_dropout(p, node, &call, err);
     if (n->op->facts & STOIC_OP_MOVES)

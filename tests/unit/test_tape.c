@@ -341,6 +341,56 @@ static void faults_act_and_pass_gradients(void **state) {
     rig_free(&r);
 }
 
+/* ---- dropout ---- */
+
+static stoic_model *dropping(bool drops) {
+    stoic_rng rng = kit_rng(12);
+    graph g = small_start(&rng, 1, 5, 5);
+    char in[16], ratio[16];
+    small_flatten(&g);
+    graph_product(&g, 300);
+    if (drops) {
+        graph_constant(&g, ratio, 0, NULL, 0.3, 0.3);
+        memcpy(in, g.value, sizeof in);
+        graph_node(&g, &stoic_op_dropout, (const char *[]){in, ratio}, 2);
+    }
+    return small_finish(&g);
+}
+
+/* What the head lost is 30 % of it, the rest grew by 1 / 0.7, and gradients went the same way. */
+static void dropout_drops(void **state) {
+    (void)state;
+    enum { BATCH = 11, WIDTH = 300 };
+    rig with = rig_of(dropping(true), BATCH, 2, STOIC_LOSS_CE, false);
+    rig without = rig_of(dropping(false), BATCH, 1, STOIC_LOSS_CE, false);
+    int value = with.model->nodes[with.model->values[with.model->output].producer].in[0];
+    static plain_fault faults[BATCH * WIDTH];
+    int dropped = 0;
+    run(&with);
+    run(&without);
+    for (int s = 0; s < stoic_tape_shards(with.tape); s++) {
+        int64_t first, count;
+        float *unused;
+        const float *z = stoic_tape_head(with.tape, s, &unused);
+        const float *y = stoic_tape_head(without.tape, s, &unused);
+        stoic_tape_shard(with.tape, s, &first, &count);
+        for (int64_t i = 0; i < count * WIDTH; i++) {
+            bool gone = z[i] == 0;
+            assert_true(gone || fabs((double)(z[i] / y[i]) - 1 / 0.7) < 1e-4);
+            dropped += gone;
+            faults[first * WIDTH + i] = (plain_fault){first + i / WIDTH, value, i % WIDTH,
+                                                      gone ? 0 : (double)(z[i] / y[i]), false};
+        }
+    }
+    assert_true(abs(dropped - 990) < 100); /* 3300 draws of 0.3: four deviations */
+    plain_net *net;
+    plain_step(&with, &net, faults, BATCH * WIDTH);
+    assert_true(gap(&with, net) <= 2 * TOLERANCE);
+    plain_free(net);
+    rig_free(&with);
+    rig_free(&without);
+}
+
 /* ---- partners and refusals ---- */
 
 static void a_wrong_weight_is_noticed(void **state) {
@@ -398,6 +448,7 @@ int main(void) {
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(running_statistics),
         cmocka_unit_test(faults_act_and_pass_gradients),
+        cmocka_unit_test(dropout_drops),
         cmocka_unit_test(a_wrong_weight_is_noticed),
         cmocka_unit_test(what_has_no_gradient_is_listed),
     };
