@@ -11,6 +11,18 @@
 
 #include "exec/kernels.h"
 
+/* m NULL: no momentum. */
+typedef struct stoic_sgd {
+    float lr, momentum, decay, factor;
+    bool nesterov;
+} stoic_sgd;
+
+typedef struct stoic_adam {
+    float beta1, beta2, epsilon, decay, factor;
+    float keep;          /* of the weight: decoupled decay */
+    float rate, correct; /* learning rate and 1 / sqrt, corrected for the start at zero */
+} stoic_adam;
+
 typedef struct stoic_gradient_kernels {
     const char *isa;
 
@@ -42,6 +54,10 @@ typedef struct stoic_gradient_kernels {
                      float *dx);
     /* One image. dx gets each g divided by the size of its window, on all its elements. */
     void (*average_pool)(const stoic_window *w, const float *g, float *dx);
+
+    /* One step of an optimiser for n weights: train/optimiser.h has the formulas. */
+    void (*sgd)(const stoic_sgd *o, float *w, const float *g, float *m, int64_t n);
+    void (*adam)(const stoic_adam *o, float *w, const float *g, float *m, float *v, int64_t n);
 
     /* y += x */
     void (*add)(float *y, const float *x, int64_t n);

@@ -5,6 +5,7 @@
  * channels are widened: as many neighbouring rows as fill WIDE floats count as one row of more
  * channels, and are folded at the end, so that the compiler always has long vectors.
  */
+#include <math.h>
 #include <string.h>
 
 #include "exec/gradient_kernels.h"
@@ -175,14 +176,16 @@ static void max_pool_quarters(const stoic_window *w, const float *x, const float
             int64_t at = 2 * (oy * line + ox * channels);
             const float *a = x + at, *b = a + channels, *c = a + line, *d = c + channels;
             float *da = dx + at, *db = da + channels, *dc = da + line, *dd = dc + channels;
-            INDEPENDENT for (int64_t i = 0; i < channels; i++) {
-                bool in_a = a[i] == y[i], in_b = b[i] == y[i], in_c = c[i] == y[i],
-                     in_d = d[i] == y[i];
-                da[i] = in_a ? g[i] : 0;
-                db[i] = in_b && !in_a ? g[i] : 0;
-                dc[i] = in_c && !in_a && !in_b ? g[i] : 0;
-                dd[i] = in_d && !in_a && !in_b && !in_c ? g[i] : 0;
-            }
+            PIECES(channels, i, {
+                float left = g[i]; /* what has not found its maximum yet */
+                da[i] = a[i] == y[i] ? left : 0;
+                left = a[i] == y[i] ? 0 : left;
+                db[i] = b[i] == y[i] ? left : 0;
+                left = b[i] == y[i] ? 0 : left;
+                dc[i] = c[i] == y[i] ? left : 0;
+                left = c[i] == y[i] ? 0 : left;
+                dd[i] = d[i] == y[i] ? left : 0;
+            });
         }
     }
 }
@@ -233,6 +236,34 @@ static void average_pool(const stoic_window *w, const float *g, float *dx) {
     }
 }
 
+static void sgd(const stoic_sgd *o, float *w, const float *g, float *m, int64_t n) {
+    float lr = o->lr, momentum = o->momentum, decay = o->decay, factor = o->factor;
+    if (!m) {
+        INDEPENDENT for (int64_t i = 0; i < n; i++) w[i] -= lr * (g[i] * factor + decay * w[i]);
+    } else if (o->nesterov) {
+        INDEPENDENT for (int64_t i = 0; i < n; i++) {
+            float d = g[i] * factor + decay * w[i];
+            m[i] = momentum * m[i] + d;
+            w[i] -= lr * (d + momentum * m[i]);
+        }
+    } else {
+        INDEPENDENT for (int64_t i = 0; i < n; i++) {
+            m[i] = momentum * m[i] + (g[i] * factor + decay * w[i]);
+            w[i] -= lr * m[i];
+        }
+    }
+}
+
+static void adam(const stoic_adam *o, float *w, const float *g, float *m, float *v, int64_t n) {
+    const stoic_adam c = *o;
+    INDEPENDENT for (int64_t i = 0; i < n; i++) {
+        float d = g[i] * c.factor + c.decay * w[i];
+        m[i] = c.beta1 * m[i] + (1 - c.beta1) * d;
+        v[i] = c.beta2 * v[i] + (1 - c.beta2) * (d * d);
+        w[i] = w[i] * c.keep - c.rate * (m[i] / (sqrtf(v[i]) * c.correct + c.epsilon));
+    }
+}
+
 static void add(float *y, const float *x, int64_t n) {
     INDEPENDENT for (int64_t i = 0; i < n; i++) y[i] += x[i];
 }
@@ -265,6 +296,8 @@ const stoic_gradient_kernels JOIN(stoic_gradient_kernels_, STOIC_KERNEL_SET) = {
     .unary = unary,
     .max_pool = max_pool,
     .average_pool = average_pool,
+    .sgd = sgd,
+    .adam = adam,
     .add = add,
     .sum_parts = sum_parts,
     .column_sums = column_sums,

@@ -127,9 +127,9 @@ static void max_quarters(const stoic_window *w, const float *src, float *dst) {
     int64_t channels = w->out_channels, line = w->in[1] * channels;
     for (int64_t oy = 0; oy < w->out[0]; oy++) {
         for (int64_t ox = 0; ox < w->out[1]; ox++, dst += channels) {
-            const float *a = src + 2 * (oy * line + ox * channels);
-            const float *taps[4] = {a, a + channels, a + line, a + line + channels};
-            max_taps(taps, 4, channels, dst);
+            const float *a = src + 2 * (oy * line + ox * channels), *b = a + channels;
+            const float *c = a + line, *d = c + channels;
+            PIECES(channels, i, { dst[i] = max_nan(max_nan(max_nan(a[i], b[i]), c[i]), d[i]); });
         }
     }
 }

@@ -199,6 +199,8 @@ static void cut_batch(stoic_tape *t) {
     }
     int64_t most = PARTS_MOST / weights < SHARDS ? PARTS_MOST / weights : SHARDS;
     most = most < 2 ? 2 : most;
+    /* a shard of one image reads all weights for it */
+    most = most > (t->batch + 1) / 2 ? (t->batch + 1) / 2 : most;
     t->shard_images = (t->batch + most - 1) / most;
     t->shards = (int)((t->batch + t->shard_images - 1) / t->shard_images);
 }

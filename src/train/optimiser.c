@@ -7,33 +7,13 @@
 
 #include "base/fail.h"
 #include "base/rng.h"
+#include "exec/gradient_kernels.h"
 #include "stoic/parse.h"
 
 int stoic_optimiser_states(const stoic_train_options *options) {
     if (options->optimiser != STOIC_SGD)
         return 2;
     return options->momentum > 0 ? 1 : 0;
-}
-
-/* d = g + decay w; m = momentum m + d; w -= lr m, or with Nesterov lr (d + momentum m). */
-static void sgd(const stoic_train_options *o, float lr, float factor, int64_t n, float *w,
-                const float *g, float *m) {
-    float momentum = (float)o->momentum, decay = (float)o->weight_decay;
-    if (!m) {
-        for (int64_t i = 0; i < n; i++)
-            w[i] -= lr * (g[i] * factor + decay * w[i]);
-    } else if (o->nesterov) {
-        for (int64_t i = 0; i < n; i++) {
-            float d = g[i] * factor + decay * w[i];
-            m[i] = momentum * m[i] + d;
-            w[i] -= lr * (d + momentum * m[i]);
-        }
-    } else {
-        for (int64_t i = 0; i < n; i++) {
-            m[i] = momentum * m[i] + (g[i] * factor + decay * w[i]);
-            w[i] -= lr * m[i];
-        }
-    }
 }
 
 /* x^n by repeated squaring: no libm. */
@@ -46,30 +26,36 @@ static double power(double x, int64_t n) {
     return result;
 }
 
-/* m and v are running means of g and g²; w -= lr m' / (sqrt(v') + eps), m' and v' corrected for
- * their start at zero. Adam adds the decay to the gradient, AdamW shrinks the weights. */
-static void adam(const stoic_train_options *o, double lr, float factor, int64_t step, int64_t n,
+static void sgd(const stoic_train_options *o, double lr, double factor, int64_t n, float *w,
+                const float *g, float *m) {
+    const stoic_sgd sgd = {.lr = (float)lr,
+                           .momentum = (float)o->momentum,
+                           .decay = (float)o->weight_decay,
+                           .factor = (float)factor,
+                           .nesterov = o->nesterov};
+    stoic_gradient_kernels_get()->sgd(&sgd, w, g, m, n);
+}
+
+static void adam(const stoic_train_options *o, double lr, double factor, int64_t step, int64_t n,
                  float *w, const float *g, float *m, float *v) {
-    float b1 = (float)o->beta1, b2 = (float)o->beta2, epsilon = (float)o->epsilon;
     bool decoupled = o->optimiser == STOIC_ADAMW;
-    float decay = decoupled ? 0 : (float)o->weight_decay;
-    float keep = decoupled ? (float)(1 - lr * o->weight_decay) : 1;
-    float rate = (float)(lr / (1 - power(o->beta1, step + 1)));
-    float correct = (float)(1 / sqrt(1 - power(o->beta2, step + 1)));
-    for (int64_t i = 0; i < n; i++) {
-        float d = g[i] * factor + decay * w[i];
-        m[i] = b1 * m[i] + (1 - b1) * d;
-        v[i] = b2 * v[i] + (1 - b2) * (d * d);
-        w[i] = w[i] * keep - rate * (m[i] / (sqrtf(v[i]) * correct + epsilon));
-    }
+    const stoic_adam adam = {.beta1 = (float)o->beta1,
+                             .beta2 = (float)o->beta2,
+                             .epsilon = (float)o->epsilon,
+                             .decay = decoupled ? 0 : (float)o->weight_decay,
+                             .factor = (float)factor,
+                             .keep = decoupled ? (float)(1 - lr * o->weight_decay) : 1,
+                             .rate = (float)(lr / (1 - power(o->beta1, step + 1))),
+                             .correct = (float)(1 / sqrt(1 - power(o->beta2, step + 1)))};
+    stoic_gradient_kernels_get()->adam(&adam, w, g, m, v, n);
 }
 
 void stoic_optimiser_update(const stoic_train_options *options, double lr, double factor,
                             int64_t step, int64_t n, float *w, const float *g, float *m, float *v) {
     if (options->optimiser == STOIC_SGD)
-        sgd(options, (float)lr, (float)factor, n, w, g, m);
+        sgd(options, lr, factor, n, w, g, m);
     else
-        adam(options, lr, (float)factor, step, n, w, g, m, v);
+        adam(options, lr, factor, step, n, w, g, m, v);
 }
 
 /* ---- schedules ---- */

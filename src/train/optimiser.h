@@ -8,8 +8,15 @@
 /* Vectors of the parameters' size that an optimiser keeps. */
 int stoic_optimiser_states(const stoic_train_options *options);
 
-/* One step for n weights. `g` is multiplied by `factor` first (clipping); `step` counts from 0;
- * m and v are the state, zero at the start, NULL where not kept. */
+/*
+ * One step for n weights. `g` is multiplied by `factor` first (clipping); `step` counts from 0; m
+ * and v are the state, zero at the start, NULL where not kept.
+ *
+ *   SGD    d = g + decay w;  m = momentum m + d;  w -= lr m, with Nesterov lr (d + momentum m)
+ *   Adam   d = g + decay w;  m, v: running means of d and d²;  w -= lr m' / (sqrt(v') + epsilon),
+ *          m' and v' corrected for their start at zero (Kingma and Ba 2015)
+ *   AdamW  Adam with d = g, and w shrunk by 1 - lr decay first (Loshchilov and Hutter 2019)
+ */
 void stoic_optimiser_update(const stoic_train_options *options, double lr, double factor,
                             int64_t step, int64_t n, float *w, const float *g, float *m, float *v);
 
