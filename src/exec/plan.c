@@ -26,7 +26,7 @@ static const struct rule {
     {&stoic_op_reshape, stoic_plan_local},      {&stoic_op_sigmoid, stoic_plan_local},
     {&stoic_op_softmax, stoic_plan_local},      {&stoic_op_squeeze, stoic_plan_local},
     {&stoic_op_sub, stoic_plan_local},          {&stoic_op_tanh, stoic_plan_local},
-    {&stoic_op_unsqueeze, stoic_plan_local},
+    {&stoic_op_unsqueeze, stoic_plan_local},    {&stoic_op_dropout, stoic_plan_local},
 };
 
 static plan_fn rule_for(const stoic_op *op) {
@@ -113,6 +113,8 @@ static bool monotone(const stoic_activation *act) {
 static bool move_behind_pool(stoic_planner *p, int node, const stoic_activation *act) {
     int value = p->model->nodes[node].out[0];
     int pool = sole_reader(p, value);
+    while (pool >= 0 && p->model->nodes[pool].op == &stoic_op_dropout)
+        pool = sole_reader(p, p->model->nodes[pool].out[0]);
     if (pool < 0 || p->model->nodes[pool].op != &stoic_op_max_pool || !monotone(act) ||
         p->model->values[value].shape.rank != 4)
         return false;
@@ -161,7 +163,7 @@ stoic_status stoic_plan_fuse(stoic_planner *p, stoic_exec_step *step, stoic_erro
                 return STOIC_OK;
             }
             step->act = act;
-        } else {
+        } else if (n->op != &stoic_op_dropout) { /* which only renames the value */
             return STOIC_OK;
         }
         p->done[node] = true;

@@ -225,6 +225,9 @@ static stoic_status plan_pair(stoic_planner *p, const stoic_node *n, stoic_exec_
 /* Do only matrix products with constant weights read `value`? Then its features may lie in any
  * order: the weights are packed to match. */
 static bool only_layers_read(const stoic_planner *p, int value) {
+    while (p->consumers[value] == 1 && !p->observable[value] &&
+           p->model->nodes[p->consumer[value]].op == &stoic_op_dropout)
+        value = p->model->nodes[p->consumer[value]].out[0];
     if (p->observable[value] || value == p->model->output)
         return false;
     for (size_t i = 0; i < p->model->n_nodes; i++) {
@@ -247,11 +250,17 @@ static bool only_layers_read(const stoic_planner *p, int value) {
     return true;
 }
 
-/* Reshapes cost nothing where the memory order allows: the value shares its source's memory. */
+/* Dropout costs nothing. Reshapes neither where the memory order allows: the value shares its
+ * source's memory. */
 static stoic_status plan_reshape(stoic_planner *p, const stoic_node *n, stoic_exec_step *step) {
     stoic_program *g = p->program;
     const stoic_exec_value *source = &g->values[n->in[0]];
     stoic_exec_value *out = &g->values[n->out[0]];
+    if (n->op == &stoic_op_dropout) { /* inference drops nothing */
+        *out = *source;
+        step->run = NULL;
+        return STOIC_OK;
+    }
     int rank = p->model->values[n->out[0]].shape.rank;
     bool flat_source = source->layout == STOIC_LAYOUT_ROWS ||
                        (source->layout == STOIC_LAYOUT_NHWC && (source->hw == 1 || source->c == 1));

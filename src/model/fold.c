@@ -146,10 +146,11 @@ static void add_problem(stoic_builder *b, int node, const char *why) {
     b->n_problems++;
 }
 
-/* Identity, Dropout, and a Cast of float32 to float32: the output is the input. */
+/* Identity, and a Cast of float32 to float32: the output is the input. Dropout is not among them:
+ * whoever trains the model wants it back. */
 static bool is_copy(const stoic_op_call *call) {
     enum { ONNX_FLOAT = 1 };
-    return call->op == &stoic_op_identity || call->op == &stoic_op_dropout ||
+    return call->op == &stoic_op_identity ||
            (call->op == &stoic_op_cast && call->in[0].dtype == STOIC_F32 &&
             stoic_attr_int(call, "to", 0) == ONNX_FLOAT);
 }
@@ -157,12 +158,10 @@ static bool is_copy(const stoic_op_call *call) {
 static stoic_status settle_computed(stoic_builder *b, int node, stoic_op_call *call,
                                     stoic_error *err) {
     stoic_draft_node *n = &b->nodes[node];
+    if (call->op == &stoic_op_dropout && n->n_out > 1 && call->out[1].present)
+        return stoic_fail(err, STOIC_ERR_UNSUPPORTED, n->name, "%s whose output 2 is used",
+                          call->op->name);
     if (is_copy(call) && n->n_in > 0 && n->in[0] >= 0 && n->out[0] >= 0) {
-        for (size_t i = 1; i < n->n_out; i++) {
-            if (call->out[i].present)
-                return stoic_fail(err, STOIC_ERR_UNSUPPORTED, n->name,
-                                  "%s whose output %zu is used", call->op->name, i + 1);
-        }
         b->values[n->out[0]].same_as = n->in[0];
         n->gone = true;
         return STOIC_OK;

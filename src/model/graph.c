@@ -229,11 +229,25 @@ int64_t stoic_model_classes(const stoic_model *model) {
     return stoic_shape_count(stoic_model_output_shape(model));
 }
 
+/* Is this number nothing but the ratio of Dropout nodes, which inference does not read? */
+static bool is_dropout_ratio(const stoic_model *model, size_t value) {
+    if (stoic_shape_count(&model->values[value].shape) != 1)
+        return false;
+    for (size_t i = 0; i < model->n_nodes; i++) {
+        const stoic_node *node = &model->nodes[i];
+        for (size_t k = 0; k < node->n_in && node->op != &stoic_op_dropout; k++) {
+            if (node->in[k] == (int)value)
+                return false;
+        }
+    }
+    return true;
+}
+
 int64_t stoic_model_parameters(const stoic_model *model) {
     int64_t total = 0;
     for (size_t i = 0; i < model->n_values; i++) {
         const stoic_value *value = &model->values[i];
-        if (value->constant && value->dtype == STOIC_F32)
+        if (value->constant && value->dtype == STOIC_F32 && !is_dropout_ratio(model, i))
             total += stoic_tensor_count(value->constant);
     }
     return total;

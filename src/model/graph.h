@@ -6,7 +6,8 @@
  * - Shapes are those of one image: a batched value has dim[0] == 1 and stands for any
  *   number of images. Whatever does not depend on the input is a constant.
  * - After finish() no node has only constant inputs (they were folded with the reference
- *   kernels), no Identity or Dropout is left, every name is unique and not empty.
+ *   kernels), no Identity is left, every name is unique and not empty. Dropout stays for those
+ *   who train; whoever infers takes its output for its input.
  */
 #ifndef STOIC_MODEL_GRAPH_H
 #define STOIC_MODEL_GRAPH_H

@@ -239,7 +239,7 @@ static void drops_what_is_not_needed(void **state) {
     stoic_builder *b = start(SHAPE(1, 4));
     ramp(b, "unused", SHAPE(9), 0, 1);
     node(b, "copy", "Identity", NULL, "x", NULL, NULL, "a");
-    node(b, "drop", "Dropout", NULL, "a", NULL, NULL, "b");
+    node(b, "same", "Cast", int_attr("to", 1), "a", NULL, NULL, "b");
     node(b, "act", "Relu", NULL, "b", NULL, NULL, "c");
     node(b, "side", "LSTM", NULL, "c", NULL, NULL, "d"); /* unsupported, and nobody asks for it */
     node(b, "end", "Identity", NULL, "c", NULL, NULL, "y");
@@ -248,6 +248,30 @@ static void drops_what_is_not_needed(void **state) {
     assert_int_equal(model->n_values, 2);
     assert_int_equal(model->nodes[0].in[0], model->input);
     assert_string_equal(model->values[model->output].name, "y");
+    stoic_model_free(model);
+}
+
+/* for whoever trains; only its ratio is no parameter */
+static void keeps_dropout(void **state) {
+    (void)state;
+    stoic_builder *b = start(SHAPE(1, 4));
+    ramp(b, "ratio", (stoic_shape){0}, 0.5, 0);
+    ramp(b, "w", SHAPE(1, 4), 1, 0);
+    node(b, "copy", "Identity", NULL, "x", NULL, NULL, "a");
+    node(b, "drop", "Dropout", NULL, "a", "ratio", NULL, "b");
+    node(b, "scale", "Mul", NULL, "b", "w", NULL, "y");
+    stoic_model *model = finish(b, "y");
+    assert_int_equal(model->n_nodes, 2);
+    assert_string_equal(model->nodes[0].op->name, "Dropout");
+    assert_int_equal(model->nodes[0].in[0], model->input);
+    assert_int_equal(stoic_model_parameters(model), 4);
+    stoic_model_free(model);
+    b = start(SHAPE(1, 4));
+    ramp(b, "shared", (stoic_shape){0}, 0.5, 0);
+    node(b, "drop", "Dropout", NULL, "x", "shared", NULL, "b");
+    node(b, "scale", "Mul", NULL, "b", "shared", NULL, "y");
+    model = finish(b, "y");
+    assert_int_equal(stoic_model_parameters(model), 1);
     stoic_model_free(model);
 }
 
@@ -435,6 +459,7 @@ int main(void) {
         cmocka_unit_test(folds_in_the_element_type),
         cmocka_unit_test(bounds_folding),
         cmocka_unit_test(drops_what_is_not_needed),
+        cmocka_unit_test(keeps_dropout),
         cmocka_unit_test(lists_everything_unsupported),
         cmocka_unit_test(refuses_to_mix_images),
         cmocka_unit_test(keeps_constants_broadcast_over_images),
