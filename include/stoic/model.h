@@ -72,12 +72,35 @@ STOIC_API stoic_status stoic_model_with_meta(const stoic_model *model, const cha
 /* 128-bit digest of graph and weights, independent of metadata and file layout. */
 STOIC_API void stoic_model_digest(const stoic_model *model, uint8_t digest[16]);
 
-/* The zoo: untrained networks with PyTorch's default initialisation drawn from `seed`. */
+/*
+ * The zoo: untrained networks, named or by a spec that changes what the name alone would give:
+ *
+ *   NAME,classes=N,size=N,channels=N,init=INIT,KEY=VALUE
+ *
+ * for square images of `size` pixels. KEY=VALUE are the choices of the network. INIT is pytorch
+ * (PyTorch's defaults for convolutions and linear layers), torchvision (what its constructor does
+ * with this family; pytorch where it does nothing), kaiming-uniform, kaiming-normal, or
+ * xavier:GAIN (uniform); the last three with biases of 0.
+ */
 STOIC_API size_t stoic_zoo_count(void);
-/* name e.g. "lenet5", description one line. */
+/* name e.g. "lenet5", description half a line. */
 STOIC_API const char *stoic_zoo_name(size_t i);
 STOIC_API const char *stoic_zoo_description(size_t i);
-STOIC_API stoic_status stoic_zoo_build(const char *name, uint64_t seed, stoic_model **out,
+
+typedef struct stoic_zoo_facts {
+    int64_t channels, size, classes;
+    int64_t parameters; /* that training changes: without the statistics of BatchNormalization */
+    int64_t weights;    /* of these, the weights of Conv and Gemm */
+    char choices[256];  /* "activation=relu|sigmoid,pooling=max|average", or "" */
+    char spec[256];     /* the shortest spec that means the same */
+} stoic_zoo_facts;
+
+/* What a spec would give, at no cost. STOIC_ERR_ARGUMENT for a network, key or value that there is
+ * not, and for sizes that do not work, naming what does. */
+STOIC_API stoic_status stoic_zoo_describe(const char *spec, stoic_zoo_facts *out,
+                                          stoic_error *err) STOIC_MUST_CHECK;
+/* The same, built, with weights drawn from `seed`. Its metadata stoic.zoo is facts.spec. */
+STOIC_API stoic_status stoic_zoo_build(const char *spec, uint64_t seed, stoic_model **out,
                                        stoic_error *err) STOIC_MUST_CHECK;
 
 #ifdef __cplusplus

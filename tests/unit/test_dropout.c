@@ -150,7 +150,7 @@ static void faults_go_the_same_ways(void **state) {
         rig without = rig_create(stoic_model_retain(m), images, N);
         rig with = rig_create(with_dropouts(m, 17), images, N);
         stoic_rng rng = kit_rng(5);
-        for (int k = 0; k < kit_effort(40); k++) {
+        for (int k = 0; k < kit_effort(12); k++) {
             int layer = k % (int)m->n_layers;
             stoic_edit edit = kit_node_flip(m, m->layer_nodes[layer], 1, &rng), other = edit;
             other.tensor = with.model->nodes[with.model->layer_nodes[layer]].in[1];
