@@ -133,12 +133,12 @@ struct stoic_op {
 #define STOIC_OP_LIST(X)                                                                           \
     X(add)                                                                                         \
     X(average_pool)                                                                                \
-    X(batch_normalization) X(cast) X(clip) X(concat) X(constant) X(constant_of_shape) X(conv)      \
-        X(div) X(dropout) X(expand) X(flatten) X(gather) X(gemm) X(global_average_pool)            \
-            X(hard_sigmoid) X(hard_swish) X(identity) X(leaky_relu) X(log_softmax) X(mat_mul)      \
-                X(max_pool) X(mul) X(pad) X(range) X(reduce_mean) X(relu) X(reshape) X(shape)      \
-                    X(sigmoid) X(slice) X(softmax) X(squeeze) X(sub) X(tanh) X(transpose)          \
-                        X(unsqueeze)
+    X(batch_normalization)                                                                         \
+    X(cast) X(clip) X(concat) X(constant) X(constant_of_shape) X(conv) X(div) X(dropout) X(expand) \
+        X(flatten) X(gather) X(gemm) X(global_average_pool) X(hard_sigmoid) X(hard_swish)          \
+            X(identity) X(leaky_relu) X(log_softmax) X(mat_mul) X(max_pool) X(mul) X(pad) X(range) \
+                X(reduce_mean) X(relu) X(reshape) X(shape) X(sigmoid) X(slice) X(softmax)          \
+                    X(squeeze) X(sub) X(tanh) X(transpose) X(unsqueeze)
 
 #define STOIC_OP_DECLARE(identifier) extern const stoic_op stoic_op_##identifier;
 STOIC_OP_LIST(STOIC_OP_DECLARE)
