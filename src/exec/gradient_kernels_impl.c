@@ -84,7 +84,7 @@ static inline float slope(float y, stoic_act kind, float a, float b) {
     case STOIC_ACT_RELU:
         return y > 0 ? 1 : 0;
     case STOIC_ACT_LEAKY:
-        return y < 0 ? a : 1;
+        return y > 0 ? 1 : a;
     case STOIC_ACT_CLIP:
         return y > a && y < b ? 1 : 0;
     default:

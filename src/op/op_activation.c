@@ -6,8 +6,8 @@
  *   HardSigmoid min(max(alpha x + beta, 0), 1)           Tanh
  *   HardSwish   x min(max(x + 3, 0), 6) / 6, hence NaN at -Inf
  *
- * Gradients at the kinks: Relu 0 at 0, LeakyRelu alpha at 0; Clip passes its gradient on both
- * bounds, as torch.clamp does (PyTorch's ReLU6 and Hardtanh do not); HardSigmoid has slope 0 at
+ * Gradients at the kinks: Relu 0 at 0, LeakyRelu alpha at 0; Clip 0 on both bounds,
+ * as PyTorch's ReLU6 and Hardtanh (torch.clamp passes it there); HardSigmoid has slope 0 at
  * both ends, HardSwish 0 at -3 and 1 at 3. For a NaN, Relu and HardSwish pass the gradient
  * on, Clip and HardSigmoid give 0, as in PyTorch.
  */
@@ -131,7 +131,7 @@ static double leaky_pull(double x, double y, double grad, const double k[2]) {
 
 static double clip_pull(double x, double y, double grad, const double k[2]) {
     (void)y;
-    return x >= k[0] && x <= k[1] ? grad : 0;
+    return x > k[0] && x < k[1] ? grad : 0;
 }
 
 static double sigmoid_pull(double x, double y, double grad, const double k[2]) {
