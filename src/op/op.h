@@ -115,7 +115,8 @@ struct stoic_op {
     double (*rounding)(const stoic_op_call *call);
 
     /* The gradients of the inputs from those of the outputs, in double, row-major, each of its
-     * operand's shape; NULL: not differentiable. in[] and out[] are those of reference().
+     * operand's shape; NULL: not differentiable. in[] and out[] are those of reference(),
+     * also where a fault changed an output afterwards (the slope of a Sigmoid is made of it).
      *   grad_out[0] is always given, the others never: only output 0 has a gradient.
      *   grad_in[i] is NULL where it is not wanted; an element type other than float never is. What
      *     is wanted is written, not added to: whoever reads a value several times sums up.

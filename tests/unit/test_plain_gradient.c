@@ -78,8 +78,8 @@ static void scene_backward(scene *s) {
     plain_backward(s->net, s->value, s->grad);
 }
 
-static double difference_quotient(scene *s, double *x) {
-    const double step = 1e-5, kept = *x;
+static double difference_quotient(scene *s, double *x, double step) {
+    const double kept = *x;
     *x = kept + step;
     double above = scene_loss(s);
     *x = kept - step;
@@ -88,8 +88,25 @@ static double difference_quotient(scene *s, double *x) {
     return (above - below) / (2 * step);
 }
 
-/* How far the gradient of `count` elements is from the differences, tried at `tries` of them,
- * relative to the largest of the gradient. */
+static const double STEP = 1e-5, TOLERANCE = 3e-6;
+
+static int kinks; /* left out */
+
+/* How far one element of a gradient is from the differences, relative to `scale`. Where these
+ * differ among themselves, there is a kink within a step; a wrong gradient does not make them
+ * differ. */
+static double gap_at(scene *s, double grad, double *x, double scale) {
+    double expected = difference_quotient(s, x, STEP), off = fabs(grad - expected) / scale;
+    if (off <= TOLERANCE)
+        return off;
+    if (fabs(difference_quotient(s, x, 2 * STEP) - expected) / scale > TOLERANCE) {
+        kinks++;
+        return 0;
+    }
+    return isnan(off) ? INFINITY : off;
+}
+
+/* The largest gap of `tries` of the `count` elements, relative to the largest element. */
 static double gap(scene *s, const double *grad, double *x, int64_t count, int tries,
                   stoic_rng *rng) {
     double largest = 1e-3, worst = 0;
@@ -97,13 +114,10 @@ static double gap(scene *s, const double *grad, double *x, int64_t count, int tr
         largest = fmax(largest, fabs(grad[i]));
     for (int i = 0; i < tries; i++) {
         int64_t at = tries < count ? kit_below(rng, count) : i % count;
-        double off = fabs(grad[at] - difference_quotient(s, &x[at]));
-        worst = off <= worst ? worst : isnan(off) ? INFINITY : off;
+        worst = fmax(worst, gap_at(s, grad[at], &x[at], largest));
     }
-    return worst / largest;
+    return worst;
 }
-
-static const double TOLERANCE = 3e-6;
 
 static bool steers(const plain_net *net, int value) {
     for (size_t i = 0; i < net->model->n_nodes; i++) {
@@ -146,7 +160,7 @@ static void networks(void **state) {
     };
     for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++) {
         scene_backward(&scenes[i]);
-        double off = largest_gap(&scenes[i], 40);
+        double off = largest_gap(&scenes[i], 16);
         print_message("network %zu: off by %.2g\n", i, off);
         assert_true(off <= TOLERANCE);
         scene_free(&scenes[i]);
@@ -156,20 +170,22 @@ static void networks(void **state) {
 static void random_networks(void **state) {
     (void)state;
     double worst = 0;
-    for (int seed = 0; seed < 40; seed++) {
+    kinks = 0;
+    for (int seed = 0; seed < 24; seed++) {
         stoic_model *model = graph_random((uint64_t)seed);
         if (!model)
             continue;
         scene s = scene_of(model, WEIGHTED, seed % 2, (uint64_t)seed);
         scene_backward(&s);
-        double off = largest_gap(&s, 4);
+        double off = largest_gap(&s, 2);
         if (off > TOLERANCE)
             print_message("network %d: off by %.2g\n", seed, off);
         worst = fmax(worst, off);
         scene_free(&s);
     }
-    print_message("largest difference: %.2g\n", worst);
+    print_message("largest difference: %.2g, %d kinks left out\n", worst, kinks);
     assert_true(worst <= TOLERANCE);
+    assert_true(kinks <= 5);
 }
 
 /* ---- the partners: what is wrong is noticed ---- */
@@ -212,7 +228,7 @@ static void notices_constant_statistics(void **state) {
     assert_true(fabs(scene_loss(&s) - loss) < 1e-12);
     plain_backward(s.net, s.value, s.grad);
     s.net->training = s.training;
-    assert_true(largest_gap(&s, 40) > TOLERANCE);
+    assert_true(largest_gap(&s, 16) > TOLERANCE);
     scene_free(&s);
 }
 
@@ -232,9 +248,10 @@ static void faults(void **state) {
             int value = (int)kit_below(&rng, (int64_t)s.model->n_values);
             if (s.model->values[value].producer < 0)
                 continue;
-            list[n++] = (plain_fault){kit_below(&rng, IMAGES), value,
-                                      kit_below(&rng, plain_count(s.net, value)),
-                                      kit_uniform(&rng, -3, 3), n % 4 == 0};
+            list[n] = (plain_fault){kit_below(&rng, IMAGES), value,
+                                    kit_below(&rng, plain_count(s.net, value)),
+                                    kit_uniform(&rng, -3, 3), n % 4 == 0};
+            n++;
         }
         list[n++] = list[3];
         list[n++] = (plain_fault){2, s.model->nodes[0].out[0], 7, 0.5, true};
@@ -245,14 +262,14 @@ static void faults(void **state) {
         scene_backward(&s);
         assert_true(s.net->values[s.model->nodes[0].out[0]]
                                  [2 * plain_count(s.net, s.model->nodes[0].out[0]) + 7] == 0.5);
-        double off = largest_gap(&s, 40);
+        double off = largest_gap(&s, 16);
         print_message("with faults: off by %.2g\n", off);
         assert_true(off <= TOLERANCE);
         /* the partner: the way back as if there had been no faults */
         s.net->n_faults = 0;
         plain_backward(s.net, s.value, s.grad);
         s.net->n_faults = n;
-        assert_true(largest_gap(&s, 40) > TOLERANCE);
+        assert_true(largest_gap(&s, 16) > TOLERANCE);
         scene_free(&s);
     }
 }
