@@ -8,10 +8,11 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/pool.h"
 
-/* Rounds of waiting awake: some tens of microseconds, about what going to sleep and being woken
- * costs. */
-enum { TEAM_MAX = 4096, ROUNDS_AWAKE = 1000 };
+/* Rounds of waiting awake before going to sleep, which with waking up costs some 50 microseconds:
+ * many where every member has a processor, few where they take each other's. */
+enum { TEAM_MAX = 4096, ROUNDS_ALONE = 6000, ROUNDS_CROWDED = 100 };
 
 typedef struct member {
     pthread_t thread;
@@ -21,7 +22,7 @@ typedef struct member {
 
 struct stoic_team {
     atomic_int size;
-    int started;
+    int started, rounds;
     member *members; /* [0] is the caller */
     void (*fn)(int member, void *user);
     void *user;
@@ -48,7 +49,7 @@ void stoic_team_meet(stoic_team *team) {
         pthread_mutex_unlock(&team->mutex);
         return;
     }
-    for (int i = 0; i < ROUNDS_AWAKE; i++) {
+    for (int i = 0; i < team->rounds; i++) {
         if (atomic_load_explicit(&team->meetings, memory_order_acquire) != meeting)
             return;
         rest();
@@ -115,6 +116,7 @@ stoic_status stoic_team_create(int size, stoic_team **out, stoic_error *err) {
     pthread_cond_init(&team->over, NULL);
     /* Too large for a meeting to end until all have started, or the size is corrected. */
     team->size = size;
+    team->rounds = size <= stoic_cpu_count() ? ROUNDS_ALONE : ROUNDS_CROWDED;
     team->members = calloc((size_t)size, sizeof *team->members);
     if (!team->members) {
         status = stoic_fail_memory(err, "a team of threads", (size_t)size * sizeof(member));
