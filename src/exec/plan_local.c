@@ -264,6 +264,7 @@ static stoic_status plan_reshape(stoic_planner *p, const stoic_node *n, stoic_ex
     stoic_exec_value *out = &g->values[n->out[0]];
     if (n->op == &stoic_op_dropout) { /* inference drops nothing */
         *out = *source;
+        p->observable[source->root] |= p->observable[n->out[0]];
         step->run = NULL;
         return STOIC_OK;
     }

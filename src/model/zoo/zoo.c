@@ -44,18 +44,18 @@ static stoic_status check_sizes(const stoic_zoo_order *order, const stoic_zoo_pl
                                 stoic_error *err) {
     const char *name = order->entry->name;
     if (plan->too_small)
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "size",
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                           "%s: size=%lld is too small, the network needs at least %lld", name,
                           (long long)order->size, (long long)smallest_size(order));
     if (plan->largest > MAX_VALUE)
         return stoic_fail(
-            err, STOIC_ERR_ARGUMENT, "size",
+            err, STOIC_ERR_ARGUMENT, "",
             "%s: size=%lld,channels=%lld is too large, one value of the network would "
             "have %lld elements, at most %d are supported",
             name, (long long)order->size, (long long)order->channels, (long long)plan->largest,
             MAX_VALUE);
     if (plan->parameters > MAX_PARAMETERS)
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "size",
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                           "%s: size=%lld,channels=%lld,classes=%lld makes %lld parameters, an ONNX "
                           "file holds at most %d",
                           name, (long long)order->size, (long long)order->channels,

@@ -81,8 +81,8 @@ static stoic_status read_choice(const stoic_spec *spec, const stoic_zoo_choice *
         }
     }
     join_values(choice, known);
-    return stoic_fail(err, STOIC_ERR_ARGUMENT, choice->key, "%s: %s must be %s, not '%s'",
-                      spec->head, choice->key, known, value);
+    return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "%s: %s must be %s, not '%s'", spec->head,
+                      choice->key, known, value);
 }
 
 /* ---- initialisation ---- */
@@ -108,12 +108,14 @@ static stoic_status read_xavier(const char *head, const char *text, stoic_zoo_or
                                 stoic_error *err) {
     double gain = 1;
     if (*text == ':') {
-        stoic_status status = stoic_parse_number(text + 1, "init=xavier", &gain, err);
+        char what[96];
+        snprintf(what, sizeof what, "%.40s: init=xavier", head);
+        stoic_status status = stoic_parse_number(text + 1, what, &gain, err);
         if (status != STOIC_OK)
             return status;
     }
     if (!(gain > 0 && gain <= MAX_GAIN))
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "init",
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                           "%s: the gain of init=xavier must be above 0 and at most %d, not '%s'",
                           head, MAX_GAIN, text + 1);
     out->conv = out->gemm =
@@ -140,7 +142,7 @@ static stoic_status read_init(const stoic_spec *spec, stoic_zoo_order *out, stoi
     }
     if (strcmp(value, "xavier") == 0 || strncmp(value, "xavier:", 7) == 0)
         return read_xavier(spec->head, value + strlen("xavier"), out, err);
-    return stoic_fail(err, STOIC_ERR_ARGUMENT, "init",
+    return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                       "%s: init must be pytorch, torchvision, kaiming-uniform, kaiming-normal or "
                       "xavier:GAIN, not '%s'",
                       spec->head, value);
@@ -156,8 +158,8 @@ static stoic_status check_keys(const stoic_spec *spec, const stoic_zoo_family *f
     stoic_status status = stoic_spec_check_keys(spec, known, err);
     for (size_t i = 0; i < spec->n_items && status == STOIC_OK; i++) {
         if (!spec->items[i].value)
-            status = stoic_fail(err, STOIC_ERR_ARGUMENT, spec->items[i].key, "%s: %s needs a value",
-                                spec->head, spec->items[i].key);
+            status = stoic_fail(err, STOIC_ERR_ARGUMENT, "", "%s: %s needs a value", spec->head,
+                                spec->items[i].key);
     }
     return status;
 }
