@@ -126,7 +126,7 @@ static void compare(const stoic_model *m, const char *what, int n, uint64_t seed
                   what, nodes.excess, nodes.loosest, excess, loosest);
     assert_true(excess <= 1);
     assert_true(nodes.excess <= 1);
-    assert_true(nodes.loosest < 1e-3);
+    assert_true(nodes.loosest < 2e-3); /* thousands of terms */
     /* the judge can say no: the largest weight of the last layer off by a ten-thousandth */
     int tensor = kit_weight(m, (int)m->n_layers - 1, 1);
     const stoic_tensor *t = m->values[tensor].constant;
