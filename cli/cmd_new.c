@@ -96,7 +96,7 @@ done:
 static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     const settings *set = given;
     stoic_status status = cli_call_expect(call, set->list ? 0 : 1, set->list ? 0 : 1,
-                                          "one network (--list shows them)", err);
+                                          "the name of one network (--list shows them)", err);
     if (status != STOIC_OK)
         return status;
     return set->list ? list(set, err) : build(set, call->arguments.items[0], err);

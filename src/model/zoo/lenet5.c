@@ -37,8 +37,8 @@ static void write(stoic_zoo_plan *p) {
 
 static const stoic_zoo_entry entries[] = {
     {"lenet5", "LeNet-5 with ReLU, max pooling and a final Sigmoid", NULL, 1, 28, 10, 0, {0, 0, 1}},
-    {"lenet5-avgpool", "lenet5,pooling=average", "lenet5", 1, 28, 10, 0, {0, 1, 1}},
-    {"lenet5-sigmoid", "lenet5,activation=sigmoid", "lenet5", 1, 28, 10, 0, {1, 0, 1}},
+    {"lenet5-avgpool", "short for lenet5,pooling=average", "lenet5", 1, 28, 10, 0, {0, 1, 1}},
+    {"lenet5-sigmoid", "short for lenet5,activation=sigmoid", "lenet5", 1, 28, 10, 0, {1, 0, 1}},
 };
 
 const stoic_zoo_family stoic_zoo_family_lenet5 = {
