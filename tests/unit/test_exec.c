@@ -144,10 +144,12 @@ static void compare(const stoic_model *m, const char *what, int n, uint64_t seed
 
 static void the_zoo_agrees_with_the_plain_executor(void **state) {
     (void)state;
-    for (size_t i = 0; i < stoic_zoo_count(); i++) {
-        stoic_model *m = kit_random_norms(kit_zoo(stoic_zoo_name(i)), i);
-        bool deep = strstr(stoic_zoo_name(i), "resnet") != NULL;
-        compare(m, stoic_zoo_name(i), deep ? 1 : 9, 2);
+    static const char *const names[] = {"lenet5", "lenet5-avgpool", "lenet5-sigmoid", "resnet20",
+                                        "resnet44"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        stoic_model *m = kit_random_norms(kit_zoo(names[i]), i);
+        bool deep = strstr(names[i], "resnet") != NULL;
+        compare(m, names[i], deep ? 1 : 9, 2);
         stoic_model_free(m);
     }
 }
