@@ -23,11 +23,11 @@ RECIPE = ["--lr", "0.01", "--momentum", "0.9", "--weight-decay", "1e-4"]
 FAULT = "map:block,value=ramp,share=0.75"
 FAULT_GOAL = 1.05
 # The check: three steps show gradient and momentum, and a decay this large shows too. What counts is
-# the difference as a share of how far the loss has moved; deep networks amplify rounding, a ResNet-44
-# within three steps to some 1e-3.
-CHECK_RECIPE = ["--lr", "0.01", "--momentum", "0.9", "--weight-decay", "0.01"]
+# the difference as a share of how far the loss has moved. Rounding, which deep networks amplify,
+# gives up to 5e-4 (LeNet-5, ResNet-44), the wrong recipes 2e-2 and more.
+CHECK_RECIPE = ["--lr", "0.003", "--momentum", "0.9", "--weight-decay", "1"]
 WRONG = ["--momentum", "0.8"], ["--weight-decay", "0"]
-CHECK_STEPS, CHECK_TOLERANCE = 3, 5e-3
+CHECK_STEPS, CHECK_TOLERANCE = 3, 3e-3
 
 
 class Training(Stoic):
