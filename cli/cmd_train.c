@@ -364,6 +364,8 @@ static void show_epoch(void *user, const stoic_epoch *epochs, int64_t count) {
     cli_line_keep(text);
     if (!run->files.csv)
         return;
+    if (count == 1)
+        unlink(run->files.svg); /* without gnuplot an old one would stay beside new numbers */
     stoic_status status = cli_curves_write(run->files.csv, epochs, count, &err);
     /* The picture takes a fraction of a second: at most a twentieth of the time goes into it. */
     if (status == STOIC_OK && start - run->drawn >= 20.0 * run->drawing) {
@@ -409,8 +411,6 @@ static stoic_status train(session *run, stoic_training *training, stoic_error *e
     options_now.epoch_done = show_epoch;
     options_now.user = run;
     options_now.cancel = cli_interrupt_catch();
-    if (run->files.svg && !run->set->resume)
-        unlink(run->files.svg); /* without gnuplot an old one would stay beside new numbers */
     cli_line_start(run->set->common.quiet);
     stoic_status status =
         stoic_train(run->model, run->images, run->test_images, &options_now, training, err);

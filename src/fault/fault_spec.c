@@ -12,8 +12,9 @@ typedef stoic_status (*read_argument)(stoic_fault *fault, const char *argument, 
 static stoic_status read_none(stoic_fault *fault, const char *argument, stoic_error *err) {
     (void)fault;
     if (argument)
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "the fault model takes no argument ':%s'",
-                          argument);
+        return stoic_fail(
+            err, STOIC_ERR_ARGUMENT, "",
+            "the fault model takes no argument ':%s'; several sites are asked for by n=", argument);
     return STOIC_OK;
 }
 
