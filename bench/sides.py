@@ -32,7 +32,8 @@ class Worker:
         line = self.process.stdout.readline()
         if not line:
             errors = self.process.stderr.read().strip().split("\n")
-            raise RuntimeError(errors[-1] or "it ended without a word")
+            # A negative status is the signal that ended it.
+            raise RuntimeError(errors[-1] or f"it ended with status {self.process.wait()}")
         return json.loads(line)
 
     def run(self):

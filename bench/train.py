@@ -18,7 +18,7 @@ from sides import Stoic, Worker, add_options, compare, read_options, write_npy, 
 ENGINES = ["torch", "torch-compile"]
 # name: network, batch, steps of a pass, what the ratio to PyTorch should not exceed
 JOBS = {"resnet44": ("resnet44", 128, 10, 1.0), "resnet20": ("resnet20", 128, 20, None),
-        "lenet5": ("lenet5", 128, 100, 0.5), "lenet5-b4": ("lenet5", 4, 1000, 0.3)}
+        "lenet5": ("lenet5", 128, 100, 0.5), "lenet5-b4": ("lenet5", 4, 300, 0.3)}
 RECIPE = ["--lr", "0.01", "--momentum", "0.9", "--weight-decay", "1e-4"]
 FAULT = "map:block,value=ramp,share=0.75"
 FAULT_GOAL = 1.05
