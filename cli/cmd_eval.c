@@ -116,10 +116,13 @@ static stoic_status show(const settings *set, const char *path, const stoic_eval
     return cli_output_close(&output, status, err);
 }
 
-/* Weights as the store gives them back. Those of fp32 are the model's own, bit for bit. */
-static stoic_status check_store(const stoic_model *model, const char *spec, stoic_error *err) {
+/* The model with its weights as the store gives them back. */
+static stoic_status through_store(const stoic_model *model, const char *spec, stoic_model **out,
+                                  stoic_error *err) {
     stoic_store *store = NULL;
     stoic_status status = stoic_store_create(model, spec, &store, err);
+    if (status == STOIC_OK)
+        status = stoic_store_golden(store, out, err);
     stoic_store_free(store);
     return status;
 }
@@ -127,7 +130,7 @@ static stoic_status check_store(const stoic_model *model, const char *spec, stoi
 static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     const settings *set = given;
     stoic_program_options compile = stoic_program_options_default();
-    stoic_model *model = NULL;
+    stoic_model *model = NULL, *stored = NULL;
     stoic_dataset *data = NULL;
     stoic_program *program = NULL;
     float *outputs = NULL;
@@ -138,11 +141,11 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     TRY(cli_call_keeps(call, set->logits, err));
     TRY(cli_require(set->data.spec, "--data SPEC", err));
     TRY(stoic_model_read(call->arguments.items[0], &model, err));
-    TRY(check_store(model, set->store, err));
+    TRY(through_store(model, set->store, &stored, err));
     TRY(cli_data_open(&set->data, model, &data, err));
     compile.batch = (int)set->batch;
     compile.reference = set->reference;
-    TRY(stoic_program_compile(model, &compile, &program, err));
+    TRY(stoic_program_compile(stored, &compile, &program, err));
     int64_t classes = stoic_model_classes(model), images = stoic_dataset_count(data);
     if (set->logits) {
         outputs = reallocarray(NULL, (size_t)images, sizeof *outputs * (size_t)classes);
@@ -159,6 +162,7 @@ done:
     free(outputs);
     stoic_program_free(program);
     stoic_dataset_free(data);
+    stoic_model_free(stored);
     stoic_model_free(model);
     return status;
 }

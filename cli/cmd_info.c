@@ -45,7 +45,7 @@ static int64_t layer_bits(const stoic_store *store, int layer) {
     for (int i = 0; i < stoic_store_entry_count(store); i++) {
         const stoic_store_entry *entry = stoic_store_entry_at(store, i);
         if (entry->layer == layer)
-            bits += entry->words * entry->word_bits;
+            bits += entry->stored_bits;
     }
     return bits;
 }

@@ -66,14 +66,14 @@ stoic_status cli_bits_measure(const stoic_store *store, const char *field, cli_b
     memset(out, 0, sizeof *out);
     for (int entry = 0; entry < stoic_store_entry_count(store); entry++) {
         const stoic_store_entry *of = stoic_store_entry_at(store, entry);
-        uint64_t mask;
+        stoic_field mask;
         if (of->role != STOIC_ROLE_WEIGHT)
             continue;
         TRY(stoic_store_bits(store, entry, field, &mask, err));
         if (out->width == 0)
-            TRY(take_mask(out, mask, err));
-        for (int64_t word = 0; word < of->words; word++)
-            count_word(out, stoic_store_word(store, entry, word));
+            TRY(take_mask(out, mask.bits[0], err));
+        for (int64_t weight = 0; weight < of->weights; weight++)
+            count_word(out, stoic_store_data(store, entry, weight));
     }
 done:
     if (status != STOIC_OK)

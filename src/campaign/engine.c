@@ -39,6 +39,7 @@ typedef struct edit_list {
     int64_t trial; /* one more than the trial's number; 0: empty */
     stoic_edit *edits;
     size_t n, room;
+    bool due;
 } edit_list;
 
 /* One worker's part. */
@@ -371,6 +372,7 @@ static stoic_status draw(worker *w, int64_t trial, const edit_list **out, stoic_
     if (n)
         memcpy(list->edits, w->drawer.edits, n * sizeof *list->edits);
     list->n = n;
+    list->due = w->drawer.decoded.due;
     list->trial = trial + 1;
     return STOIC_OK;
 }
@@ -389,7 +391,9 @@ static stoic_status worker_trial(void *state, int64_t trial, const int32_t *imag
     stoic_tallying_begin(&t, &e->outputs, w->block->first, w->block->count,
                          n_images > 0 ? images : NULL, n_images, all, counts, outcome);
     stoic_sink sink = {&t, stoic_tallying_output, all ? NULL : stoic_tallying_top1};
-    if (drawn->n == 0)
+    if (drawn->due)
+        stoic_tallying_due(&t);
+    if (drawn->due || drawn->n == 0)
         return STOIC_OK;
     return stoic_faulty_run(w->faulty, w->block, n_images > 0 ? images : NULL, (int)n_images,
                             drawn->edits, drawn->n, &sink, err);

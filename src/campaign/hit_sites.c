@@ -66,7 +66,7 @@ stoic_status stoic_site_drawer_hits(stoic_site_drawer *drawer, int64_t trial, si
     }
     *n_edits = drawer->edit_capacity;
     status = stoic_store_apply(drawer->store, drawer->all.items, drawer->all.count, drawer->edits,
-                               n_edits, err);
+                               n_edits, &drawer->decoded, err);
     if (status != STOIC_ERR_MEMORY || *n_edits <= drawer->edit_capacity)
         goto done;
     stoic_edit *edits = realloc(drawer->edits, *n_edits * sizeof *edits);
@@ -75,7 +75,7 @@ stoic_status stoic_site_drawer_hits(stoic_site_drawer *drawer, int64_t trial, si
     drawer->edits = edits;
     drawer->edit_capacity = *n_edits;
     status = stoic_store_apply(drawer->store, drawer->all.items, drawer->all.count, drawer->edits,
-                               n_edits, err);
+                               n_edits, &drawer->decoded, err);
 done:
     return status;
 }
@@ -110,13 +110,18 @@ static stoic_status draw_sites(void *user, int64_t trial, stoic_site_list *sites
         stoic_site *site = &sites->items[i];
         site->entry = hit->entry;
         site->layer = entry->layer;
-        site->bit = hit->bit;
+        float weights[STOIC_WORD_WEIGHTS];
+        stoic_word word = stoic_store_word(store, hit->entry, hit->word);
+        stoic_place place;
+        stoic_store_place(store, hit->entry, hit->word, hit->bit, &place);
+        stoic_store_weights(store, hit->entry, hit->word, &word, weights, NULL);
+        site->bit = place.bit;
         site->action = hit->action;
-        site->role =
-            hit->bit < 0 ? STOIC_BIT_DATA : stoic_store_bit_role(store, hit->entry, hit->bit);
+        site->role = place.role;
         site->word = hit->word;
-        site->stored = stoic_store_word(store, hit->entry, hit->word);
-        site->before = stoic_store_weight(store, hit->entry, hit->word, site->stored, &site->index);
+        site->index = place.index;
+        site->stored = word.part[0];
+        memcpy(&site->before, &weights[place.index % entry->word_weights], sizeof site->before);
         const stoic_edit *edit = find_edit(drawer, n_edits, entry->tensor, site->index);
         site->after = edit ? edit->value : site->before;
     }

@@ -10,7 +10,7 @@ typedef struct stoic_site {
     stoic_action action;
     stoic_bit_role role;
     int64_t word, index;
-    uint64_t stored; /* the word's bits without fault */
+    uint64_t stored; /* the first 64 of the word's bits without fault */
     float before, after;
 } stoic_site;
 
@@ -39,6 +39,7 @@ typedef struct stoic_site_drawer {
     stoic_hits hits, all;
     stoic_edit *edits;
     size_t edit_capacity;
+    stoic_decoded decoded; /* what decoding told in the last trial */
 } stoic_site_drawer;
 
 void stoic_site_drawer_init(stoic_site_drawer *drawer, const stoic_store *store,

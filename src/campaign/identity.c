@@ -36,6 +36,7 @@ stoic_status stoic_parts_init(stoic_parts *parts, const stoic_model *model,
     if (!parts->faults)
         return stoic_fail_memory(err, "fault models", options->n_faults * sizeof *parts->faults);
     TRY(stoic_store_create(model, options->store, &parts->store, err));
+    TRY(stoic_store_golden(parts->store, &parts->golden, err));
     for (size_t i = 0; i < options->n_faults; i++) {
         /* models of one campaign must not share random numbers, or equal ones would cancel */
         uint64_t seed = options->seed + i * UINT64_C(0x9e3779b97f4a7c15);
@@ -57,6 +58,7 @@ void stoic_parts_deinit(stoic_parts *parts) {
     for (size_t i = 0; i < parts->n_faults; i++)
         stoic_fault_free(parts->faults[i]);
     free(parts->faults);
+    stoic_model_free(parts->golden);
     stoic_store_free(parts->store);
     memset(parts, 0, sizeof *parts);
 }

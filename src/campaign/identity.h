@@ -8,6 +8,7 @@
 /* What a campaign is made of. Zero-initialised: nothing. */
 typedef struct stoic_parts {
     const stoic_model *model;
+    stoic_model *golden; /* the model as the store gives it back: what runs */
     const stoic_dataset *data;
     stoic_store *store;
     stoic_fault **faults;

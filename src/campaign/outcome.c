@@ -22,6 +22,15 @@ void stoic_tallying_begin(stoic_tallying *t, const stoic_golden_outputs *golden,
         counts->masked = counts->tolerable = counts->sdc5 = counts->sdc10 = counts->sdc20 = -1;
 }
 
+void stoic_tallying_due(stoic_tallying *t) {
+    t->counts->due = t->n;
+    t->counts->correct = t->counts->nan = 0;
+    if (t->all)
+        t->counts->masked = 0;
+    if (t->outcome)
+        memset(t->outcome, 0, (size_t)t->n);
+}
+
 static int64_t slot(const stoic_tallying *t, int image) {
     if (!t->images)
         return image;

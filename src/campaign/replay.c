@@ -97,13 +97,18 @@ done:
 static void say_site(const replay *r, const stoic_parts *parts, size_t number,
                      const stoic_site *site) {
     const stoic_store_entry *entry = stoic_store_entry_at(parts->store, site->entry);
-    char layer[160] = "batch normalisation", bit[64] = "the whole word";
+    char layer[160] = "batch normalisation", bit[64] = "the whole weight";
+    stoic_place place;
+    int64_t word;
     if (site->layer >= 0)
         snprintf(layer, sizeof layer, "layer %d (%.120s)", site->layer,
                  stoic_model_layer(parts->model, site->layer).name);
-    if (site->bit >= 0)
-        snprintf(bit, sizeof bit, "bit %d (%s)", site->bit,
-                 stoic_store_bit_field(parts->store, site->entry, site->bit));
+    if (site->bit >= 0) {
+        int at = stoic_store_find(parts->store, site->entry, site->index, site->bit, &word);
+        stoic_store_place(parts->store, site->entry, site->word, at, &place);
+        bool copy = place.role == STOIC_BIT_COPY;
+        snprintf(bit, sizeof bit, "bit %d (%s%s)", site->bit, copy ? "copy of " : "", place.field);
+    }
     say(r, "site %zu: %s, %s %lld, %s, %s: 0x%llx, %.9g becomes %.9g", number, layer,
         stoic_role_name(entry->role), (long long)site->index, bit, stoic_action_name(site->action),
         (unsigned long long)site->stored, (double)site->before, (double)site->after);
@@ -124,6 +129,10 @@ static stoic_status tell_sites(const replay *r, const stoic_parts *parts, stoic_
         say(r, "and %zu more sites", sites.count - MOST);
     TRY(stoic_site_drawer_hits(drawer, r->trial, &n_edits, err));
     say(r, "%zu stored bits or words hit, %zu weights changed", sites.count, n_edits);
+    if (drawer->decoded.corrected || drawer->decoded.detected)
+        say(r, "the code corrected %lld words and found %lld that it could not repair%s",
+            (long long)drawer->decoded.corrected, (long long)drawer->decoded.detected,
+            drawer->decoded.due ? ": every image is a DUE" : "");
     TRY(stoic_engine_explain(engine, drawer->edits, n_edits, image, text, sizeof text, err));
     if (*text)
         say(r, "%s", text);
@@ -190,7 +199,7 @@ static stoic_status replay_in(replay *r, const stoic_parts *parts, const stoic_r
     full.engine = STOIC_ENGINE_FULL;
     full.threads = 1;
     stoic_site_drawer_init(&drawer, parts->store, parts->faults, parts->n_faults);
-    TRY(stoic_engine_create(parts->model, parts->data, parts->store, parts->faults, parts->n_faults,
+    TRY(stoic_engine_create(parts->golden, parts->data, parts->store, parts->faults, parts->n_faults,
                             &full, design, &engine, err));
     TRY(stoic_identity_golden(facts, stoic_engine_golden(engine), err));
     TRY(stoic_facts_match(&r->file->facts, facts, true, r->file->path, err));

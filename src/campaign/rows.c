@@ -29,8 +29,8 @@ enum { STATEMENTS(STATEMENT_ENUM) N_STATEMENTS };
 #define STATEMENT_SQL(name, sql) sql,
 static const char *const statement_sql[] = {STATEMENTS(STATEMENT_SQL)};
 
-/* Layers from -2 (sites in several layers) on, bits from -1 (several, or a whole word) to 63. */
-enum { LAYER_MIXED = -2, BITS = 65 };
+/* Layers from -2 (sites in several layers) on, bits from -1 (several, or a whole weight) to 191. */
+enum { LAYER_MIXED = -2, BITS = 194 };
 
 struct stoic_rows {
     sqlite3 *db;

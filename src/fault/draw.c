@@ -53,7 +53,7 @@ static stoic_status add_site(const stoic_fault *fault, const stoic_site *site, s
     case STOIC_FAULT_SET:
     case STOIC_FAULT_RANDOM:
     case STOIC_FAULT_ZERO:
-        return add_hit(hits, site, -1, STOIC_SET_WORD, err);
+        return add_hit(hits, site, bit, STOIC_SET_WORD, err);
     default:
         for (int k = 0; k < fault->run; k++) { /* one bit but for mbu */
             stoic_status status = add_hit(hits, site, bit + k * fault->distance, STOIC_FLIP, err);
@@ -91,9 +91,12 @@ static bool set_add(number_set *set, uint64_t number) {
     return true;
 }
 
-/* stuck0 and stuck1 hit distinct bits, the others distinct weights. */
+/* stuck0 and stuck1 hit distinct bits, the others distinct weights; under a code, flips hit
+ * distinct bits too, since a word is more than a weight (METHODS 3). */
 static bool units_are_sites(const stoic_fault *fault) {
-    return fault->kind == STOIC_FAULT_STUCK0 || fault->kind == STOIC_FAULT_STUCK1;
+    return fault->kind == STOIC_FAULT_STUCK0 || fault->kind == STOIC_FAULT_STUCK1 ||
+           stoic_fault_replaces(fault) ||
+           (fault->kind == STOIC_FAULT_FLIPS && stoic_store_is_coded(fault->store));
 }
 
 /* n of few: a site, refused where its weight (or bit) is taken. Each step is uniform over the
@@ -103,7 +106,7 @@ static stoic_status draw_by_rejection(const stoic_fault *fault, stoic_rng *rng, 
     for (int64_t found = 0; found < fault->n;) {
         int64_t number = (int64_t)stoic_rng_below(rng, (uint64_t)fault->sites);
         stoic_site site = stoic_sites_at(fault, number);
-        int64_t unit = units_are_sites(fault) ? number : site.patch->first_word + site.word;
+        int64_t unit = units_are_sites(fault) ? number : site.patch->first_word + site.word - site.patch->start;
         if (!set_add(taken, (uint64_t)unit))
             continue;
         stoic_status status = add_site(fault, &site, hits, err);
@@ -178,65 +181,71 @@ static stoic_status draw_one(const stoic_fault *fault, int64_t trial, stoic_hits
     return add_site(fault, &site, hits, err);
 }
 
-/* The field's bits of `value`, the other bits as they are stored. */
-static uint64_t replaced(const stoic_fault *fault, const stoic_hit *hit, uint64_t mask,
-                         uint64_t value) {
-    uint64_t stored = stoic_store_word(fault->store, hit->entry, hit->word);
-    return (stored & ~mask) | (value & mask);
-}
-
-static uint64_t mask_of_entry(const stoic_fault *fault, int entry) {
-    int low = 0, high = fault->n_patches - 1;
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-        if (fault->patches[middle].entry < entry)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return fault->patches[low].mask;
-}
-
 static void fill_patterns(const stoic_fault *fault, int64_t trial, stoic_hits *hits) {
-    const float zero = 0.0f;
+    const float zero = 0.0f, *value = fault->kind == STOIC_FAULT_SET ? &fault->value : &zero;
+    const uint64_t mask = fault->field.bits[0];
     stoic_rng rng;
+    stoic_place place;
     stoic_rng_init(&rng, fault->seed, (uint64_t)trial, STOIC_STREAM_VALUE);
-    uint64_t value =
-        stoic_store_encode(fault->store, fault->kind == STOIC_FAULT_SET ? &fault->value : &zero);
     for (size_t i = 0; i < hits->count; i++) {
         stoic_hit *hit = &hits->items[i];
-        if (fault->kind == STOIC_FAULT_RANDOM) {
-            int bits = stoic_store_entry_at(fault->store, hit->entry)->word_bits;
-            value = bits <= 32 ? stoic_rng_u32(&rng) : stoic_rng_u64(&rng);
-        }
-        hit->pattern = replaced(fault, hit, mask_of_entry(fault, hit->entry), value);
+        uint64_t pattern;
+        stoic_store_place(fault->store, hit->entry, hit->word, hit->bit, &place);
+        if (fault->kind != STOIC_FAULT_RANDOM)
+            pattern = stoic_store_encode(fault->store, hit->entry, place.index, value);
+        else if (stoic_store_data_bits(fault->store) <= 32)
+            pattern = stoic_rng_u32(&rng);
+        else
+            pattern = stoic_rng_u64(&rng);
+        /* the field's bits of it, the other bits as they are stored */
+        hit->pattern = (stoic_store_data(fault->store, hit->entry, place.index) & ~mask) |
+                       (pattern & mask);
     }
 }
 
-/* Geometric gaps over the selected bits at the larger of the two rates; with different rates a
+static bool is_one(const stoic_fault *fault, const stoic_site *site) {
+    stoic_word word = stoic_store_word(fault->store, site->patch->entry, site->word);
+    int bit = site->patch->bit[site->way];
+    return word.part[bit / 64] >> bit % 64 & 1;
+}
+
+/* Geometric gaps over `sites` bits at the larger of the two rates; with different rates a
  * candidate then stays with probability rate(stored bit) / larger rate (thinning). */
-static stoic_status draw_ber(const stoic_fault *fault, stoic_rng *rng, stoic_hits *hits,
-                             stoic_error *err) {
+static stoic_status draw_gaps(const stoic_fault *fault, stoic_rng *rng, int64_t sites,
+                              stoic_site (*at)(const stoic_fault *fault, int64_t site),
+                              stoic_hits *hits, stoic_error *err) {
     const double p = fault->p01 > fault->p10 ? fault->p01 : fault->p10;
-    if (p == 0.0)
-        return STOIC_OK;
-    uint64_t left = (uint64_t)fault->sites;
-    for (;;) {
+    uint64_t left = (uint64_t)sites;
+    while (p > 0) {
         uint64_t gap = stoic_rng_geometric(rng, p);
         if (gap >= left)
-            return STOIC_OK;
-        stoic_site site = stoic_sites_at(fault, (int64_t)((uint64_t)fault->sites - left + gap));
+            break;
+        stoic_site site = at(fault, (int64_t)((uint64_t)sites - left + gap));
         left -= gap + 1;
-        if (fault->p01 != fault->p10) {
-            int bit = site.patch->bit[site.way];
-            bool one = stoic_store_word(fault->store, site.patch->entry, site.word) >> bit & 1;
-            if (stoic_rng_unit(rng) * p > (one ? fault->p10 : fault->p01))
-                continue;
-        }
+        if (fault->p01 != fault->p10 &&
+            stoic_rng_unit(rng) * p > (is_one(fault, &site) ? fault->p10 : fault->p01))
+            continue;
         stoic_status status = add_site(fault, &site, hits, err);
         if (status != STOIC_OK)
             return status;
     }
+    return STOIC_OK;
+}
+
+/* Redundancy on a stream of its own: the data bits that are hit do not depend on the code. */
+static stoic_status draw_ber(const stoic_fault *fault, stoic_rng *rng, int64_t trial,
+                             stoic_hits *hits, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    stoic_rng redundancy;
+    TRY(draw_gaps(fault, rng, fault->data_sites, stoic_sites_data, hits, err));
+    if (!fault->redundant_sites)
+        return STOIC_OK;
+    stoic_rng_init(&redundancy, fault->seed, (uint64_t)trial, STOIC_STREAM_REDUNDANCY);
+    TRY(draw_gaps(fault, &redundancy, fault->redundant_sites, stoic_sites_redundant, hits, err));
+    if (hits->count)
+        qsort(hits->items, hits->count, sizeof *hits->items, compare_hits);
+done:
+    return status;
 }
 
 static stoic_status draw_listed(const stoic_fault *fault, int64_t trial, stoic_hits *hits,
@@ -269,10 +278,9 @@ stoic_status stoic_fault_draw(const stoic_fault *fault, int64_t trial, stoic_hit
         return add_site(fault, &site, hits, err);
     }
     if (fault->kind == STOIC_FAULT_BER)
-        return draw_ber(fault, &rng, hits, err);
+        return draw_ber(fault, &rng, trial, hits, err);
     TRY(fault->n == 1 ? draw_one(fault, trial, hits, err) : draw_many(fault, &rng, hits, err));
-    if (fault->kind == STOIC_FAULT_SET || fault->kind == STOIC_FAULT_RANDOM ||
-        fault->kind == STOIC_FAULT_ZERO)
+    if (stoic_fault_replaces(fault))
         fill_patterns(fault, trial, hits);
 done:
     return status;

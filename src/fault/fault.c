@@ -129,16 +129,11 @@ int64_t stoic_fault_population(const stoic_fault *fault) {
     if (fault->kind == STOIC_FAULT_CSV)
         return fault->n_list;
     if (fault->kind == STOIC_FAULT_RANDOM && fault->n == 1) { /* a weight and its new bits */
-        int64_t total = 0;
-        for (int i = 0; i < fault->n_patches; i++) {
-            int bits = __builtin_popcountll(fault->patches[i].mask);
-            int64_t faults = 0;
-            if (bits > 62 ||
-                __builtin_mul_overflow(fault->patches[i].words, (int64_t)1 << bits, &faults) ||
-                __builtin_add_overflow(total, faults, &total))
-                return INT64_MAX;
-        }
-        return total;
+        int bits = __builtin_popcountll(fault->field.bits[0]);
+        int64_t faults = 0;
+        if (bits > 62 || __builtin_mul_overflow(fault->weights, (int64_t)1 << bits, &faults))
+            return INT64_MAX;
+        return faults;
     }
     bool single = stoic_fault_max_trials(fault) >= 0;
     return single ? fault->sites : fault->selected_bits;

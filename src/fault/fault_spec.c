@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "fault/space.h"
 #include "fault/spelling.h"
+#include "store/layout.h"
 
 typedef stoic_status (*read_argument)(stoic_fault *fault, const char *argument, stoic_error *err);
 
@@ -115,8 +116,9 @@ static stoic_status check_keys(const stoic_spec *spec, const char *const *known,
 }
 
 static stoic_status check_count(const stoic_fault *fault, stoic_error *err) {
-    bool bits = fault->kind == STOIC_FAULT_STUCK0 || fault->kind == STOIC_FAULT_STUCK1;
-    int64_t most = bits ? fault->sites : fault->words;
+    bool bits = fault->kind == STOIC_FAULT_STUCK0 || fault->kind == STOIC_FAULT_STUCK1 ||
+                (fault->kind == STOIC_FAULT_FLIPS && stoic_store_is_coded(fault->store));
+    int64_t most = bits || stoic_fault_replaces(fault) ? fault->sites : fault->words;
     if (fault->n <= most)
         return STOIC_OK;
     return stoic_fail(err, STOIC_ERR_ARGUMENT, "",

@@ -8,7 +8,7 @@
 #include "base/fail.h"
 #include "fault/map.h"
 #include "fault/spelling.h"
-#include "store/format.h"
+#include "store/field.h"
 
 typedef stoic_status (*read_argument)(stoic_map_error *error, const char *argument,
                                       stoic_error *err);
@@ -99,13 +99,15 @@ static stoic_status read_none(stoic_map_error *error, const char *argument, stoi
 }
 
 static stoic_status read_flip(stoic_map_error *error, const char *argument, stoic_error *err) {
-    uint64_t mask = 0;
-    stoic_status status =
-        stoic_format_mask(&stoic_format_fp32, argument ? argument : "all", &mask, err);
+    stoic_format fp32;
+    stoic_field field;
+    stoic_status status = stoic_format_parse("fp32", &fp32, err);
+    if (status == STOIC_OK)
+        status = stoic_field_parse(&fp32, 0, argument ? argument : "all", &field, err);
     if (status != STOIC_OK)
         return status;
     for (int bit = 0; bit < 32; bit++) {
-        if (mask >> bit & 1)
+        if (stoic_field_has(&field, bit))
             error->bit[error->n_bits++] = bit;
     }
     return STOIC_OK;
@@ -210,8 +212,9 @@ static void numbers_text(double first, double second, stoic_text *text) {
 }
 
 void stoic_map_error_text(const stoic_map_error *error, stoic_text *text) {
-    char number[STOIC_NUMBER_TEXT], bits[STOIC_MASK_TEXT];
-    uint64_t mask = 0;
+    char number[STOIC_NUMBER_TEXT], bits[STOIC_FIELD_TEXT];
+    stoic_field field = {{0}}, nothing = {{0}};
+    stoic_format fp32;
     stoic_text_printf(text, ",value=%s", names[error->value]);
     switch (error->value) {
     case STOIC_MAP_POWER_TABLE:
@@ -233,8 +236,10 @@ void stoic_map_error_text(const stoic_map_error *error, stoic_text *text) {
         break;
     case STOIC_MAP_FLIP_BITS:
         for (int i = 0; i < error->n_bits; i++)
-            mask |= (uint64_t)1 << error->bit[i];
-        stoic_format_mask_text(&stoic_format_fp32, mask, UINT32_MAX, bits);
+            field.bits[0] |= (uint64_t)1 << error->bit[i];
+        if (stoic_format_parse("fp32", &fp32, NULL) != STOIC_OK)
+            break;
+        stoic_field_spell(&fp32, 0, &field, &nothing, bits);
         stoic_text_printf(text, ":%s", bits);
         break;
     case STOIC_MAP_SET:

@@ -46,7 +46,7 @@ static bool read_digits(const char *text, int64_t *out) {
 static int64_t read_index(char *text, const stoic_store_entry *entry) {
     int64_t flat = 0, part = 0;
     if (!strchr(text, ';'))
-        return read_digits(text, &flat) && flat < entry->words ? flat : -1;
+        return read_digits(text, &flat) && flat < entry->weights ? flat : -1;
     for (int axis = 0; axis < entry->shape.rank; axis++) {
         char *end = strchr(text, ';');
         if ((end == NULL) != (axis == entry->shape.rank - 1))
@@ -91,20 +91,21 @@ static stoic_status read_site(const reader *r, char *const *fields, stoic_listed
         return stoic_csv_fail(&r->csv, err, "the layer stores no such tensor of its own",
                               layer_text);
     const stoic_store_entry *entry = stoic_store_entry_at(store, site->entry);
-    site->word = read_index(index, entry);
-    if (site->word < 0) {
+    int64_t flat = read_index(index, entry);
+    if (flat < 0) {
         snprintf(what, sizeof what, "index: expected a position in a tensor of shape %s",
                  stoic_shape_text(&entry->shape, shape));
         return stoic_csv_fail(&r->csv, err, what, index);
     }
-    if (!read_digits(bit_text, &bit) || bit >= entry->word_bits) {
-        snprintf(what, sizeof what, "bit: expected 0 to %d", entry->word_bits - 1);
+    int bits = stoic_store_data_bits(store) + stoic_store_redundant_bits(store);
+    if (!read_digits(bit_text, &bit) || bit >= bits) {
+        snprintf(what, sizeof what, "bit: expected 0 to %d", bits - 1);
         return stoic_csv_fail(&r->csv, err, what, bit_text);
     }
-    if (stoic_store_protected(store) >> bit & 1)
+    if (stoic_store_protects(store, (int)bit))
         return stoic_csv_fail(&r->csv, err, "bit: expected one that the store does not protect",
                               bit_text);
-    site->bit = (int32_t)bit;
+    site->bit = stoic_store_find(store, site->entry, flat, (int)bit, &site->word);
     site->trial = r->fault->n_list;
     if (r->csv.at[TRIAL] >= 0 && !read_digits(fields[r->csv.at[TRIAL]], &site->trial))
         return stoic_csv_fail(&r->csv, err, "trial: expected a number", fields[r->csv.at[TRIAL]]);

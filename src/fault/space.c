@@ -1,5 +1,6 @@
 #include "fault/space.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,49 +33,110 @@ static stoic_status parse_roles(const stoic_store *store, const char *list, unsi
     return status;
 }
 
-/* The ways a word can be hit, by the kind of model. */
-static void fill_ways(const stoic_fault *fault, stoic_patch *patch, int word_bits) {
-    bool whole = fault->kind == STOIC_FAULT_SET || fault->kind == STOIC_FAULT_RANDOM ||
-                 fault->kind == STOIC_FAULT_ZERO;
-    patch->ways = 0;
-    if (whole && patch->mask)
-        patch->bit[patch->ways++] = -1;
-    for (int bit = 0; bit < word_bits && !whole; bit++) {
-        bool fits = patch->mask >> bit & 1;
-        for (int k = 1; k < fault->run && fits; k++) { /* run is 1 but for mbu */
-            int64_t next = bit + (int64_t)k * fault->distance;
-            fits = next < word_bits && patch->mask >> next & 1;
+/* The bits of a word that stand for the field, weight after weight, then redundancy. */
+static int list_bits(const stoic_fault *fault, int weights, int16_t *bits, int *n_data) {
+    const stoic_store *store = fault->store;
+    const int data = stoic_store_data_bits(store);
+    const int full = stoic_store_entry_at(store, 0)->word_weights;
+    int n = 0;
+    for (int w = 0; w < weights; w++) {
+        for (int bit = 0; bit < data; bit++) {
+            if (stoic_field_has(&fault->field, bit))
+                bits[n++] = (int16_t)(w * data + bit);
         }
-        if (fits)
-            patch->bit[patch->ways++] = (int8_t)bit;
+    }
+    *n_data = n;
+    for (int bit = 0; bit < stoic_store_redundant_bits(store); bit++) {
+        if (stoic_field_has(&fault->field, data + bit))
+            bits[n++] = (int16_t)(full * data + bit);
+    }
+    return n;
+}
+
+static bool has_bit(const int16_t *bits, int n, int64_t bit) {
+    for (int i = 0; i < n; i++) {
+        if (bits[i] == bit)
+            return true;
+    }
+    return false;
+}
+
+bool stoic_fault_replaces(const stoic_fault *fault) {
+    return fault->kind == STOIC_FAULT_SET || fault->kind == STOIC_FAULT_RANDOM ||
+           fault->kind == STOIC_FAULT_ZERO;
+}
+
+/* The ways a word with so many weights can be hit, by the kind of model. */
+static void fill_ways(const stoic_fault *fault, stoic_patch *patch, int weights) {
+    int16_t bits[64 * STOIC_WORD_PARTS];
+    int n_data, n = list_bits(fault, weights, bits, &n_data);
+    patch->ways = patch->data_ways = 0;
+    for (int w = 0; w < weights && stoic_fault_replaces(fault) && n_data; w++)
+        patch->bit[patch->ways++] = (int16_t)(-1 - w);
+    if (stoic_fault_replaces(fault)) {
+        patch->data_ways = patch->ways;
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        bool fits = true;
+        for (int k = 1; k < fault->run && fits; k++) /* run is 1 but for mbu */
+            fits = has_bit(bits, n, bits[i] + (int64_t)k * fault->distance);
+        if (!fits)
+            continue;
+        patch->bit[patch->ways++] = bits[i];
+        patch->data_ways += i < n_data;
     }
 }
 
-static stoic_status add_patch(stoic_fault *fault, int entry, const char *bits, stoic_error *err) {
-    const stoic_store_entry *e = stoic_store_entry_at(fault->store, entry);
+static void add_patch(stoic_fault *fault, int entry, int64_t start, int64_t words, int weights) {
     stoic_patch *patch = &fault->patches[fault->n_patches];
     patch->entry = entry;
-    patch->words = e->words;
-    stoic_status status = stoic_store_bits(fault->store, entry, bits, &patch->mask, err);
+    patch->start = start;
+    patch->words = words;
+    fill_ways(fault, patch, weights);
+    patch->first_site = fault->sites;
+    patch->first_word = fault->words;
+    patch->first_data = fault->data_sites;
+    patch->first_redundant = fault->redundant_sites;
+    /* words x ways <= words x word_bits, which the store has checked not to overflow */
+    fault->sites += words * patch->ways;
+    fault->data_sites += words * patch->data_ways;
+    fault->redundant_sites += words * (patch->ways - patch->data_ways);
+    fault->words += words;
+    fault->weights += words * weights;
+    fault->same_ways = fault->same_ways && patch->ways == fault->patches[0].ways;
+    fault->n_patches++;
+}
+
+static stoic_status add_entry(stoic_fault *fault, int entry, const char *bits, stoic_error *err) {
+    const stoic_store_entry *e = stoic_store_entry_at(fault->store, entry);
+    int first = fault->n_patches, held = e->word_weights;
+    int64_t full = e->weights / held, sites = fault->sites;
+    int rest = (int)(e->weights % held), n_data;
+    int16_t list[64 * STOIC_WORD_PARTS];
+    stoic_status status = stoic_store_bits(fault->store, entry, bits, &fault->field, err);
     if (status != STOIC_OK)
         return status;
-    if (!patch->mask)
+    if (!stoic_field_count(&fault->field))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                           "bits: the store '%s' protects every bit of '%s'",
                           stoic_store_text(fault->store), bits);
-    fill_ways(fault, patch, e->word_bits);
-    if (!patch->ways)
+    if (full)
+        add_patch(fault, entry, 0, full, held);
+    if (rest)
+        add_patch(fault, entry, full, 1, rest);
+    for (int i = first; i < fault->n_patches; i++) {
+        int weights = fault->patches[i].start == full ? rest : held;
+        fault->selected_bits +=
+            fault->patches[i].words * list_bits(fault, weights, list, &n_data);
+    }
+    if (fault->sites == sites && stoic_fault_replaces(fault))
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                          "bits: '%s' are no data bits of a weight, which the model replaces", bits);
+    if (fault->sites == sites)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                           "mbu: %d bits, %d apart, fit nowhere into the bits '%s' of a word of %d",
                           fault->run, fault->distance, bits, e->word_bits);
-    patch->first_site = fault->sites;
-    patch->first_word = fault->words;
-    /* words x ways <= words x word_bits, which the store has checked not to overflow */
-    fault->sites += patch->words * patch->ways;
-    fault->words += patch->words;
-    fault->selected_bits += patch->words * __builtin_popcountll(patch->mask);
-    fault->same_ways = fault->same_ways && patch->ways == fault->patches[0].ways;
-    fault->n_patches++;
     return STOIC_OK;
 }
 
@@ -105,7 +167,7 @@ stoic_status stoic_sites_select(stoic_fault *fault, const stoic_spec *spec, stoi
     unsigned roles = 0;
     bool every = !layers || !strcmp(layers, "all");
     bool *chosen = calloc((size_t)count + 1, sizeof *chosen);
-    fault->patches = calloc((size_t)n_entries + 1, sizeof *fault->patches);
+    fault->patches = calloc(2 * (size_t)n_entries + 1, sizeof *fault->patches);
     fault->same_ways = true;
     if (!chosen || !fault->patches) {
         status =
@@ -119,7 +181,7 @@ stoic_status stoic_sites_select(stoic_fault *fault, const stoic_spec *spec, stoi
         const stoic_store_entry *e = stoic_store_entry_at(store, i);
         bool wanted = every || (e->layer >= 0 && chosen[e->layer]);
         if (wanted && (roles >> e->role & 1) && e->words > 0)
-            TRY(add_patch(fault, i, bits ? bits : "all", err));
+            TRY(add_entry(fault, i, bits ? bits : "all", err));
     }
     TRY(check_layers(fault, chosen, count, roles, err));
     if (!fault->words)
@@ -139,16 +201,18 @@ static unsigned roles_selected(const stoic_fault *fault) {
 
 /* Are all stored entries of these roles selected? Then the list of layers is "all". */
 static bool selects_every_layer(const stoic_fault *fault, unsigned roles) {
-    int matching = 0;
+    int matching = 0, selected = 0;
     for (int i = 0; i < stoic_store_entry_count(fault->store); i++) {
         const stoic_store_entry *e = stoic_store_entry_at(fault->store, i);
         matching += (roles >> e->role & 1) && e->words > 0;
     }
-    return matching == fault->n_patches;
+    for (int i = 0; i < fault->n_patches; i++)
+        selected += i == 0 || fault->patches[i].entry != fault->patches[i - 1].entry;
+    return matching == selected;
 }
 
 stoic_status stoic_sites_text(const stoic_fault *fault, char **text, stoic_error *err) {
-    char mask[STOIC_MASK_TEXT], roles_text[32];
+    char mask[STOIC_FIELD_TEXT], roles_text[32];
     unsigned roles = roles_selected(fault);
     size_t room = (size_t)fault->n_patches * 12 + sizeof mask + 64, used = 0;
     *text = malloc(room);
@@ -167,38 +231,47 @@ stoic_status stoic_sites_text(const stoic_fault *fault, char **text, stoic_error
             last = layer;
         }
     }
-    /* one format holds all entries, so the first mask is that of all */
-    stoic_store_bits_text(fault->store, fault->patches[0].mask, mask);
+    stoic_store_bits_text(fault->store, &fault->field, mask);
     snprintf(*text + used, room - used, ",bits=%s,tensor=%s", mask,
              stoic_roles_text(roles, roles_text));
     return STOIC_OK;
 }
 
-stoic_site stoic_sites_at(const stoic_fault *fault, int64_t site) {
-    int low = 0, high = fault->n_patches - 1;
-    while (low < high) { /* the last patch that starts at or before the site */
-        int middle = low + (high - low + 1) / 2;
-        if (fault->patches[middle].first_site <= site)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    const stoic_patch *patch = &fault->patches[low];
-    int64_t offset = site - patch->first_site;
-    stoic_site out = {patch, offset / patch->ways, (int)(offset % patch->ways)};
-    return out;
-}
-
-stoic_site stoic_sites_word(const stoic_fault *fault, int64_t word) {
+/* The last patch whose number, `offset` bytes into it, is at most `number`. */
+static const stoic_patch *find_patch(const stoic_fault *fault, size_t offset, int64_t number) {
     int low = 0, high = fault->n_patches - 1;
     while (low < high) {
         int middle = low + (high - low + 1) / 2;
-        if (fault->patches[middle].first_word <= word)
+        int64_t first;
+        memcpy(&first, (const char *)&fault->patches[middle] + offset, sizeof first);
+        if (first <= number)
             low = middle;
         else
             high = middle - 1;
     }
-    const stoic_patch *patch = &fault->patches[low];
-    stoic_site out = {patch, word - patch->first_word, 0};
-    return out;
+    return &fault->patches[low];
+}
+
+stoic_site stoic_sites_at(const stoic_fault *fault, int64_t site) {
+    const stoic_patch *patch = find_patch(fault, offsetof(stoic_patch, first_site), site);
+    int64_t at = site - patch->first_site;
+    return (stoic_site){patch, patch->start + at / patch->ways, (int)(at % patch->ways)};
+}
+
+stoic_site stoic_sites_data(const stoic_fault *fault, int64_t site) {
+    const stoic_patch *patch = find_patch(fault, offsetof(stoic_patch, first_data), site);
+    int64_t at = site - patch->first_data;
+    return (stoic_site){patch, patch->start + at / patch->data_ways, (int)(at % patch->data_ways)};
+}
+
+stoic_site stoic_sites_redundant(const stoic_fault *fault, int64_t site) {
+    const stoic_patch *patch = find_patch(fault, offsetof(stoic_patch, first_redundant), site);
+    int64_t at = site - patch->first_redundant;
+    int ways = patch->ways - patch->data_ways;
+    return (stoic_site){patch, patch->start + at / ways, patch->data_ways + (int)(at % ways)};
+}
+
+stoic_site stoic_sites_word(const stoic_fault *fault, int64_t word) {
+    const stoic_patch *patch = find_patch(fault, offsetof(stoic_patch, first_word), word);
+    return (stoic_site){patch, patch->start + word - patch->first_word, 0};
 }

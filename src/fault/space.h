@@ -3,22 +3,26 @@
  *
  * The space numbers every single-site fault: site = entry, then word, then way. A way is one of
  * the things that can happen to a word: a bit of the field for models of one bit, a first bit for
- * mbu, the replacement itself for set, random and zero.
+ * mbu, the replacement of one of its weights for set, random and zero.
+ *
+ * ber: numbers data bits and redundant bits apart, so that under every code of a format the same data
+ * bits of the same weights are hit.
  */
 #ifndef STOIC_FAULT_SPACE_H
 #define STOIC_FAULT_SPACE_H
 
 #include "base/spec.h"
 #include "stoic/fault.h"
+#include "store/field.h"
 
-/* The selected part of one store entry. */
+/* The selected part of one store entry; a last word that holds fewer weights is a patch of its own. */
 typedef struct stoic_patch {
     int entry;
-    int ways;       /* a word */
-    int8_t bit[64]; /* of each way, ascending; -1: the whole word */
-    uint64_t mask;  /* bits of the field */
-    int64_t words;
-    int64_t first_site, first_word;
+    int ways;      /* a word */
+    int data_ways; /* those in data bits: they stand first */
+    int16_t bit[64 * STOIC_WORD_PARTS]; /* of each way, ascending; -1 - s: the whole of weight s */
+    int64_t start, words;               /* first word of the entry, number of them */
+    int64_t first_site, first_word, first_data, first_redundant;
 } stoic_patch;
 
 /* Sites of list:, sorted by trial, entry, word, bit. */
@@ -38,8 +42,10 @@ struct stoic_fault {
     stoic_patch *patches;
     int n_patches;
     bool same_ways;       /* every patch has as many ways a word */
+    stoic_field field;    /* bits of a weight, and of a word's redundancy */
     int64_t sites, words; /* of all patches */
-    int64_t selected_bits;
+    int64_t data_sites, redundant_sites;
+    int64_t weights, selected_bits;
 
     int64_t n;         /* flips:N and n= */
     double p01, p10;   /* ber */
@@ -61,12 +67,18 @@ typedef struct stoic_site {
     int way;
 } stoic_site;
 
+/* set, random, zero: does a fault replace a whole weight? */
+bool stoic_fault_replaces(const stoic_fault *fault);
+
 /* Fills patches and their totals from layer=, bits= and tensor=. */
 stoic_status stoic_sites_select(stoic_fault *fault, const stoic_spec *spec, stoic_error *err);
 /* ",layer=…,bits=…,tensor=…" with defaults written out; malloc'ed. */
 stoic_status stoic_sites_text(const stoic_fault *fault, char **text, stoic_error *err);
 /* site in 0 … sites-1 */
 stoic_site stoic_sites_at(const stoic_fault *fault, int64_t site);
+/* The same among the ways in data bits, and among those in redundant bits. */
+stoic_site stoic_sites_data(const stoic_fault *fault, int64_t site);
+stoic_site stoic_sites_redundant(const stoic_fault *fault, int64_t site);
 /* word in 0 … words-1, way 0 */
 stoic_site stoic_sites_word(const stoic_fault *fault, int64_t word);
 

@@ -5,43 +5,6 @@
 #include "base/fail.h"
 #include "store/layout.h"
 
-static const float *weight_at(const stoic_store *store, int entry, int64_t word) {
-    const stoic_value *value = &store->model->values[store->entries[entry].tensor];
-    return (const float *)stoic_tensor_data(value->constant) + word;
-}
-
-uint64_t stoic_store_word(const stoic_store *store, int entry, int64_t word) {
-    return stoic_store_encode(store, weight_at(store, entry, word));
-}
-
-static void decode(const stoic_store *store, uint64_t bits, float *weight) {
-    store->layout.format->decode(store->layout.code->decode(bits), weight);
-}
-
-float stoic_store_weight(const stoic_store *store, int entry, int64_t word, uint64_t bits,
-                         int64_t *index) {
-    float weight;
-    (void)entry; /* formats with a scale per tensor will ask which tensor it is */
-    decode(store, bits, &weight);
-    if (index)
-        *index = word;
-    return weight;
-}
-
-stoic_status stoic_store_decode(const stoic_store *store, int entry, float *weights,
-                                stoic_error *err) {
-    if (entry < 0 || entry >= store->n_entries)
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "entry %d of a store with %d entries", entry,
-                          store->n_entries);
-    for (int64_t w = 0; w < store->entries[entry].words; w++) {
-        int64_t index = 0;
-        float value =
-            stoic_store_weight(store, entry, w, stoic_store_word(store, entry, w), &index);
-        memcpy(&weights[index], &value, sizeof value);
-    }
-    return STOIC_OK;
-}
-
 const char *stoic_action_name(stoic_action action) {
     static const char *const names[] = {"flip", "stuck0", "stuck1", "word"};
     return names[action];
@@ -55,32 +18,46 @@ static stoic_status check_hit(const stoic_store *store, const stoic_hit *hit, st
     if (hit->word < 0 || hit->word >= entry->words)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, entry->name, "hit: word %lld of %lld",
                           (long long)hit->word, (long long)entry->words);
-    if (hit->action == STOIC_SET_WORD)
-        return STOIC_OK;
     if ((unsigned)hit->action > STOIC_SET_WORD)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, entry->name, "hit: unknown action %d",
                           (int)hit->action);
-    if (hit->bit < 0 || hit->bit >= entry->word_bits)
+    stoic_place place;
+    bool whole = hit->action == STOIC_SET_WORD;
+    int last = whole ? -1 : entry->word_bits - 1, first = whole ? -entry->word_weights : 0;
+    if (hit->bit < first || hit->bit > last)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, entry->name, "hit: bit %d of a word of %d bits",
                           (int)hit->bit, entry->word_bits);
-    if (store->layout.protected_bits >> hit->bit & 1)
+    stoic_store_place(store, hit->entry, hit->word, hit->bit, &place);
+    if (place.index >= entry->weights)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, entry->name,
+                          "hit: bit %d of word %lld, which holds fewer weights", (int)hit->bit,
+                          (long long)hit->word);
+    if (!whole && stoic_field_has(&store->layout.protect, place.bit))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, entry->name, "hit: the store protects bit %d",
-                          (int)hit->bit);
+                          place.bit);
     return STOIC_OK;
 }
 
-/* Protected bits keep their value also when a whole word is replaced. */
-static uint64_t corrupt(const stoic_store *store, const stoic_hit *hit, uint64_t bits) {
-    const uint64_t keep = store->layout.protected_bits;
+/* Protected bits keep their value also when a whole weight is replaced. */
+static void corrupt(const stoic_store *store, const stoic_hit *hit, stoic_word *word) {
+    const uint64_t keep = store->layout.protect.bits[0];
+    const int data = store->layout.code.data, bit = hit->bit;
+    const uint64_t one = (uint64_t)1 << (bit & 63);
     switch (hit->action) {
     case STOIC_FLIP:
-        return bits ^ (uint64_t)1 << hit->bit;
+        word->part[bit / 64] ^= one;
+        break;
     case STOIC_SET_0:
-        return bits & ~((uint64_t)1 << hit->bit);
+        word->part[bit / 64] &= ~one;
+        break;
     case STOIC_SET_1:
-        return bits | (uint64_t)1 << hit->bit;
-    default:
-        return (bits & keep) | (hit->pattern & ~keep);
+        word->part[bit / 64] |= one;
+        break;
+    default: {
+        int at = (-1 - bit) * data;
+        uint64_t before = stoic_word_get(word, at, data);
+        stoic_word_put(word, at, data, (before & keep) | (hit->pattern & ~keep));
+    }
     }
 }
 
@@ -131,40 +108,65 @@ static stoic_status sort_hits(const stoic_store *store, const stoic_hit *hits, s
     return STOIC_OK;
 }
 
+/* Where edits go: those beyond `room` are only counted. */
+typedef struct edit_sink {
+    stoic_edit *edits;
+    size_t room, needed;
+} edit_sink;
+
+/* The weights of a word that differ from those without fault. */
+static void compare_words(const stoic_store *store, int entry, int64_t word,
+                          const stoic_word *before, const stoic_word *after, edit_sink *sink,
+                          stoic_decoded *told) {
+    float was[STOIC_WORD_WEIGHTS], now[STOIC_WORD_WEIGHTS];
+    stoic_verdict verdict;
+    int n = stoic_store_weights(store, entry, word, after, now, &verdict);
+    stoic_store_weights(store, entry, word, before, was, NULL);
+    told->corrected += verdict == STOIC_WORD_CORRECTED;
+    told->detected += verdict == STOIC_WORD_DETECTED;
+    for (int i = 0; i < n; i++) {
+        if (!memcmp(&was[i], &now[i], sizeof now[i])) /* a code may have repaired it */
+            continue;
+        if (sink->needed < sink->room) {
+            stoic_edit *edit = &sink->edits[sink->needed];
+            edit->tensor = store->entries[entry].tensor;
+            edit->index = word * store->entries[entry].word_weights + i;
+            memcpy(&edit->value, &now[i], sizeof now[i]);
+        }
+        sink->needed++;
+    }
+}
+
 stoic_status stoic_store_apply(const stoic_store *store, const stoic_hit *hits, size_t n_hits,
-                               stoic_edit *edits, size_t *n_edits, stoic_error *err) {
+                               stoic_edit *edits, size_t *n_edits, stoic_decoded *told,
+                               stoic_error *err) {
     place *places = NULL;
-    size_t needed = 0, room = *n_edits;
+    edit_sink sink = {edits, *n_edits, 0};
+    stoic_decoded counts = {0};
     *n_edits = 0;
     stoic_status status = sort_hits(store, hits, n_hits, &places, err);
     if (status != STOIC_OK)
         return status;
     for (size_t i = 0; i < n_hits;) {
         const stoic_hit *first = &hits[places ? places[i].order : i];
-        const uint64_t before = stoic_store_word(store, first->entry, first->word);
-        uint64_t after = before;
+        const stoic_word before = stoic_store_word(store, first->entry, first->word);
+        stoic_word after = before;
         for (; i < n_hits; i++) {
             const stoic_hit *hit = &hits[places ? places[i].order : i];
             if (hit->entry != first->entry || hit->word != first->word)
                 break;
-            after = corrupt(store, hit, after);
+            corrupt(store, hit, &after);
         }
-        float was, now;
-        decode(store, before, &was);
-        decode(store, after, &now);
-        if (!memcmp(&was, &now, sizeof now)) /* a code may have repaired it */
-            continue;
-        if (needed < room) {
-            edits[needed].tensor = store->entries[first->entry].tensor;
-            edits[needed].index = first->word;
-            memcpy(&edits[needed].value, &now, sizeof now);
-        }
-        needed++;
+        if (memcmp(&before, &after, sizeof after) != 0)
+            compare_words(store, first->entry, first->word, &before, &after, &sink, &counts);
     }
     free(places);
-    *n_edits = needed;
-    if (needed > room)
+    counts.due = counts.detected > 0 && store->layout.due == STOIC_DUE_REPORT;
+    if (told)
+        *told = counts;
+    *n_edits = sink.needed;
+    if (sink.needed > sink.room)
         return stoic_fail(err, STOIC_ERR_MEMORY, "", "%zu edits do not fit into room for %zu",
-                          needed, room);
+                          sink.needed, sink.room);
     return STOIC_OK;
 }

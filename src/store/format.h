@@ -1,74 +1,86 @@
 /*
- * How one weight becomes the bits of a stored word: a number format, then a code over it.
+ * Number formats: how one weight becomes the data bits of a stored word, and back.
  *
- *   word = code.encode(format.encode(weight))      weight = format.decode(code.decode(word))
- *
- * Formats, scales and codes are rows of the tables below. A row whose descriptor is NULL is a
- * spelling of the command line that is known and refused by name until it is filled in.
+ * A stored value is a code of `bits` bits. A grid says what the codes of a tensor (or of one output
+ * channel) stand for: the factor of weight scaling, or step and zero point. Everything is computed
+ * in double and rounded once.
  * Weights pass by address, never by value: a signalling NaN must keep its bits on any machine.
+ *
+ * Source: METHODS 1, 2; weight scaling (paper 1), FORTUNE (paper 3).
  */
 #ifndef STOIC_STORE_FORMAT_H
 #define STOIC_STORE_FORMAT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "stoic/store.h"
 
-/* A number format. Positions are bits of the data word, -1 where there is no such field; what
- * lies below sign and exponent is the mantissa. */
+/* X(enumerator, name, argument) */
+#define STOIC_FORMAT_LIST(X)                                                                       \
+    X(FP32, "fp32", "")                                                                            \
+    X(FP16, "fp16", "")                                                                            \
+    X(BF16, "bf16", "")                                                                            \
+    X(FP64, "fp64", "")                                                                            \
+    X(FIXED, "fixed", "W:F")                                                                       \
+    X(Q25, "q2.5", "")                                                                             \
+    X(AFFINE, "affine", "M")                                                                       \
+    X(INT8, "int8", "")
+
+#define STOIC_FORMAT_ENUM(enumerator, name, argument) STOIC_FORMAT_##enumerator,
+typedef enum stoic_format_kind { STOIC_FORMAT_LIST(STOIC_FORMAT_ENUM) } stoic_format_kind;
+#undef STOIC_FORMAT_ENUM
+
+/* Positions are bits of the data, -1 where there is no such field; what lies below sign and
+ * exponent is the mantissa. Q2.5 is a spelling: it becomes FIXED. */
 typedef struct stoic_format {
-    const char *name;
+    stoic_format_kind kind;
+    char name[16]; /* canonical: "fixed:8:6", "affine:5" */
     int bits;
-    int sign;
-    int exponent_high, exponent_low;
-    uint64_t (*encode)(const float *weight);
-    void (*decode)(uint64_t bits, float *weight);
+    int sign, exponent_high, exponent_low;
+    int fraction;  /* FIXED: bits behind the point */
+    bool saturate; /* FIXED: values out of range take the nearest, instead of wrapping around */
+    bool hold;     /* floating point: what lies below 2 is not rounded up to 2 (METHODS 2) */
 } stoic_format;
 
-/* A code over one word. `bits` is the length of a word whose data have `data_bits`. */
-typedef struct stoic_code {
-    const char *name;
-    int (*bits)(int data_bits);
-    uint64_t (*encode)(uint64_t data);
-    uint64_t (*decode)(uint64_t word);
-    stoic_bit_role (*role)(int bit);
-} stoic_code;
+/* What the codes of a tensor or channel stand for. `scale` is c of weight scaling (1: none); a
+ * stored value v means v / c. AFFINE: (code - zero) * step; INT8: code * step. */
+typedef struct stoic_grid {
+    float scale;
+    double step, zero;
+} stoic_grid;
 
-extern const stoic_format stoic_format_fp32;
-extern const stoic_code stoic_code_none;
+/* "fixed:8:6" … Fails with STOIC_ERR_ARGUMENT. */
+stoic_status stoic_format_parse(const char *text, stoic_format *out, stoic_error *err);
 
-/* X(name, argument, descriptor) */
-#define STOIC_FORMAT_LIST(X)                                                                       \
-    X("fp32", "", &stoic_format_fp32)                                                              \
-    X("fp16", "", NULL)                                                                            \
-    X("bf16", "", NULL)                                                                            \
-    X("fp64", "", NULL)                                                                            \
-    X("fixed", "W:F", NULL)                                                                        \
-    X("q2.5", "", NULL)                                                                            \
-    X("affine", "M", NULL)                                                                         \
-    X("int8", "", NULL)
+/* Floating point, whose values beyond 2 set the exponent's msb; the others are integers. */
+bool stoic_format_is_float(const stoic_format *format);
+/* Has every tensor's codes a range of its own, so that scaling means nothing (affine, int8)? */
+bool stoic_format_is_ranged(const stoic_format *format);
 
-#define STOIC_CODE_LIST(X)                                                                         \
-    X("none", "", &stoic_code_none)                                                                \
-    X("msb3", "", NULL)                                                                            \
-    X("rep", "K", NULL)                                                                            \
-    X("tmr", "", NULL)                                                                             \
-    X("secded72", "", NULL)                                                                        \
-    X("secded39", "", NULL)                                                                        \
-    X("zerospace64", "", NULL)                                                                     \
-    X("parity64", "", NULL)
+/* The grid of a range of weights, scale 1. */
+void stoic_grid_fit(const stoic_format *format, double low, double high, stoic_grid *out);
 
-/* A field or list of bits ("exponent", "30+23-26", "all") as a mask. */
-stoic_status stoic_format_mask(const stoic_format *format, const char *field, uint64_t *mask,
-                               stoic_error *err);
-/* "sign", "exponent" or "mantissa". */
+/* How encoding treated a value; what is not exact rounding is counted by the store. */
+typedef enum stoic_fit {
+    STOIC_FIT_ROUNDED,
+    STOIC_FIT_CLAMPED, /* |scaled value| < 2 would have become 2: the largest value below instead */
+    STOIC_FIT_OUTSIDE  /* beyond the format: infinite, wrapped around or saturated */
+} stoic_fit;
+
+uint64_t stoic_format_encode(const stoic_format *format, const stoic_grid *grid,
+                             const float *weight, stoic_fit *fit);
+void stoic_format_decode(const stoic_format *format, const stoic_grid *grid, uint64_t code,
+                         float *weight);
+/* The value a code stands for before the division by the scale. */
+double stoic_format_value(const stoic_format *format, const stoic_grid *grid, uint64_t code);
+/* Encodes a value that is not scaled any more. */
+uint64_t stoic_format_code(const stoic_format *format, const stoic_grid *grid, double value,
+                           stoic_fit *fit);
+/* The largest value below 2 (floating point), with sign; or the range's ends (FIXED). */
+double stoic_format_limit(const stoic_format *format, bool negative);
+
+/* "sign", "exponent", "mantissa", "integer", "fraction" or "value". */
 const char *stoic_format_field(const stoic_format *format, int bit);
-
-/* The other way: a mask in its one canonical spelling, a field's name where one fits, else a list
- * from the highest bit down. Bits outside `allowed` do not count. `text` has room for
- * STOIC_MASK_TEXT bytes. */
-enum { STOIC_MASK_TEXT = 256 };
-void stoic_format_mask_text(const stoic_format *format, uint64_t mask, uint64_t allowed,
-                            char text[STOIC_MASK_TEXT]);
 
 #endif

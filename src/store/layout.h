@@ -4,38 +4,110 @@
 #define STOIC_STORE_LAYOUT_H
 
 #include "model/graph.h"
-#include "store/format.h"
+#include "store/code.h"
+#include "store/field.h"
 
 enum { STOIC_N_ROLES = STOIC_ROLE_BN + 1 };
 
+typedef enum stoic_scale {
+    STOIC_SCALE_NONE,
+    STOIC_SCALE_MAX,   /* c = T / max|W| */
+    STOIC_SCALE_CONST, /* c = C */
+    STOIC_SCALE_POW2,  /* the largest power of two with max|c W| < 2 */
+    STOIC_SCALE_AUTO   /* the c with the least expected error at a bit error rate */
+} stoic_scale;
+typedef enum stoic_granularity { STOIC_PER_TENSOR, STOIC_PER_CHANNEL } stoic_granularity;
+typedef enum stoic_outliers {
+    STOIC_OUTLIERS_KEEP,
+    STOIC_OUTLIERS_CLAMP,
+    STOIC_OUTLIERS_SPARSE
+} stoic_outliers;
+typedef enum stoic_due { STOIC_DUE_KEEP, STOIC_DUE_ZERO, STOIC_DUE_REPORT } stoic_due;
+typedef enum stoic_rescale {
+    STOIC_RESCALE_WEIGHTS, /* divide when reading */
+    STOIC_RESCALE_LOGITS,  /* divide once, at the logits (paper 1, Fig. 4) */
+    STOIC_RESCALE_FOLD     /* in the batch normalisation that follows, or the layer's output */
+} stoic_rescale;
+
 /* What a spec asks for. */
 typedef struct stoic_layout {
-    const stoic_format *format;
-    const stoic_code *code;
-    unsigned include; /* bit r: tensors of role r */
-    uint64_t protected_bits;
-    char *text; /* canonical spelling: what is not the default, in the order of the keys */
+    stoic_format format;
+    stoic_code code;
+    stoic_scale scale;
+    double scale_value; /* T, C, or the bit error rate of auto */
+    stoic_granularity granularity;
+    stoic_outliers outliers;
+    stoic_due due;
+    stoic_rescale rescale;
+    unsigned include;    /* bit r: tensors of role r */
+    stoic_field protect; /* bits that no fault may hit */
+    char *text;          /* canonical spelling: what is not the default, in the order of the keys */
 } stoic_layout;
+
+/* What a store keeps of one entry beside the public part. */
+typedef struct stoic_lines {
+    const float *weights; /* of the model */
+    uint64_t *image;      /* the words, packed; NULL: the weights' own bits (fp32 as it is) */
+    stoic_grid *grids;    /* one, or one an output channel */
+    int64_t channels;     /* grids there are */
+    int64_t inner;        /* channel of weight i: i / inner % channels */
+    uint32_t *side;       /* of each word: what its code keeps aside; may be NULL */
+    int64_t n_sparse;     /* weights kept aside, by index */
+    int64_t *sparse;
+} stoic_lines;
 
 struct stoic_store {
     stoic_layout layout;
     stoic_model *model;
     stoic_store_entry *entries;
+    stoic_lines *lines;
     int *rank; /* of each entry when sorted by value number */
     int n_entries;
-    int word_bits;
-    int64_t total_bits;
+    stoic_store_facts facts;
 };
 
 stoic_status stoic_layout_parse(const char *spec, stoic_layout *out, stoic_error *err);
 void stoic_layout_deinit(stoic_layout *layout);
 
+/* ---- pieces of stoic_store_create ---- */
+
+/* Chooses the grids of an entry; counts their side bits. */
+stoic_status stoic_lines_fit(stoic_store *store, int entry, stoic_error *err);
+/* Encodes and packs an entry's weights; counts what did not fit. */
+stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err);
+void stoic_lines_deinit(stoic_lines *lines);
+/* Weights of an entry from its words, in order; the reference that the fast ways are held against. */
+void stoic_lines_decode(const stoic_store *store, int entry, float *weights);
+
+/* The graph that undoes the scales elsewhere than in the weights. */
+stoic_status stoic_store_rescale(const stoic_store *store, stoic_model *decoded, stoic_model **out,
+                                 stoic_error *err);
+
+/* ---- inside an entry ---- */
+
+const stoic_grid *stoic_lines_grid(const stoic_lines *lines, int64_t index);
+/* Weights that lie in word `word`. */
+int stoic_store_held(const stoic_store *store, int entry, int64_t word);
+/* Position of a weight in the list of those kept aside, -1. */
+int64_t stoic_lines_sparse(const stoic_lines *lines, int64_t index);
+/* What weight `index` of an entry decodes to from its data bits. */
+void stoic_lines_value(const stoic_store *store, int entry, int64_t index, uint64_t data,
+                       float *weight);
+
+/* ---- for the fault models ---- */
+
 const stoic_model *stoic_store_model(const stoic_store *store);
-/* The stored word of any value, fault-free. */
-uint64_t stoic_store_encode(const stoic_store *store, const float *value);
-uint64_t stoic_store_protected(const stoic_store *store);
-/* One spelling for a mask of word bits; protected bits do not count. */
-void stoic_store_bits_text(const stoic_store *store, uint64_t mask, char text[STOIC_MASK_TEXT]);
+/* The data bits of any value at the place of weight `index`, before the code. */
+uint64_t stoic_store_encode(const stoic_store *store, int entry, int64_t index,
+                            const float *value);
+/* Bits of a weight's data, and redundant bits of a word. */
+int stoic_store_data_bits(const stoic_store *store);
+int stoic_store_redundant_bits(const stoic_store *store);
+bool stoic_store_is_coded(const stoic_store *store);
+bool stoic_store_protects(const stoic_store *store, int bit);
+/* One spelling for a set of bits; protected bits do not count. */
+void stoic_store_bits_text(const stoic_store *store, const stoic_field *field,
+                           char text[STOIC_FIELD_TEXT]);
 
 /* A list of roles, "weight+bias", as a set. */
 stoic_status stoic_roles_parse(const char *key, const char *list, unsigned *roles,

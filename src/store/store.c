@@ -13,6 +13,27 @@ typedef struct collector {
     bool *seen; /* by value number */
 } collector;
 
+/* Counts an entry's bits; padding is what its last word could hold besides. */
+static stoic_status measure(stoic_store *store, stoic_store_entry *entry, stoic_error *err) {
+    const stoic_code *code = &store->layout.code;
+    stoic_store_facts *facts = &store->facts;
+    int64_t data = 0, redundant = 0, full = 0;
+    entry->word_weights = code->weights;
+    entry->word_bits = code->word;
+    entry->words = (entry->weights + code->weights - 1) / code->weights;
+    entry->first_bit = facts->total_bits;
+    if (__builtin_mul_overflow(entry->weights, (int64_t)code->data, &data) ||
+        __builtin_mul_overflow(entry->words, (int64_t)code->redundant, &redundant) ||
+        __builtin_mul_overflow(entry->words, (int64_t)code->word, &full) ||
+        __builtin_add_overflow(data, redundant, &entry->stored_bits) ||
+        __builtin_add_overflow(facts->total_bits, full, &full) ||
+        __builtin_add_overflow(facts->total_bits, entry->stored_bits, &facts->total_bits))
+        return stoic_fail(err, STOIC_ERR_MEMORY, entry->name, "more bits than a store can number");
+    facts->padding_bits += entry->words * code->word - entry->stored_bits;
+    facts->weights += entry->weights;
+    return STOIC_OK;
+}
+
 static stoic_status add_entry(collector *c, int value, int layer, stoic_role role,
                               stoic_error *err) {
     stoic_store *store = c->store;
@@ -25,22 +46,18 @@ static stoic_status add_entry(collector *c, int value, int layer, stoic_role rol
         return stoic_fail(err, STOIC_ERR_UNSUPPORTED, model->values[value].name,
                           "a store holds float32 tensors, '%s' is %s", model->values[value].name,
                           stoic_dtype_name(stoic_tensor_dtype(tensor)));
-    int64_t bits = 0;
     stoic_store_entry *entry = &store->entries[store->n_entries];
     entry->tensor = value;
     entry->layer = layer;
     entry->role = role;
     entry->name = model->values[value].name;
     entry->shape = *stoic_tensor_shape(tensor);
-    entry->words = stoic_tensor_count(tensor);
-    entry->word_bits = store->word_bits;
-    entry->first_bit = store->total_bits;
-    if (__builtin_mul_overflow(entry->words, (int64_t)entry->word_bits, &bits) ||
-        __builtin_add_overflow(store->total_bits, bits, &store->total_bits))
-        return stoic_fail(err, STOIC_ERR_MEMORY, entry->name, "more bits than a store can number");
+    entry->weights = stoic_tensor_count(tensor);
+    store->lines[store->n_entries].weights = stoic_tensor_data(tensor);
+    stoic_status status = measure(store, entry, err);
     c->seen[value] = true;
-    store->n_entries++;
-    return STOIC_OK;
+    store->n_entries += status == STOIC_OK;
+    return status;
 }
 
 /* Input `i` of a node, -1 where it has no such input. */
@@ -103,16 +120,23 @@ stoic_status stoic_store_create(const stoic_model *model, const char *spec, stoi
     if (!store)
         return stoic_fail_memory(err, "a store", sizeof *store);
     TRY(stoic_layout_parse(spec, &store->layout, err));
+    store->layout.code.format = &store->layout.format;
     store->model = stoic_model_retain(model);
-    store->word_bits = store->layout.code->bits(store->layout.format->bits);
     size_t most = 2 * model->n_layers + 4 * model->n_nodes + 1;
-    store->entries = most < INT_MAX ? calloc(most, sizeof *store->entries) : NULL;
-    if (!store->entries) {
+    if (most < INT_MAX) {
+        store->entries = calloc(most, sizeof *store->entries);
+        store->lines = calloc(most, sizeof *store->lines);
+    }
+    if (!store->entries || !store->lines) {
         status = stoic_fail_memory(err, "a store", most * sizeof *store->entries);
         goto done;
     }
     TRY(collect_entries(store, err));
     TRY(rank_entries(store, err));
+    for (int i = 0; i < store->n_entries; i++) {
+        TRY(stoic_lines_fit(store, i, err));
+        TRY(stoic_lines_encode(store, i, err));
+    }
 done:
     if (status == STOIC_OK)
         *out = store;
@@ -124,12 +148,17 @@ done:
 void stoic_store_free(stoic_store *store) {
     if (!store)
         return;
+    for (int i = 0; i < store->n_entries; i++)
+        stoic_lines_deinit(&store->lines[i]);
     stoic_layout_deinit(&store->layout);
     stoic_model_free(store->model);
     free(store->entries);
+    free(store->lines);
     free(store->rank);
     free(store);
 }
+
+/* ---- what it is ---- */
 
 int stoic_store_entry_count(const stoic_store *store) {
     return store->n_entries;
@@ -140,54 +169,165 @@ const stoic_store_entry *stoic_store_entry_at(const stoic_store *store, int entr
 }
 
 int64_t stoic_store_total_bits(const stoic_store *store) {
-    return store->total_bits;
+    return store->facts.total_bits;
 }
 
 int64_t stoic_store_side_bits(const stoic_store *store) {
-    (void)
-        store; /* scales, zero points and lists of outliers come with the formats that need them */
-    return 0;
+    return store->facts.side_bits;
+}
+
+void stoic_store_describe(const stoic_store *store, stoic_store_facts *out) {
+    const stoic_code *code = &store->layout.code;
+    *out = store->facts;
+    out->corrects = code->corrects;
+    out->detects = code->detects;
+    out->repairs = code->family->repairs;
 }
 
 const char *stoic_store_text(const stoic_store *store) {
     return store->layout.text;
 }
 
+const stoic_model *stoic_store_model(const stoic_store *store) {
+    return store->model;
+}
+
+int stoic_store_data_bits(const stoic_store *store) {
+    return store->layout.code.data;
+}
+
+int stoic_store_redundant_bits(const stoic_store *store) {
+    return store->layout.code.redundant;
+}
+
+bool stoic_store_is_coded(const stoic_store *store) {
+    return store->layout.code.family != &stoic_code_none;
+}
+
+bool stoic_store_protects(const stoic_store *store, int bit) {
+    return stoic_field_has(&store->layout.protect, bit);
+}
+
+/* ---- bits ---- */
+
 const char *stoic_bit_role_name(stoic_bit_role role) {
     static const char *const names[] = {"data", "copy", "parity"};
     return names[role];
 }
 
-stoic_bit_role stoic_store_bit_role(const stoic_store *store, int entry, int bit) {
-    (void)entry;
-    return store->layout.code->role(bit);
+void stoic_store_place(const stoic_store *store, int entry, int64_t word, int bit,
+                       stoic_place *out) {
+    const stoic_code *code = &store->layout.code;
+    const stoic_lines *lines = &store->lines[entry];
+    int held = code->weights * code->data, weight = 0;
+    uint32_t side = lines->side ? lines->side[word] : 0;
+    if (bit < 0)
+        weight = -1 - bit;
+    else if (bit < held)
+        weight = bit / code->data;
+    out->index = word * code->weights + weight;
+    out->bit = bit < 0 ? -1 : bit < held ? bit % code->data : code->data + bit - held;
+    out->role = bit < 0 ? STOIC_BIT_DATA : code->family->role(code, bit, side);
+    int copied = bit - held; /* of a copy: the bit it repeats */
+    if (bit < 0)
+        out->field = "";
+    else if (out->role == STOIC_BIT_PARITY)
+        out->field = "parity";
+    else if (bit < held)
+        out->field = stoic_format_field(&store->layout.format, out->bit);
+    else
+        out->field = stoic_format_field(&store->layout.format,
+                                        code->data - code->copied + copied % code->copied);
 }
 
-const char *stoic_store_bit_field(const stoic_store *store, int entry, int bit) {
-    (void)entry;
-    return stoic_format_field(store->layout.format, bit);
+int stoic_store_find(const stoic_store *store, int entry, int64_t index, int bit, int64_t *word) {
+    const stoic_code *code = &store->layout.code;
+    const stoic_store_entry *e = &store->entries[entry];
+    if (index < 0 || index >= e->weights || bit < 0 || bit >= code->data + code->redundant)
+        return -1;
+    *word = index / code->weights;
+    if (bit < code->data)
+        return (int)(index % code->weights) * code->data + bit;
+    return code->weights * code->data + bit - code->data;
 }
 
 stoic_status stoic_store_bits(const stoic_store *store, int entry, const char *field,
-                              uint64_t *mask, stoic_error *err) {
+                              stoic_field *out, stoic_error *err) {
     (void)entry;
-    stoic_status status = stoic_format_mask(store->layout.format, field, mask, err);
-    *mask &= ~store->layout.protected_bits;
+    stoic_status status =
+        stoic_field_parse(&store->layout.format, store->layout.code.redundant, field, out, err);
+    stoic_field_remove(out, &store->layout.protect);
     return status;
 }
 
-const stoic_model *stoic_store_model(const stoic_store *store) {
-    return store->model;
+void stoic_store_bits_text(const stoic_store *store, const stoic_field *field,
+                           char text[STOIC_FIELD_TEXT]) {
+    stoic_field_spell(&store->layout.format, store->layout.code.redundant, field,
+                      &store->layout.protect, text);
 }
 
-uint64_t stoic_store_encode(const stoic_store *store, const float *value) {
-    return store->layout.code->encode(store->layout.format->encode(value));
+uint64_t stoic_store_data(const stoic_store *store, int entry, int64_t index) {
+    const stoic_code *code = &store->layout.code;
+    stoic_word word = stoic_store_word(store, entry, index / code->weights);
+    return stoic_word_get(&word, (int)(index % code->weights) * code->data, code->data);
 }
 
-uint64_t stoic_store_protected(const stoic_store *store) {
-    return store->layout.protected_bits;
+uint64_t stoic_store_encode(const stoic_store *store, int entry, int64_t index,
+                            const float *value) {
+    stoic_fit fit;
+    return stoic_format_encode(&store->layout.format, stoic_lines_grid(&store->lines[entry], index),
+                               value, &fit);
 }
 
-void stoic_store_bits_text(const stoic_store *store, uint64_t mask, char text[STOIC_MASK_TEXT]) {
-    stoic_format_mask_text(store->layout.format, mask, ~store->layout.protected_bits, text);
+/* ---- weights ---- */
+
+stoic_status stoic_store_decode(const stoic_store *store, int entry, float *weights,
+                                stoic_error *err) {
+    if (entry < 0 || entry >= store->n_entries)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "entry %d of a store with %d entries", entry,
+                          store->n_entries);
+    if (store->lines[entry].image)
+        stoic_lines_decode(store, entry, weights);
+    else
+        memcpy(weights, store->lines[entry].weights,
+               (size_t)store->entries[entry].weights * sizeof *weights);
+    return STOIC_OK;
+}
+
+stoic_status stoic_store_golden(const stoic_store *store, stoic_model **out, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    size_t n = (size_t)store->n_entries, made = 0;
+    stoic_tensor **tensors = calloc(n + 1, sizeof *tensors);
+    int *values = calloc(n + 1, sizeof *values);
+    stoic_model *decoded = NULL;
+    *out = NULL;
+    if (!tensors || !values) {
+        status = stoic_fail_memory(err, "a decoded model", n * sizeof *tensors);
+        goto done;
+    }
+    for (int i = 0; i < store->n_entries; i++) {
+        if (!store->lines[i].image)
+            continue;
+        values[made] = store->entries[i].tensor;
+        TRY(stoic_tensor_create(STOIC_F32, &store->entries[i].shape, &tensors[made], err));
+        TRY(stoic_store_decode(store, i, stoic_tensor_mutable_data(tensors[made]), err));
+        made++;
+    }
+    if (made == 0)
+        *out = stoic_model_retain(store->model);
+    else
+        TRY(stoic_model_with_constants(store->model, values, tensors, made, &decoded, err));
+    if (decoded && store->layout.rescale != STOIC_RESCALE_WEIGHTS) {
+        TRY(stoic_store_rescale(store, decoded, out, err));
+    } else if (decoded) {
+        *out = decoded;
+        decoded = NULL;
+    }
+done:
+    stoic_model_free(decoded);
+    for (size_t i = 0; tensors && i <= made && i < n; i++)
+        stoic_tensor_free(tensors[i]);
+    free(tensors);
+    free(values);
+    return status;
 }

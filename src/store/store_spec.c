@@ -1,60 +1,45 @@
-/* The spec of a store: which rows of the tables it names, and its canonical spelling. */
+/* The spec of a store: what it asks for, what means nothing together, its canonical spelling. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
 #include "base/spec.h"
+#include "base/text.h"
 #include "store/layout.h"
 
-/* One known value of a key. `row` is NULL for what is not supported yet. */
-typedef struct choice {
-    const char *name, *argument;
-    const void *row;
-} choice;
+static const char *const scales[] = {"none", "max", "const", "pow2", "auto", NULL};
+static const char *const granularities[] = {"tensor", "channel", NULL};
+static const char *const outliers[] = {"keep", "clamp", "sparse", NULL};
+static const char *const dues[] = {"keep", "zero", "report", NULL};
+static const char *const rescales[] = {"weights", "logits", "fold", NULL};
 
-enum { MAX_CHOICES = 16 };
-static const char delivered[] = "delivered"; /* a row without a descriptor of its own */
-
-#define CHOICE(name, argument, descriptor) {name, argument, descriptor},
-static const choice formats[] = {STOIC_FORMAT_LIST(CHOICE){NULL, NULL, NULL}};
-static const choice codes[] = {STOIC_CODE_LIST(CHOICE){NULL, NULL, NULL}};
-static const choice scales[] = {{"none", "", delivered}, {"max", "T", NULL}, {"const", "C", NULL},
-                                {"pow2", "", NULL},      {"auto", "", NULL}, {NULL, NULL, NULL}};
-static const choice granularities[] = {
-    {"tensor", "", delivered}, {"channel", "", NULL}, {NULL, NULL, NULL}};
-static const choice outliers[] = {
-    {"keep", "", delivered}, {"clamp", "", NULL}, {"sparse", "", NULL}, {NULL, NULL, NULL}};
-static const choice rescales[] = {
-    {"weights", "", delivered}, {"logits", "", NULL}, {"fold", "", NULL}, {NULL, NULL, NULL}};
-static const choice dues[] = {{"keep", "", delivered},
-                              {"zero", "", delivered},
-                              {"report", "", delivered},
-                              {NULL, NULL, NULL}};
-
-/* The row of `table` that `text` ("name" or "name:argument") names. */
-static stoic_status choose(const char *key, const char *text, const choice *table,
-                           const choice **out, stoic_error *err) {
-    const char *names[MAX_CHOICES + 1];
-    size_t n = 0, length = strcspn(text, ":");
-    for (; table[n].name && n < MAX_CHOICES; n++) {
-        names[n] = table[n].name;
-        if (strlen(table[n].name) != length || strncmp(text, table[n].name, length))
-            continue;
-        if (!table[n].row)
-            return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "", "store: %s '%s' is not supported yet",
-                              key, text);
-        if (text[length] && !*table[n].argument)
-            return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
-                              "store: %s '%s' takes no argument, found '%s'", key, table[n].name,
-                              text);
-        *out = &table[n];
-        return STOIC_OK;
+/* Which of `names` the text before any ':' is. */
+static stoic_status choose(const char *key, const char *text, const char *const *names, int *out,
+                           stoic_error *err) {
+    size_t length = strcspn(text, ":");
+    for (*out = 0; names[*out]; ++*out) {
+        if (strlen(names[*out]) == length && !strncmp(text, names[*out], length))
+            return STOIC_OK;
     }
-    names[n] = NULL;
     const char *near = stoic_nearest(text, names);
     return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "store: unknown %s '%s'%s%s%s", key, text,
                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+/* A key without argument; the default stays where it is absent. */
+static stoic_status read_choice(const stoic_spec *spec, const char *key, const char *const *names,
+                                int *out, stoic_error *err) {
+    const char *text = stoic_spec_get(spec, key);
+    *out = 0;
+    if (!text)
+        return STOIC_OK;
+    stoic_status status = choose(key, text, names, out, err);
+    if (status == STOIC_OK && strchr(text, ':'))
+        status = stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                            "store: %s=%s takes no argument, found '%s'", key, names[*out], text);
+    return status;
 }
 
 static const char *const role_names[STOIC_N_ROLES + 1] = {"weight", "bias", "bn", NULL};
@@ -95,53 +80,160 @@ const char *stoic_roles_text(unsigned roles, char text[32]) {
     return text;
 }
 
-static stoic_status write_text(stoic_layout *layout, stoic_error *err) {
-    char roles[32] = "", mask[STOIC_MASK_TEXT] = "", text[STOIC_MASK_TEXT + 96];
-    if (layout->include != 1u << STOIC_ROLE_WEIGHT)
-        stoic_roles_text(layout->include, roles);
-    if (layout->protected_bits)
-        stoic_format_mask_text(layout->format, layout->protected_bits, ~(uint64_t)0, mask);
-    snprintf(text, sizeof text, "%s%s%s%s%s", layout->format->name, *roles ? ",include=" : "",
-             roles, *mask ? ",protect=" : "", mask);
-    layout->text = strdup(text);
-    return layout->text ? STOIC_OK : stoic_fail_memory(err, "a store", strlen(text) + 1);
+/* ---- scale ---- */
+
+static stoic_status read_scale(const stoic_spec *spec, stoic_layout *layout, stoic_error *err) {
+    static const char *const wants[] = {"", ":T", ":C", "", "[:BER]"};
+    const char *text = stoic_spec_get(spec, "scale");
+    int kind = 0;
+    if (!text)
+        return STOIC_OK;
+    stoic_status status = choose("scale", text, scales, &kind, err);
+    if (status != STOIC_OK)
+        return status;
+    const char *argument = strchr(text, ':');
+    layout->scale = (stoic_scale)kind;
+    layout->scale_value = kind == STOIC_SCALE_AUTO ? 1e-4 : 0;
+    if (!*wants[kind] == !argument && !argument)
+        return STOIC_OK;
+    if (!argument && kind == STOIC_SCALE_AUTO)
+        return STOIC_OK;
+    if (!argument || !*wants[kind])
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "store: expected scale=%s%s, found '%s'",
+                          scales[kind], wants[kind], text);
+    status = stoic_parse_number(argument + 1, "scale", &layout->scale_value, err);
+    if (status != STOIC_OK)
+        return status;
+    if (!(layout->scale_value > 0) || !isfinite(layout->scale_value) ||
+        (kind == STOIC_SCALE_AUTO && layout->scale_value >= 1) ||
+        !isfinite((float)layout->scale_value) || (float)layout->scale_value == 0)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "store: scale=%s: expected %s, found '%s'",
+                          scales[kind],
+                          kind == STOIC_SCALE_AUTO ? "a bit error rate between 0 and 1"
+                                                   : "a number above 0",
+                          argument + 1);
+    return STOIC_OK;
+}
+
+/* ---- what means nothing together ---- */
+
+static stoic_status refuse(stoic_error *err, const char *what) {
+    return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "store: %s", what);
+}
+
+static stoic_status check_scale(const stoic_layout *l, const stoic_spec *spec, stoic_error *err) {
+    bool ranged = stoic_format_is_ranged(&l->format);
+    if (l->scale != STOIC_SCALE_NONE && ranged)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                          "store: scale= means nothing for %s, whose steps follow the range of "
+                          "each tensor",
+                          l->format.name);
+    if (l->outliers != STOIC_OUTLIERS_KEEP && ranged)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                          "store: outliers= means nothing for %s, whose range is that of the tensor",
+                          l->format.name);
+    if (l->granularity == STOIC_PER_CHANNEL && !ranged &&
+        (l->scale == STOIC_SCALE_NONE || l->scale == STOIC_SCALE_CONST))
+        return refuse(err, "granularity=channel needs something to choose for each channel: "
+                           "affine:M, int8, or scale=max, pow2 or auto");
+    if (l->rescale != STOIC_RESCALE_WEIGHTS && l->scale == STOIC_SCALE_NONE)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                          "store: rescale=%s needs a scale to undo, such as scale=pow2",
+                          rescales[l->rescale]);
+    if (l->rescale == STOIC_RESCALE_LOGITS && l->granularity == STOIC_PER_CHANNEL)
+        return refuse(err, "rescale=logits carries one factor a layer: granularity=channel has one a "
+                           "channel; rescale=fold can undo that");
+    if (l->rescale != STOIC_RESCALE_WEIGHTS && l->include != 1u << STOIC_ROLE_WEIGHT)
+        return refuse(err, "rescale=logits and rescale=fold change biases and batch normalisation; "
+                           "include= must stay at weight");
+    if (l->rescale != STOIC_RESCALE_WEIGHTS && l->outliers == STOIC_OUTLIERS_SPARSE)
+        return refuse(err, "outliers=sparse keeps weights as they are, rescale=logits and fold keep "
+                           "them scaled: choose one");
+    (void)spec;
+    return STOIC_OK;
 }
 
 /* `due` asks what happens to a word that a code found wrong and cannot repair. */
-static stoic_status check_due(const stoic_spec *spec, const stoic_layout *layout,
-                              stoic_error *err) {
-    const choice *row = NULL;
+static stoic_status check_due(const stoic_layout *l, const stoic_spec *spec, stoic_error *err) {
     const char *due = stoic_spec_get(spec, "due");
-    if (!due)
-        return STOIC_OK;
-    stoic_status status = choose("due", due, dues, &row, err);
-    if (status == STOIC_OK && layout->code == &stoic_code_none)
-        status = stoic_fail(err, STOIC_ERR_ARGUMENT, "",
-                            "store: due=%s needs a code: without one (code=none) no word is ever "
-                            "detected as wrong",
-                            due);
+    if (!due || l->code.family == &stoic_code_none || !l->code.copied)
+        ;
+    else
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                          "store: due=%s means nothing for code=%s: a majority of three always "
+                          "decides, no word is left unrepaired",
+                          due, l->code.name);
+    if (due && l->code.family == &stoic_code_none)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                          "store: due=%s needs a code: without one (code=none) no word is ever "
+                          "detected as wrong",
+                          due);
+    return STOIC_OK;
+}
+
+/* ---- spelling ---- */
+
+static stoic_status write_text(stoic_layout *l, stoic_error *err) {
+    stoic_text text = {0};
+    stoic_field nothing = {{0}};
+    char roles[32], mask[STOIC_FIELD_TEXT];
+    stoic_text_printf(&text, "%s", l->format.name);
+    if (l->scale == STOIC_SCALE_NONE || l->scale == STOIC_SCALE_POW2)
+        stoic_text_printf(&text, "%s", l->scale == STOIC_SCALE_POW2 ? ",scale=pow2" : "");
+    else
+        stoic_text_printf(&text, ",scale=%s:%.9g", scales[l->scale], l->scale_value);
+    if (l->code.family != &stoic_code_none)
+        stoic_text_printf(&text, ",code=%s", l->code.name);
+    if (l->granularity)
+        stoic_text_printf(&text, ",granularity=%s", granularities[l->granularity]);
+    if (l->include != 1u << STOIC_ROLE_WEIGHT)
+        stoic_text_printf(&text, ",include=%s", stoic_roles_text(l->include, roles));
+    if (l->outliers)
+        stoic_text_printf(&text, ",outliers=%s", outliers[l->outliers]);
+    if (stoic_field_count(&l->protect)) {
+        stoic_field_spell(&l->format, l->code.redundant, &l->protect, &nothing, mask);
+        stoic_text_printf(&text, ",protect=%s", mask);
+    }
+    if (l->due)
+        stoic_text_printf(&text, ",due=%s", dues[l->due]);
+    if (l->rescale)
+        stoic_text_printf(&text, ",rescale=%s", rescales[l->rescale]);
+    stoic_status status = stoic_text_finish(&text, err);
+    if (status == STOIC_OK)
+        l->text = strdup(text.data);
+    stoic_text_deinit(&text);
+    if (status == STOIC_OK && !l->text)
+        status = stoic_fail_memory(err, "a store", 1);
     return status;
 }
 
-/* Keys whose only value so far is the default. */
-static stoic_status check_defaults(const stoic_spec *spec, stoic_error *err) {
-    static const struct {
-        const char *key;
-        const choice *table;
-    } keys[] = {{"scale", scales},
-                {"granularity", granularities},
-                {"outliers", outliers},
-                {"rescale", rescales}};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const choice *row = NULL;
-        const char *value = stoic_spec_get(spec, keys[i].key);
-        if (!value)
-            continue;
-        stoic_status status = choose(keys[i].key, value, keys[i].table, &row, err);
-        if (status != STOIC_OK)
-            return status;
-    }
-    return STOIC_OK;
+static stoic_status read_keys(const stoic_spec *spec, stoic_layout *out, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    const char *value = stoic_spec_get(spec, "code");
+    int choice = 0;
+    TRY(stoic_code_parse(value ? value : "none", &out->format, &out->code, err));
+    TRY(read_scale(spec, out, err));
+    TRY(read_choice(spec, "granularity", granularities, &choice, err));
+    out->granularity = (stoic_granularity)choice;
+    TRY(read_choice(spec, "outliers", outliers, &choice, err));
+    out->outliers = (stoic_outliers)choice;
+    TRY(read_choice(spec, "due", dues, &choice, err));
+    out->due = (stoic_due)choice;
+    TRY(read_choice(spec, "rescale", rescales, &choice, err));
+    out->rescale = (stoic_rescale)choice;
+    value = stoic_spec_get(spec, "include");
+    TRY(stoic_roles_parse("include", value ? value : "weight", &out->include, err));
+    value = stoic_spec_get(spec, "protect");
+    if (value)
+        TRY(stoic_field_parse(&out->format, out->code.redundant, value, &out->protect, err));
+    TRY(check_scale(out, spec, err));
+    TRY(check_due(out, spec, err));
+    out->format.hold =
+        stoic_format_is_float(&out->format) &&
+        (out->scale != STOIC_SCALE_NONE || out->outliers != STOIC_OUTLIERS_KEEP);
+    out->format.saturate = out->outliers == STOIC_OUTLIERS_CLAMP;
+done:
+    return status;
 }
 
 stoic_status stoic_layout_parse(const char *text, stoic_layout *out, stoic_error *err) {
@@ -149,8 +241,6 @@ stoic_status stoic_layout_parse(const char *text, stoic_layout *out, stoic_error
                                         "protect", "due",  "rescale",     NULL};
     stoic_status status = STOIC_OK;
     stoic_spec spec = {0};
-    const choice *row = NULL;
-    const char *value;
     memset(out, 0, sizeof *out);
     TRY(stoic_spec_parse(text && *text ? text : "fp32", &spec, err));
     TRY(stoic_spec_check_keys(&spec, known, err));
@@ -161,18 +251,8 @@ stoic_status stoic_layout_parse(const char *text, stoic_layout *out, stoic_error
             goto done;
         }
     }
-    TRY(choose("format", spec.head, formats, &row, err));
-    out->format = row->row;
-    value = stoic_spec_get(&spec, "code");
-    TRY(choose("code", value ? value : "none", codes, &row, err));
-    out->code = row->row;
-    TRY(check_defaults(&spec, err));
-    TRY(check_due(&spec, out, err));
-    value = stoic_spec_get(&spec, "include");
-    TRY(stoic_roles_parse("include", value ? value : "weight", &out->include, err));
-    value = stoic_spec_get(&spec, "protect");
-    if (value)
-        TRY(stoic_format_mask(out->format, value, &out->protected_bits, err));
+    TRY(stoic_format_parse(spec.head, &out->format, err));
+    TRY(read_keys(&spec, out, err));
     TRY(write_text(out, err));
 done:
     stoic_spec_deinit(&spec);
