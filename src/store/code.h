@@ -40,6 +40,10 @@ struct stoic_code {
     int corrects, detects;
     int copied;         /* repetition: top bits that stand three times */
     const void *checks; /* tables of the code */
+    /* Parity codes: mask j of a full word's first 64 bits gives bit j of the syndrome, to which the
+     * redundant bits are added. NULL: not of this kind. */
+    const uint64_t *masks;
+    uint64_t repeated; /* bits that hold checks in place and read as the bit above them */
 };
 
 extern const stoic_code_family stoic_code_none, stoic_code_msb3, stoic_code_rep, stoic_code_tmr,

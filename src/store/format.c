@@ -100,7 +100,7 @@ uint64_t stoic_format_code(const stoic_format *format, const stoic_grid *grid, d
 uint64_t stoic_format_encode(const stoic_format *format, const stoic_grid *grid,
                              const float *weight, stoic_fit *fit) {
     uint32_t bits;
-    if (format->kind == STOIC_FORMAT_FP32 && grid->scale == 1.0f) {
+    if (format->kind == STOIC_FORMAT_FP32 && grid->scale == 1.0f && !format->hold) {
         *fit = STOIC_FIT_ROUNDED;
         memcpy(&bits, weight, sizeof bits);
         return bits;

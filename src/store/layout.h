@@ -73,8 +73,12 @@ void stoic_layout_deinit(stoic_layout *layout);
 
 /* Chooses the grids of an entry; counts their side bits. */
 stoic_status stoic_lines_fit(stoic_store *store, int entry, stoic_error *err);
-/* Encodes and packs an entry's weights; counts what did not fit. */
+/* Memory for an entry's words; none where the words are the weights (fp32 as it is). */
+stoic_status stoic_lines_reserve(stoic_store *store, int entry, stoic_error *err);
+/* Encodes and packs an entry's weights; counts what did not fit. The reference of bulk.h. */
 stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err);
+/* Notes what a word's code keeps aside, and counts its bits. */
+void stoic_lines_note(stoic_store *store, int entry, int64_t word, uint32_t side);
 void stoic_lines_deinit(stoic_lines *lines);
 /* Weights of an entry from its words, in order; the reference that the fast ways are held against. */
 void stoic_lines_decode(const stoic_store *store, int entry, float *weights);
@@ -86,6 +90,8 @@ stoic_status stoic_store_rescale(const stoic_store *store, stoic_model *decoded,
 /* ---- inside an entry ---- */
 
 const stoic_grid *stoic_lines_grid(const stoic_lines *lines, int64_t index);
+/* Puts a word into bits that are zero, from bit `at` of an image on. */
+void stoic_image_put(uint64_t *image, int64_t at, int bits, const stoic_word *word);
 /* Weights that lie in word `word`. */
 int stoic_store_held(const stoic_store *store, int entry, int64_t word);
 /* Position of a weight in the list of those kept aside, -1. */

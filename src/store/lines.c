@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "store/layout.h"
+#include "store/bulk.h"
 #include "store/scaling.h"
 
 /* ---- grids ---- */
@@ -66,13 +66,17 @@ static stoic_status find_ranges(const stoic_store *store, int entry, double *low
         low[c] = INFINITY;
         high[c] = -INFINITY;
     }
-    for (int64_t i = 0; i < e->weights; i++) {
-        double w = (double)lines->weights[i];
+    int64_t run = lines->channels == 1 ? e->weights : lines->inner;
+    for (int64_t i = 0; i < e->weights; i += run) {
+        stoic_range range = {INFINITY, -INFINITY, true};
         int64_t c = channel_of(lines, i);
-        if (!isfinite(w) && !anything)
-            return refuse_weight(store, e, i, lines->weights[i], err);
-        low[c] = w < low[c] ? w : low[c];
-        high[c] = w > high[c] ? w : high[c];
+        stoic_store_kernels_get()->range(lines->weights + i, run, &range);
+        for (int64_t k = i; !range.finite && !anything && k < i + run; k++) {
+            if (!isfinite(lines->weights[k]))
+                return refuse_weight(store, e, k, lines->weights[k], err);
+        }
+        low[c] = fmin(low[c], (double)range.low);
+        high[c] = fmax(high[c], (double)range.high);
     }
     return STOIC_OK;
 }
@@ -146,7 +150,7 @@ int stoic_store_held(const stoic_store *store, int entry, int64_t word) {
                                                      : store->entries[entry].word_weights;
 }
 
-static void put_word(uint64_t *image, int64_t at, int bits, const stoic_word *word) {
+void stoic_image_put(uint64_t *image, int64_t at, int bits, const stoic_word *word) {
     for (int done = 0; done < bits; done += 64) {
         int count = bits - done < 64 ? bits - done : 64;
         uint64_t part = word->part[done / 64];
@@ -267,12 +271,10 @@ static bool is_verbatim(const stoic_layout *layout) {
            layout->outliers == STOIC_OUTLIERS_KEEP && layout->code.family == &stoic_code_none;
 }
 
-stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err) {
-    stoic_status status = STOIC_OK;
+stoic_status stoic_lines_reserve(stoic_store *store, int entry, stoic_error *err) {
     const stoic_code *code = &store->layout.code;
     const stoic_store_entry *e = &store->entries[entry];
     stoic_lines *lines = &store->lines[entry];
-    uint64_t data[STOIC_WORD_WEIGHTS];
     if (is_verbatim(&store->layout))
         return STOIC_OK;
     size_t parts = (size_t)((e->words * code->word + 63) / 64) + 2;
@@ -281,6 +283,21 @@ stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err)
         lines->side = calloc((size_t)e->words + 1, sizeof *lines->side);
     if (!lines->image || (code->family->side && !lines->side))
         return stoic_fail_memory(err, "a store", parts * sizeof *lines->image);
+    return STOIC_OK;
+}
+
+void stoic_lines_note(stoic_store *store, int entry, int64_t word, uint32_t side) {
+    store->lines[entry].side[word] = side;
+    store->facts.side_bits +=
+        __builtin_popcount(side) * bits_to_count(store->entries[entry].weights);
+}
+
+stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    const stoic_code *code = &store->layout.code;
+    const stoic_store_entry *e = &store->entries[entry];
+    stoic_lines *lines = &store->lines[entry];
+    uint64_t data[STOIC_WORD_WEIGHTS];
     if (store->layout.outliers == STOIC_OUTLIERS_SPARSE)
         TRY(set_aside(store, entry, err));
     for (int64_t word = 0; word < e->words; word++) {
@@ -290,12 +307,10 @@ stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err)
         for (int i = 0; i < n; i++)
             data[i] = encode_weight(store, entry, word * e->word_weights + i);
         uint32_t side = code->family->side ? code->family->side(code, data) : 0;
-        if (lines->side) {
-            lines->side[word] = side;
-            store->facts.side_bits += __builtin_popcount(side) * bits_to_count(e->weights);
-        }
+        if (lines->side)
+            stoic_lines_note(store, entry, word, side);
         store->facts.clamped += code->family->encode(code, data, side, &bits);
-        put_word(lines->image, word * code->word, code->word, &bits);
+        stoic_image_put(lines->image, word * code->word, code->word, &bits);
     }
 done:
     return status;

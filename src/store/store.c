@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "store/layout.h"
+#include "store/bulk.h"
 
 /* Collects the entries of a store; a constant used twice is stored once. */
 typedef struct collector {
@@ -135,7 +135,11 @@ stoic_status stoic_store_create(const stoic_model *model, const char *spec, stoi
     TRY(rank_entries(store, err));
     for (int i = 0; i < store->n_entries; i++) {
         TRY(stoic_lines_fit(store, i, err));
-        TRY(stoic_lines_encode(store, i, err));
+        TRY(stoic_lines_reserve(store, i, err));
+        if (store->lines[i].image && stoic_bulk_encodes(store, i))
+            stoic_bulk_encode(stoic_store_kernels_get(), store, i);
+        else if (store->lines[i].image)
+            TRY(stoic_lines_encode(store, i, err));
     }
 done:
     if (status == STOIC_OK)
@@ -286,7 +290,9 @@ stoic_status stoic_store_decode(const stoic_store *store, int entry, float *weig
     if (entry < 0 || entry >= store->n_entries)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "entry %d of a store with %d entries", entry,
                           store->n_entries);
-    if (store->lines[entry].image)
+    if (store->lines[entry].image && stoic_bulk_decodes(store, entry))
+        stoic_bulk_decode(stoic_store_kernels_get(), store, entry, weights);
+    else if (store->lines[entry].image)
         stoic_lines_decode(store, entry, weights);
     else
         memcpy(weights, store->lines[entry].weights,

@@ -1,0 +1,71 @@
+/*
+ * Whole tensors through a store, in stretches that fit into the first cache: packed words <-> words <->
+ * codes <-> weights. lines.c has the same, weight by weight: the reference that tests hold this against.
+ */
+#ifndef STOIC_STORE_BULK_H
+#define STOIC_STORE_BULK_H
+
+#include "store/layout.h"
+
+/* What the loops need of a format, the same for all weights of a stretch. */
+typedef struct stoic_value_rule {
+    stoic_format_kind kind;
+    int bits;
+    bool is_signed; /* integers in two's complement */
+    bool hold;
+    double step, zero; /* integers: (code - zero) * step */
+    double scale;      /* what encoding multiplies by and decoding divides by */
+    double low, high;  /* integers: the smallest and largest code */
+} stoic_value_rule;
+
+/* Weights that floating point held below 2, or made infinite. */
+typedef struct stoic_bulk_fit {
+    int held, outside;
+} stoic_bulk_fit;
+
+/* Smallest and largest of some weights; whether all are finite. A NaN is neither. */
+typedef struct stoic_range {
+    float low, high;
+    bool finite;
+} stoic_range;
+
+/* One instruction set's loops. Words and codes have at most 32 bits. */
+typedef struct stoic_store_kernels {
+    /* widens `range` */
+    void (*range)(const float *weights, int64_t n, stoic_range *range);
+    /* n words of `bits` bits from bit `at` on; reads at most 8 bytes past their end */
+    void (*unpack)(const uint64_t *image, int64_t at, int bits, int n, uint32_t *words);
+    /* the other way; the bits must be zero */
+    void (*pack)(uint64_t *image, int64_t at, int bits, int n, const uint32_t *words);
+    /* majority of the top `copied` bits of `data`, in place; returns how many words differed */
+    int (*vote)(uint32_t *words, int n, int data, int copied);
+    void (*repeat)(uint32_t *words, int n, int data, int copied);
+    /* bit j of sums[i]: the parity of words[i] & masks[j] */
+    void (*parities)(const uint64_t *words, int n, const uint64_t masks[8], uint8_t *sums);
+    void (*decode)(const stoic_value_rule *rule, const uint32_t *codes, int n, float *weights);
+    /* adds to `fit` */
+    void (*encode)(const stoic_value_rule *rule, const float *weights, int n, uint32_t *codes,
+                   stoic_bulk_fit *fit);
+} stoic_store_kernels;
+
+/* The sets there are, and how many of them this CPU can run; the best of them. */
+int stoic_store_kernels_all(const stoic_store_kernels *sets[3]);
+const stoic_store_kernels *stoic_store_kernels_get(void);
+
+/* Can `encode` do what the store asks for, to the bit and with the same counts? */
+bool stoic_bulk_encodes(const stoic_store *store, int entry);
+bool stoic_bulk_decodes(const stoic_store *store, int entry);
+/* As stoic_lines_encode() and _decode(). */
+void stoic_bulk_encode(const stoic_store_kernels *kernels, stoic_store *store, int entry);
+void stoic_bulk_decode(const stoic_store_kernels *kernels, const stoic_store *store, int entry,
+                       float *weights);
+
+/* Pieces of them: words with the data of several weights, or of more than 32 bits. Weights `first` to
+ * `first` + n, n a multiple of the weights a word unless it ends the entry. */
+void stoic_bulk_open_words(const stoic_store_kernels *kernels, const stoic_store *store, int entry,
+                           int64_t first, int n, uint32_t *codes);
+void stoic_bulk_make_words(const stoic_store_kernels *kernels, stoic_store *store, int entry,
+                           int64_t first, int n, const uint32_t *codes);
+enum { STOIC_BULK_STRETCH = 480 }; /* weights at once */
+
+#endif
