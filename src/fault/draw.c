@@ -106,7 +106,9 @@ static stoic_status draw_by_rejection(const stoic_fault *fault, stoic_rng *rng, 
     for (int64_t found = 0; found < fault->n;) {
         int64_t number = (int64_t)stoic_rng_below(rng, (uint64_t)fault->sites);
         stoic_site site = stoic_sites_at(fault, number);
-        int64_t unit = units_are_sites(fault) ? number : site.patch->first_word + site.word - site.patch->start;
+        int64_t unit = units_are_sites(fault)
+                           ? number
+                           : site.patch->first_word + site.word - site.patch->start;
         if (!set_add(taken, (uint64_t)unit))
             continue;
         stoic_status status = add_site(fault, &site, hits, err);
@@ -198,8 +200,8 @@ static void fill_patterns(const stoic_fault *fault, int64_t trial, stoic_hits *h
         else
             pattern = stoic_rng_u64(&rng);
         /* the field's bits of it, the other bits as they are stored */
-        hit->pattern = (stoic_store_data(fault->store, hit->entry, place.index) & ~mask) |
-                       (pattern & mask);
+        hit->pattern =
+            (stoic_store_data(fault->store, hit->entry, place.index) & ~mask) | (pattern & mask);
     }
 }
 

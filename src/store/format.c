@@ -208,10 +208,8 @@ stoic_status stoic_format_parse(const char *text, stoic_format *out, stoic_error
     if (status != STOIC_OK)
         return status;
     const char *argument = strchr(text, ':');
-    *out = (stoic_format){.kind = (stoic_format_kind)kind,
-                          .sign = -1,
-                          .exponent_high = -1,
-                          .exponent_low = -1};
+    *out = (stoic_format){
+        .kind = (stoic_format_kind)kind, .sign = -1, .exponent_high = -1, .exponent_low = -1};
     snprintf(out->name, sizeof out->name, "%s", names[kind]);
     switch (out->kind) {
     case STOIC_FORMAT_FP32:

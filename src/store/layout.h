@@ -76,7 +76,8 @@ stoic_status stoic_lines_fit(stoic_store *store, int entry, stoic_error *err);
 /* Encodes and packs an entry's weights; counts what did not fit. */
 stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err);
 void stoic_lines_deinit(stoic_lines *lines);
-/* Weights of an entry from its words, in order; the reference that the fast ways are held against. */
+/* Weights of an entry from its words, in order; the reference that the fast ways are held against.
+ */
 void stoic_lines_decode(const stoic_store *store, int entry, float *weights);
 
 /* The graph that undoes the scales elsewhere than in the weights. */
@@ -98,8 +99,7 @@ void stoic_lines_value(const stoic_store *store, int entry, int64_t index, uint6
 
 const stoic_model *stoic_store_model(const stoic_store *store);
 /* The data bits of any value at the place of weight `index`, before the code. */
-uint64_t stoic_store_encode(const stoic_store *store, int entry, int64_t index,
-                            const float *value);
+uint64_t stoic_store_encode(const stoic_store *store, int entry, int64_t index, const float *value);
 /* Bits of a weight's data, and redundant bits of a word. */
 int stoic_store_data_bits(const stoic_store *store);
 int stoic_store_redundant_bits(const stoic_store *store);

@@ -107,11 +107,10 @@ static stoic_status read_scale(const stoic_spec *spec, stoic_layout *layout, sto
     if (!(layout->scale_value > 0) || !isfinite(layout->scale_value) ||
         (kind == STOIC_SCALE_AUTO && layout->scale_value >= 1) ||
         !isfinite((float)layout->scale_value) || (float)layout->scale_value == 0)
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "store: scale=%s: expected %s, found '%s'",
-                          scales[kind],
-                          kind == STOIC_SCALE_AUTO ? "a bit error rate between 0 and 1"
-                                                   : "a number above 0",
-                          argument + 1);
+        return stoic_fail(
+            err, STOIC_ERR_ARGUMENT, "", "store: scale=%s: expected %s, found '%s'", scales[kind],
+            kind == STOIC_SCALE_AUTO ? "a bit error rate between 0 and 1" : "a number above 0",
+            argument + 1);
     return STOIC_OK;
 }
 
@@ -129,9 +128,10 @@ static stoic_status check_scale(const stoic_layout *l, const stoic_spec *spec, s
                           "each tensor",
                           l->format.name);
     if (l->outliers != STOIC_OUTLIERS_KEEP && ranged)
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
-                          "store: outliers= means nothing for %s, whose range is that of the tensor",
-                          l->format.name);
+        return stoic_fail(
+            err, STOIC_ERR_ARGUMENT, "",
+            "store: outliers= means nothing for %s, whose range is that of the tensor",
+            l->format.name);
     if (l->granularity == STOIC_PER_CHANNEL && !ranged &&
         (l->scale == STOIC_SCALE_NONE || l->scale == STOIC_SCALE_CONST))
         return refuse(err, "granularity=channel needs something to choose for each channel: "
@@ -141,14 +141,16 @@ static stoic_status check_scale(const stoic_layout *l, const stoic_spec *spec, s
                           "store: rescale=%s needs a scale to undo, such as scale=pow2",
                           rescales[l->rescale]);
     if (l->rescale == STOIC_RESCALE_LOGITS && l->granularity == STOIC_PER_CHANNEL)
-        return refuse(err, "rescale=logits carries one factor a layer: granularity=channel has one a "
-                           "channel; rescale=fold can undo that");
+        return refuse(err,
+                      "rescale=logits carries one factor a layer: granularity=channel has one a "
+                      "channel; rescale=fold can undo that");
     if (l->rescale != STOIC_RESCALE_WEIGHTS && l->include != 1u << STOIC_ROLE_WEIGHT)
         return refuse(err, "rescale=logits and rescale=fold change biases and batch normalisation; "
                            "include= must stay at weight");
     if (l->rescale != STOIC_RESCALE_WEIGHTS && l->outliers == STOIC_OUTLIERS_SPARSE)
-        return refuse(err, "outliers=sparse keeps weights as they are, rescale=logits and fold keep "
-                           "them scaled: choose one");
+        return refuse(err,
+                      "outliers=sparse keeps weights as they are, rescale=logits and fold keep "
+                      "them scaled: choose one");
     (void)spec;
     return STOIC_OK;
 }
@@ -228,9 +230,8 @@ static stoic_status read_keys(const stoic_spec *spec, stoic_layout *out, stoic_e
         TRY(stoic_field_parse(&out->format, out->code.redundant, value, &out->protect, err));
     TRY(check_scale(out, spec, err));
     TRY(check_due(out, spec, err));
-    out->format.hold =
-        stoic_format_is_float(&out->format) &&
-        (out->scale != STOIC_SCALE_NONE || out->outliers != STOIC_OUTLIERS_KEEP);
+    out->format.hold = stoic_format_is_float(&out->format) &&
+                       (out->scale != STOIC_SCALE_NONE || out->outliers != STOIC_OUTLIERS_KEEP);
     out->format.saturate = out->outliers == STOIC_OUTLIERS_CLAMP;
 done:
     return status;
