@@ -61,6 +61,10 @@ static uint64_t fixed_code(const stoic_format *format, double value, stoic_fit *
         else
             scaled = fmod(scaled, 2 * end); /* exact; the conversion below wraps the rest */
     }
+    if (isnan(scaled)) { /* from set:nan, or infinity wrapped around: it has no integer */
+        *fit = STOIC_FIT_OUTSIDE;
+        return 0;
+    }
     return (uint64_t)(int64_t)scaled & low_bits(format->bits);
 }
 
