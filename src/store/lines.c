@@ -207,12 +207,12 @@ static int bits_to_count(int64_t n) {
     return bits;
 }
 
-/* Is the scaled weight beyond what the store wants to hold: 2, or the format's range? */
+/* Is the scaled weight beyond what the store wants to hold: 2, or the format's range? NaN is. */
 static bool is_outlier(const stoic_format *format, const stoic_grid *grid, float weight) {
     double scaled = (double)weight * (double)grid->scale;
     stoic_fit fit = STOIC_FIT_ROUNDED;
     if (stoic_format_is_float(format))
-        return fabs(scaled) >= 2;
+        return !(fabs(scaled) < 2);
     stoic_format_code(format, grid, scaled, &fit);
     return fit == STOIC_FIT_OUTSIDE;
 }
@@ -250,7 +250,7 @@ static uint64_t encode_weight(stoic_store *store, int entry, int64_t index) {
     stoic_fit fit;
     uint64_t code;
     if (store->layout.outliers == STOIC_OUTLIERS_CLAMP && stoic_format_is_float(format) &&
-        is_outlier(format, grid, *weight)) {
+        !isnan(*weight) && is_outlier(format, grid, *weight)) {
         store->facts.clamped++;
         return stoic_format_code(format, grid, stoic_format_limit(format, *weight < 0), &fit);
     }
@@ -338,7 +338,7 @@ int stoic_store_weights(const stoic_store *store, int entry, int64_t word, const
     int64_t first = word * store->entries[entry].word_weights;
     bool zero = told == STOIC_WORD_DETECTED && store->layout.due == STOIC_DUE_ZERO;
     for (int i = 0; i < n; i++) {
-        if (zero)
+        if (zero && stoic_lines_sparse(lines, first + i) < 0) /* one kept aside is not lost */
             weights[i] = 0;
         else
             stoic_lines_value(store, entry, first + i, data[i], &weights[i]);
