@@ -129,7 +129,7 @@ typedef struct stoic_hit {
     int32_t bit; /* of the word; -1 - s: all data bits of the word's weight s (STOIC_SET_WORD) */
     int64_t word;
     stoic_action action;
-    uint64_t pattern; /* STOIC_SET_WORD: the new data bits of the weight */
+    uint64_t pattern; /* STOIC_SET_WORD: the new data bits of the weight; check bits stay */
 } stoic_hit;
 
 /* A word's stored bits without fault. */

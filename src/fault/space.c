@@ -102,7 +102,7 @@ static void add_patch(stoic_fault *fault, int entry, int64_t start, int64_t word
     fault->sites += words * patch->ways;
     fault->data_sites += words * patch->data_ways;
     fault->redundant_sites += words * (patch->ways - patch->data_ways);
-    fault->words += words;
+    fault->words += patch->ways ? words : 0; /* a short last word may be too small for a run */
     fault->weights += words * weights;
     fault->same_ways = fault->same_ways && patch->ways == fault->patches[0].ways;
     fault->n_patches++;

@@ -156,6 +156,8 @@ static int encode(const stoic_code *code, const uint64_t *data, uint32_t large, 
         if (large >> i & 1) {
             m = (m + 2) & ~3u;
             m = m > 124 ? 124 : m;
+        } else if (i < 7 && m > 31) { /* put where the list says small: it cannot be larger */
+            m = 31;
         }
         uint64_t byte = m | (data[i] & 0x80);
         plain |= (large >> i & 1 ? exchange(byte) : byte) << 8 * i;

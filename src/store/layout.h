@@ -100,6 +100,13 @@ void stoic_lines_value(const stoic_store *store, int entry, int64_t index, uint6
 const stoic_model *stoic_store_model(const stoic_store *store);
 /* The data bits of any value at the place of weight `index`, before the code. */
 uint64_t stoic_store_encode(const stoic_store *store, int entry, int64_t index, const float *value);
+/* The same as it would lie in the store; check bits that stand inside the data are of no meaning.
+ */
+uint64_t stoic_store_form(const stoic_store *store, int entry, int64_t index, const float *value);
+/* Bits of a weight's data that are no check bits. */
+uint64_t stoic_store_plain_bits(const stoic_store *store, int entry, int64_t index);
+/* Does the format hold infinity and NaN? */
+bool stoic_store_is_float(const stoic_store *store);
 /* Bits of a weight's data, and redundant bits of a word. */
 int stoic_store_data_bits(const stoic_store *store);
 int stoic_store_redundant_bits(const stoic_store *store);
