@@ -3,8 +3,8 @@
  *
  *   bench/store [MODEL.onnx [REPEAT]]      (default: an untrained vgg11-cifar, 5 times)
  *
- * Per store: bits a weight; GB of float32 weights a second, encoded (stoic_store_create) and decoded
- * (stoic_store_decode); both as a share of memcpy. Medians; one thread.
+ * Per store: bits a weight; GB of float32 weights a second, encoded (stoic_store_create) and
+ * decoded (stoic_store_decode); both as a share of memcpy. Medians; one thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,7 +102,8 @@ int main(int argc, char **argv) {
         return fail(&err);
     gigabytes = (double)stoic_store_total_bits(plain) / 8e9;
     printf("%.1f M weights, medians of %d, one thread\n", gigabytes * 250, repeat);
-    printf("%-45s %7s %8s %8s %9s %9s\n", "store", "bits", "encode", "decode", "of memcpy", "of memcpy");
+    printf("%-45s %7s %8s %8s %9s %9s\n", "store", "bits", "encode", "decode", "of memcpy",
+           "of memcpy");
     for (int s = 0; s < N_SPECS; s++) {
         double encode[MOST], decode[MOST], bits = 0;
         for (int r = 0; r < repeat; r++) {

@@ -6,8 +6,8 @@
  *
  * A format turns a weight into its data bits; a code puts the data of one weight or of several into
  * a word and adds redundancy. A word's data bits stand weight after weight from bit 0 on, its
- * redundancy above them. The last word of a tensor may hold fewer weights than the others: the places
- * that are left are zero, no fault hits them and they are in no total.
+ * redundancy above them. The last word of a tensor may hold fewer weights than the others: the
+ * places that are left are zero, no fault hits them and they are in no total.
  *
  * Thread-safety: a store is immutable after creation and may be shared.
  * Source: weight scaling (paper 1), FORTUNE (paper 3); docs/stores.md.
@@ -79,8 +79,8 @@ STOIC_API int64_t stoic_store_total_bits(const stoic_store *store);
 STOIC_API int64_t stoic_store_side_bits(const stoic_store *store);
 
 /* The model that inference runs: weights as the store gives them back, and what `rescale` adds.
- * Value numbers of the stored tensors are those of the model. The caller's own reference. Fails with
- * STOIC_ERR_UNSUPPORTED where `rescale` cannot be applied (names the node). */
+ * Value numbers of the stored tensors are those of the model. The caller's own reference. Fails
+ * with STOIC_ERR_UNSUPPORTED where `rescale` cannot be applied (names the node). */
 STOIC_API stoic_status stoic_store_golden(const stoic_store *store, stoic_model **out,
                                           stoic_error *err) STOIC_MUST_CHECK;
 
@@ -99,7 +99,8 @@ typedef struct stoic_place {
     int64_t index; /* of the weight, flat */
     int bit;
     stoic_bit_role role;
-    const char *field; /* "sign", "exponent", "mantissa", "integer", "fraction", "value", "parity" */
+    const char
+        *field; /* "sign", "exponent", "mantissa", "integer", "fraction", "value", "parity" */
 } stoic_place;
 STOIC_API void stoic_store_place(const stoic_store *store, int entry, int64_t word, int bit,
                                  stoic_place *out);
@@ -128,7 +129,7 @@ typedef struct stoic_hit {
     int32_t bit; /* of the word; -1 - s: all data bits of the word's weight s (STOIC_SET_WORD) */
     int64_t word;
     stoic_action action;
-    uint64_t pattern; /* STOIC_SET_WORD: the new data bits of the weight */
+    uint64_t pattern; /* STOIC_SET_WORD: the new data bits of the weight; check bits stay */
 } stoic_hit;
 
 /* A word's stored bits without fault. */
@@ -136,7 +137,11 @@ STOIC_API stoic_word stoic_store_word(const stoic_store *store, int entry, int64
 /* The data bits of weight `index` as they lie in the store. */
 STOIC_API uint64_t stoic_store_data(const stoic_store *store, int entry, int64_t index);
 
-typedef enum stoic_verdict { STOIC_WORD_CLEAN, STOIC_WORD_CORRECTED, STOIC_WORD_DETECTED } stoic_verdict;
+typedef enum stoic_verdict {
+    STOIC_WORD_CLEAN,
+    STOIC_WORD_CORRECTED,
+    STOIC_WORD_DETECTED
+} stoic_verdict;
 /* The weights that a word with these bits decodes to, at most 32 of them; returns how many there
  * are. `verdict` may be NULL. */
 enum { STOIC_WORD_WEIGHTS = 32 };

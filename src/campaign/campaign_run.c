@@ -114,8 +114,8 @@ static stoic_status run_in_file(stoic_campaign_file *file, const stoic_parts *pa
     stoic_site_drawer_init(&drawer, parts->store, parts->faults, parts->n_faults);
     fill_run(&run, options, design, parts);
     TRY(check_kept(options, design, run.trials, err));
-    TRY(stoic_engine_create(parts->golden, parts->data, parts->store, parts->faults, parts->n_faults,
-                            options, design, &engine, err));
+    TRY(stoic_engine_create(parts->golden, parts->data, parts->store, parts->faults,
+                            parts->n_faults, options, design, &engine, err));
     const stoic_golden *golden = stoic_engine_golden(engine);
     TRY(stoic_identity_golden(facts, golden, err));
     if (file->fresh)
@@ -149,7 +149,8 @@ stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *d
     TRY(stoic_parts_init(&parts, model, data, options, err));
     TRY(stoic_campaign_file_open(path, true, &file, err));
     if (file->fresh)
-        design = stoic_engine_design(parts.golden, images, images_per_trial(options, images), options);
+        design =
+            stoic_engine_design(parts.golden, images, images_per_trial(options, images), options);
     else
         TRY(stoic_identity_design(file, &design, err));
     TRY(stoic_identity_facts(&parts, options, &design, &facts, err));

@@ -199,8 +199,8 @@ static stoic_status replay_in(replay *r, const stoic_parts *parts, const stoic_r
     full.engine = STOIC_ENGINE_FULL;
     full.threads = 1;
     stoic_site_drawer_init(&drawer, parts->store, parts->faults, parts->n_faults);
-    TRY(stoic_engine_create(parts->golden, parts->data, parts->store, parts->faults, parts->n_faults,
-                            &full, design, &engine, err));
+    TRY(stoic_engine_create(parts->golden, parts->data, parts->store, parts->faults,
+                            parts->n_faults, &full, design, &engine, err));
     TRY(stoic_identity_golden(facts, stoic_engine_golden(engine), err));
     TRY(stoic_facts_match(&r->file->facts, facts, true, r->file->path, err));
     TRY(tell_sites(r, parts, engine, &drawer, record->image, err));

@@ -106,7 +106,9 @@ static stoic_status draw_by_rejection(const stoic_fault *fault, stoic_rng *rng, 
     for (int64_t found = 0; found < fault->n;) {
         int64_t number = (int64_t)stoic_rng_below(rng, (uint64_t)fault->sites);
         stoic_site site = stoic_sites_at(fault, number);
-        int64_t unit = units_are_sites(fault) ? number : site.patch->first_word + site.word - site.patch->start;
+        int64_t unit = units_are_sites(fault)
+                           ? number
+                           : site.patch->first_word + site.word - site.patch->start;
         if (!set_add(taken, (uint64_t)unit))
             continue;
         stoic_status status = add_site(fault, &site, hits, err);
@@ -139,13 +141,19 @@ static stoic_status draw_by_floyd(const stoic_fault *fault, stoic_rng *rng, numb
     return STOIC_OK;
 }
 
+/* Bits in ascending order, or whole weights. */
+static int place_in_word(const stoic_hit *hit) {
+    return hit->bit < 0 ? -1 - hit->bit : hit->bit;
+}
+
 static int compare_hits(const void *a, const void *b) {
     const stoic_hit *x = a, *y = b;
     if (x->entry != y->entry)
         return x->entry < y->entry ? -1 : 1;
     if (x->word != y->word)
         return x->word < y->word ? -1 : 1;
-    return (x->bit > y->bit) - (x->bit < y->bit);
+    int p = place_in_word(x), q = place_in_word(y);
+    return (p > q) - (p < q);
 }
 
 static stoic_status draw_many(const stoic_fault *fault, stoic_rng *rng, stoic_hits *hits,
@@ -183,7 +191,6 @@ static stoic_status draw_one(const stoic_fault *fault, int64_t trial, stoic_hits
 
 static void fill_patterns(const stoic_fault *fault, int64_t trial, stoic_hits *hits) {
     const float zero = 0.0f, *value = fault->kind == STOIC_FAULT_SET ? &fault->value : &zero;
-    const uint64_t mask = fault->field.bits[0];
     stoic_rng rng;
     stoic_place place;
     stoic_rng_init(&rng, fault->seed, (uint64_t)trial, STOIC_STREAM_VALUE);
@@ -192,14 +199,16 @@ static void fill_patterns(const stoic_fault *fault, int64_t trial, stoic_hits *h
         uint64_t pattern;
         stoic_store_place(fault->store, hit->entry, hit->word, hit->bit, &place);
         if (fault->kind != STOIC_FAULT_RANDOM)
-            pattern = stoic_store_encode(fault->store, hit->entry, place.index, value);
+            pattern = stoic_store_form(fault->store, hit->entry, place.index, value);
         else if (stoic_store_data_bits(fault->store) <= 32)
             pattern = stoic_rng_u32(&rng);
         else
             pattern = stoic_rng_u64(&rng);
         /* the field's bits of it, the other bits as they are stored */
-        hit->pattern = (stoic_store_data(fault->store, hit->entry, place.index) & ~mask) |
-                       (pattern & mask);
+        uint64_t mask =
+            fault->field.bits[0] & stoic_store_plain_bits(fault->store, hit->entry, place.index);
+        hit->pattern =
+            (stoic_store_data(fault->store, hit->entry, place.index) & ~mask) | (pattern & mask);
     }
 }
 

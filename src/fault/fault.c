@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "fault/space.h"
 #include "fault/spelling.h"
+#include "store/layout.h"
 
 /* What stands before the keys that every model has. */
 static void head_text(const stoic_fault *fault, char text[128]) {
@@ -129,7 +130,9 @@ int64_t stoic_fault_population(const stoic_fault *fault) {
     if (fault->kind == STOIC_FAULT_CSV)
         return fault->n_list;
     if (fault->kind == STOIC_FAULT_RANDOM && fault->n == 1) { /* a weight and its new bits */
-        int bits = __builtin_popcountll(fault->field.bits[0]);
+        int bits = 0;
+        for (int bit = 0; bit < stoic_store_data_bits(fault->store); bit++)
+            bits += stoic_field_has(&fault->field, bit);
         int64_t faults = 0;
         if (bits > 62 || __builtin_mul_overflow(fault->weights, (int64_t)1 << bits, &faults))
             return INT64_MAX;

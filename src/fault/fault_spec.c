@@ -1,5 +1,6 @@
 /* The spec of a fault model: the table of models, their arguments and keys. */
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,6 +127,14 @@ static stoic_status check_count(const stoic_fault *fault, stoic_error *err) {
                       (long long)fault->n, bits ? "bits" : "weights", (long long)most);
 }
 
+static stoic_status check_value(const stoic_fault *fault, stoic_error *err) {
+    if (fault->kind != STOIC_FAULT_SET || isfinite(fault->value) ||
+        stoic_store_is_float(fault->store))
+        return STOIC_OK;
+    return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "set: the store '%s' has no code for %s",
+                      stoic_store_text(fault->store), isnan(fault->value) ? "nan" : "infinity");
+}
+
 static stoic_status bad_digest(const char *path, const char *expected, const char *found,
                                stoic_error *err) {
     return stoic_fail(err, STOIC_ERR_MISMATCH, path,
@@ -179,6 +188,7 @@ stoic_status stoic_fault_parse(stoic_fault *fault, const char *text, stoic_error
     }
     TRY(stoic_sites_select(fault, &spec, err));
     TRY(check_count(fault, err));
+    TRY(check_value(fault, err));
 done:
     stoic_spec_deinit(&spec);
     return status;

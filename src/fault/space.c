@@ -102,7 +102,7 @@ static void add_patch(stoic_fault *fault, int entry, int64_t start, int64_t word
     fault->sites += words * patch->ways;
     fault->data_sites += words * patch->data_ways;
     fault->redundant_sites += words * (patch->ways - patch->data_ways);
-    fault->words += words;
+    fault->words += patch->ways ? words : 0; /* a short last word may be too small for a run */
     fault->weights += words * weights;
     fault->same_ways = fault->same_ways && patch->ways == fault->patches[0].ways;
     fault->n_patches++;
@@ -127,12 +127,12 @@ static stoic_status add_entry(stoic_fault *fault, int entry, const char *bits, s
         add_patch(fault, entry, full, 1, rest);
     for (int i = first; i < fault->n_patches; i++) {
         int weights = fault->patches[i].start == full ? rest : held;
-        fault->selected_bits +=
-            fault->patches[i].words * list_bits(fault, weights, list, &n_data);
+        fault->selected_bits += fault->patches[i].words * list_bits(fault, weights, list, &n_data);
     }
     if (fault->sites == sites && stoic_fault_replaces(fault))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
-                          "bits: '%s' are no data bits of a weight, which the model replaces", bits);
+                          "bits: '%s' are no data bits of a weight, which the model replaces",
+                          bits);
     if (fault->sites == sites)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                           "mbu: %d bits, %d apart, fit nowhere into the bits '%s' of a word of %d",

@@ -5,8 +5,8 @@
  * the things that can happen to a word: a bit of the field for models of one bit, a first bit for
  * mbu, the replacement of one of its weights for set, random and zero.
  *
- * ber: numbers data bits and redundant bits apart, so that under every code of a format the same data
- * bits of the same weights are hit.
+ * ber: numbers data bits and redundant bits apart, so that under every code of a format the same
+ * data bits of the same weights are hit.
  */
 #ifndef STOIC_FAULT_SPACE_H
 #define STOIC_FAULT_SPACE_H
@@ -15,11 +15,12 @@
 #include "stoic/fault.h"
 #include "store/field.h"
 
-/* The selected part of one store entry; a last word that holds fewer weights is a patch of its own. */
+/* The selected part of one store entry; a last word that holds fewer weights is a patch of its own.
+ */
 typedef struct stoic_patch {
     int entry;
-    int ways;      /* a word */
-    int data_ways; /* those in data bits: they stand first */
+    int ways;                           /* a word */
+    int data_ways;                      /* those in data bits: they stand first */
     int16_t bit[64 * STOIC_WORD_PARTS]; /* of each way, ascending; -1 - s: the whole of weight s */
     int64_t start, words;               /* first word of the entry, number of them */
     int64_t first_site, first_word, first_data, first_redundant;

@@ -38,9 +38,8 @@ static stoic_status check_hit(const stoic_store *store, const stoic_hit *hit, st
     return STOIC_OK;
 }
 
-/* Protected bits keep their value also when a whole weight is replaced. */
+/* Protected bits and check bits keep their value also when a whole weight is replaced. */
 static void corrupt(const stoic_store *store, const stoic_hit *hit, stoic_word *word) {
-    const uint64_t keep = store->layout.protect.bits[0];
     const int data = store->layout.code.data, bit = hit->bit;
     const uint64_t one = (uint64_t)1 << (bit & 63);
     switch (hit->action) {
@@ -55,6 +54,9 @@ static void corrupt(const stoic_store *store, const stoic_hit *hit, stoic_word *
         break;
     default: {
         int at = (-1 - bit) * data;
+        int64_t index = hit->word * store->layout.code.weights - 1 - bit;
+        uint64_t keep =
+            store->layout.protect.bits[0] | ~stoic_store_plain_bits(store, hit->entry, index);
         uint64_t before = stoic_word_get(word, at, data);
         stoic_word_put(word, at, data, (before & keep) | (hit->pattern & ~keep));
     }

@@ -54,8 +54,9 @@ static stoic_value_rule rule_of(const stoic_store *store, int entry, int64_t ind
     double end = ldexp(1.0, format->bits - 1);
     if (format->kind == STOIC_FORMAT_FIXED)
         rule.step = ldexp(1.0, -format->fraction);
-    rule.low = format->kind == STOIC_FORMAT_AFFINE ? 0 : format->kind == STOIC_FORMAT_INT8 ? -127
-                                                                                           : -end;
+    rule.low = format->kind == STOIC_FORMAT_AFFINE ? 0
+               : format->kind == STOIC_FORMAT_INT8 ? -127
+                                                   : -end;
     rule.high = format->kind == STOIC_FORMAT_AFFINE ? 2 * end - 1 : end - 1;
     return rule;
 }
@@ -73,7 +74,8 @@ static bool fits(const stoic_store *store, int entry) {
         double scaled = fabs((double)lines->weights[i] * (double)stoic_lines_grid(lines, i)->scale);
         most = scaled > most ? scaled : most;
     }
-    return ldexp(most, store->layout.format.fraction) < ldexp(1.0, store->layout.format.bits - 1) - 1;
+    return ldexp(most, store->layout.format.fraction) <
+           ldexp(1.0, store->layout.format.bits - 1) - 1;
 }
 
 bool stoic_bulk_encodes(const stoic_store *store, int entry) {

@@ -1,6 +1,7 @@
 /*
- * Whole tensors through a store, in stretches that fit into the first cache: packed words <-> words <->
- * codes <-> weights. lines.c has the same, weight by weight: the reference that tests hold this against.
+ * Whole tensors through a store, in stretches that fit into the first cache: packed words <-> words
+ * <-> codes <-> weights. lines.c has the same, weight by weight: the reference that tests hold this
+ * against.
  */
 #ifndef STOIC_STORE_BULK_H
 #define STOIC_STORE_BULK_H
@@ -60,8 +61,8 @@ void stoic_bulk_encode(const stoic_store_kernels *kernels, stoic_store *store, i
 void stoic_bulk_decode(const stoic_store_kernels *kernels, const stoic_store *store, int entry,
                        float *weights);
 
-/* Pieces of them: words with the data of several weights, or of more than 32 bits. Weights `first` to
- * `first` + n, n a multiple of the weights a word unless it ends the entry. */
+/* Pieces of them: words with the data of several weights, or of more than 32 bits. Weights `first`
+ * to `first` + n, n a multiple of the weights a word unless it ends the entry. */
 void stoic_bulk_open_words(const stoic_store_kernels *kernels, const stoic_store *store, int entry,
                            int64_t first, int n, uint32_t *codes);
 void stoic_bulk_make_words(const stoic_store_kernels *kernels, stoic_store *store, int entry,

@@ -1,5 +1,6 @@
-/* The loops of bulk.h, compiled once per instruction set. They take one element like another, without
- * branches, so that the compiler vectorises them; what they compute is what format.c says. */
+/* The loops of bulk.h, compiled once per instruction set. They take one element like another,
+ * without branches, so that the compiler vectorises them; what they compute is what format.c says.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -32,8 +33,8 @@ static uint64_t load64(const uint8_t *bytes) {
 }
 
 #ifdef __AVX2__
-/* Eight words from every `bits` bytes: the four bytes around each word go to a lane, which then shifts
- * by what the word stands off its first byte. Returns how many words it took. */
+/* Eight words from every `bits` bytes: the four bytes around each word go to a lane, which then
+ * shifts by what the word stands off its first byte. Returns how many words it took. */
 static int unpack_lanes(const uint8_t *bytes, int64_t at, int bits, int n, uint32_t *words) {
     uint8_t pick[2][16];
     int32_t off[8];
@@ -50,9 +51,9 @@ static int unpack_lanes(const uint8_t *bytes, int64_t at, int bits, int n, uint3
     const __m256i offs = _mm256_loadu_si256((const __m256i *)off);
     const __m256i mask = _mm256_set1_epi32((int)((UINT32_C(1) << bits) - 1));
     for (; i + 8 <= n; i += 8, bytes += bits) {
-        __m256i x = _mm256_inserti128_si256(
-            _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)bytes)),
-            _mm_loadu_si128((const __m128i *)(bytes + second)), 1);
+        __m256i x =
+            _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)bytes)),
+                                    _mm_loadu_si128((const __m128i *)(bytes + second)), 1);
         x = _mm256_srlv_epi32(_mm256_shuffle_epi8(x, picks), offs);
         _mm256_storeu_si256((__m256i *)(words + i), _mm256_and_si256(x, mask));
     }
@@ -125,8 +126,8 @@ static void repeat(uint32_t *words, int n, int data, int copied) {
     }
 }
 
-/* Parities of eight masked copies at once: each fold halves the length of all and doubles how many share
- * a register, until every byte holds one; its own parity is then moved to its bit. */
+/* Parities of eight masked copies at once: each fold halves the length of all and doubles how many
+ * share a register, until every byte holds one; its own parity is then moved to its bit. */
 static void parities(const uint64_t *words, int n, const uint64_t masks[8], uint8_t *sums) {
     const uint64_t low32 = UINT64_C(0xffffffff), low16 = UINT64_C(0x0000ffff0000ffff);
     const uint64_t low8 = UINT64_C(0x00ff00ff00ff00ff), low1 = UINT64_C(0x0101010101010101);
@@ -164,7 +165,8 @@ static uint64_t bits_of(double value) {
     return bits;
 }
 
-/* stoic_minifloat_round() of a product that is no double subnormal: the same cases, chosen by masks. */
+/* stoic_minifloat_round() of a product that is no double subnormal: the same cases, chosen by
+ * masks. */
 static inline uint32_t round_to(double value, const int e_bits, const int m_bits) {
     const uint64_t bias = (UINT64_C(1) << (e_bits - 1)) - 1, drop = 52 - (uint64_t)m_bits;
     const uint64_t infinite = ((UINT64_C(1) << e_bits) - 1) << m_bits;
@@ -178,12 +180,13 @@ static inline uint32_t round_to(double value, const int e_bits, const int m_bits
     uint64_t mantissa = (magnitude & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;
     shift = shift > 54 ? 54 : shift; /* beyond, too, nothing is left */
     shift += shift == 0;             /* a normal one, whose `small` is not used */
-    uint64_t small = (mantissa + ((UINT64_C(1) << (shift - 1)) - 1) + (mantissa >> shift & 1)) >> shift;
+    uint64_t small =
+        (mantissa + ((UINT64_C(1) << (shift - 1)) - 1) + (mantissa >> shift & 1)) >> shift;
     uint64_t code = e > 1023 - bias ? normal : small;
     code = code > infinite ? infinite : code;
     code = e == 2047 ? infinite : code;
-    uint64_t nan = infinite | UINT64_C(1) << (m_bits - 1) |
-                   (magnitude & ((UINT64_C(1) << 52) - 1)) >> drop;
+    uint64_t nan =
+        infinite | UINT64_C(1) << (m_bits - 1) | (magnitude & ((UINT64_C(1) << 52) - 1)) >> drop;
     code = magnitude > UINT64_C(2047) << 52 ? nan : code;
     return (uint32_t)(sign | code);
 }

@@ -1,6 +1,6 @@
 /*
- * Words of codes over several weights, many at once. Of a parity code only the syndromes are computed for all;
- * a word whose syndrome is not zero goes through the code's own decoder.
+ * Words of codes over several weights, many at once. Of a parity code only the syndromes are
+ * computed for all; a word whose syndrome is not zero goes through the code's own decoder.
  */
 #include <string.h>
 

@@ -56,8 +56,8 @@ static stoic_bit_role role_none(const stoic_code *code, int bit, uint32_t side) 
     return STOIC_BIT_DATA;
 }
 
-const stoic_code_family stoic_code_none = {"none", "", plan_none, encode_none, decode_none,
-                                           role_none, NULL, "nothing"};
+const stoic_code_family stoic_code_none = {"none",      "",        plan_none, encode_none,
+                                           decode_none, role_none, NULL,      "nothing"};
 
 #define FAMILY(name) &stoic_code_##name,
 static const stoic_code_family *const families[] = {STOIC_CODE_LIST(FAMILY) NULL};

@@ -32,11 +32,11 @@ typedef struct stoic_code_family {
 struct stoic_code {
     const stoic_code_family *family;
     const stoic_format *format;
-    char name[16];   /* canonical: "msb3", "rep:2" */
-    int data;        /* bits a weight */
-    int weights;     /* a full word */
-    int redundant;   /* bits above the data */
-    int word;        /* bits of a full word */
+    char name[16]; /* canonical: "msb3", "rep:2" */
+    int data;      /* bits a weight */
+    int weights;   /* a full word */
+    int redundant; /* bits above the data */
+    int word;      /* bits of a full word */
     int corrects, detects;
     int copied;         /* repetition: top bits that stand three times */
     const void *checks; /* tables of the code */

@@ -1,7 +1,7 @@
 /*
  * Repetition: two more copies of a weight's top K bits stand right above it, and a reader takes the
- * majority of the three, bit by bit. FORTUNE (paper 3) triplicates the most significant bit, whole-word
- * TMR all bits.
+ * majority of the three, bit by bit. FORTUNE (paper 3) triplicates the most significant bit,
+ * whole-word TMR all bits.
  *
  *   word = | copy 2 of the top K | copy 1 of the top K | data |
  */
@@ -69,9 +69,9 @@ static stoic_bit_role role(const stoic_code *code, int bit, uint32_t side) {
     return bit < code->data ? STOIC_BIT_DATA : STOIC_BIT_COPY;
 }
 
-const stoic_code_family stoic_code_msb3 = {"msb3", "", plan_msb3, encode, decode, role, NULL,
-                                           "the top bit, by majority of three"};
-const stoic_code_family stoic_code_rep = {"rep", "K", plan_rep, encode, decode, role, NULL,
-                                          "the top K bits, each by majority of three"};
-const stoic_code_family stoic_code_tmr = {"tmr", "", plan_tmr, encode, decode, role, NULL,
-                                          "every bit, by majority of three"};
+const stoic_code_family stoic_code_msb3 = {
+    "msb3", "", plan_msb3, encode, decode, role, NULL, "the top bit, by majority of three"};
+const stoic_code_family stoic_code_rep = {
+    "rep", "K", plan_rep, encode, decode, role, NULL, "the top K bits, each by majority of three"};
+const stoic_code_family stoic_code_tmr = {
+    "tmr", "", plan_tmr, encode, decode, role, NULL, "every bit, by majority of three"};

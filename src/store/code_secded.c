@@ -21,12 +21,12 @@
 #include "store/code.h"
 
 typedef struct checks {
-    int n, r;             /* bits of a word, check bits */
-    uint8_t column[72];   /* of each bit of the word */
-    uint8_t at[72];       /* where the check bits stand */
+    int n, r;              /* bits of a word, check bits */
+    uint8_t column[72];    /* of each bit of the word */
+    uint8_t at[72];        /* where the check bits stand */
     uint8_t table[9][256]; /* of each byte of the word: the sum of its bits' columns */
-    int8_t bit[256];      /* of each syndrome: the wrong bit, -1 none */
-    uint64_t masks[8];    /* the same columns by rows, of the first 64 bits that are no checks apart */
+    int8_t bit[256];       /* of each syndrome: the wrong bit, -1 none */
+    uint64_t masks[8]; /* the same columns by rows, of the first 64 bits that are no checks apart */
 } checks;
 
 static checks tables72, tables39, tables64;
@@ -164,10 +164,10 @@ static stoic_bit_role role(const stoic_code *code, int bit, uint32_t side) {
     return bit < code->weights * code->data ? STOIC_BIT_DATA : STOIC_BIT_PARITY;
 }
 
-const stoic_code_family stoic_code_secded72 = {"secded72", "", plan72, encode, decode, role, NULL,
-                                               "1 wrong bit of a word; detects 2"};
-const stoic_code_family stoic_code_secded39 = {"secded39", "", plan39, encode, decode, role, NULL,
-                                               "1 wrong bit of a word; detects 2"};
+const stoic_code_family stoic_code_secded72 = {
+    "secded72", "", plan72, encode, decode, role, NULL, "1 wrong bit of a word; detects 2"};
+const stoic_code_family stoic_code_secded39 = {
+    "secded39", "", plan39, encode, decode, role, NULL, "1 wrong bit of a word; detects 2"};
 
 /* ---- in place ---- */
 
@@ -188,8 +188,7 @@ static stoic_status plan64(stoic_code *code, const char *argument, stoic_error *
     return STOIC_OK;
 }
 
-static int encode64(const stoic_code *code, const uint64_t *data, uint32_t side,
-                    stoic_word *word) {
+static int encode64(const stoic_code *code, const uint64_t *data, uint32_t side, stoic_word *word) {
     const checks *t = code->checks;
     int clamped = 0;
     (void)side;
@@ -233,6 +232,6 @@ static stoic_bit_role role64(const stoic_code *code, int bit, uint32_t side) {
     return bit % 8 == 6 && bit < 56 ? STOIC_BIT_PARITY : STOIC_BIT_DATA;
 }
 
-const stoic_code_family stoic_code_zerospace64 = {"zerospace64", "", plan64, encode64, decode64,
-                                                  role64, NULL,
-                                                  "1 wrong bit of a word; detects 2"};
+const stoic_code_family stoic_code_zerospace64 = {
+    "zerospace64", "",     plan64, encode64,
+    decode64,      role64, NULL,   "1 wrong bit of a word; detects 2"};

@@ -34,9 +34,8 @@ void stoic_field_remove(stoic_field *field, const stoic_field *bits) {
 
 /* In the order in which a mask looks for its name: for floating point the sign is the msb. */
 enum { ALL, DATA, SIGN, EXPONENT, EXPONENT_MSB, MANTISSA, MSB, REDUNDANCY, N_FIELDS };
-static const char *const names[N_FIELDS + 1] = {"all",          "data",     "sign", "exponent",
-                                                "exponent-msb", "mantissa", "msb",  "redundancy",
-                                                NULL};
+static const char *const names[N_FIELDS + 1] = {
+    "all", "data", "sign", "exponent", "exponent-msb", "mantissa", "msb", "redundancy", NULL};
 
 /* Nothing where the format or the code has no such field. */
 static stoic_field named(const stoic_format *f, int redundant, int name) {
@@ -156,7 +155,8 @@ void stoic_field_spell(const stoic_format *format, int redundant, const stoic_fi
         while (low > 0 && stoic_field_has(field, low - 1))
             low--;
         /* at most 96 separate items of at most 8 characters: it always fits */
-        used += (size_t)snprintf(text + used, STOIC_FIELD_TEXT - used, "%s%d", used ? "+" : "", low);
+        used +=
+            (size_t)snprintf(text + used, STOIC_FIELD_TEXT - used, "%s%d", used ? "+" : "", low);
         if (high > low)
             used += (size_t)snprintf(text + used, STOIC_FIELD_TEXT - used, "-%d", high);
         high = low;

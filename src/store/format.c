@@ -61,6 +61,10 @@ static uint64_t fixed_code(const stoic_format *format, double value, stoic_fit *
         else
             scaled = fmod(scaled, 2 * end); /* exact; the conversion below wraps the rest */
     }
+    if (isnan(scaled)) { /* from set:nan, or infinity wrapped around: it has no integer */
+        *fit = STOIC_FIT_OUTSIDE;
+        return 0;
+    }
     return (uint64_t)(int64_t)scaled & low_bits(format->bits);
 }
 
@@ -208,10 +212,8 @@ stoic_status stoic_format_parse(const char *text, stoic_format *out, stoic_error
     if (status != STOIC_OK)
         return status;
     const char *argument = strchr(text, ':');
-    *out = (stoic_format){.kind = (stoic_format_kind)kind,
-                          .sign = -1,
-                          .exponent_high = -1,
-                          .exponent_low = -1};
+    *out = (stoic_format){
+        .kind = (stoic_format_kind)kind, .sign = -1, .exponent_high = -1, .exponent_low = -1};
     snprintf(out->name, sizeof out->name, "%s", names[kind]);
     switch (out->kind) {
     case STOIC_FORMAT_FP32:

@@ -80,7 +80,8 @@ stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err)
 /* Notes what a word's code keeps aside, and counts its bits. */
 void stoic_lines_note(stoic_store *store, int entry, int64_t word, uint32_t side);
 void stoic_lines_deinit(stoic_lines *lines);
-/* Weights of an entry from its words, in order; the reference that the fast ways are held against. */
+/* Weights of an entry from its words, in order; the reference that the fast ways are held against.
+ */
 void stoic_lines_decode(const stoic_store *store, int entry, float *weights);
 
 /* The graph that undoes the scales elsewhere than in the weights. */
@@ -104,8 +105,14 @@ void stoic_lines_value(const stoic_store *store, int entry, int64_t index, uint6
 
 const stoic_model *stoic_store_model(const stoic_store *store);
 /* The data bits of any value at the place of weight `index`, before the code. */
-uint64_t stoic_store_encode(const stoic_store *store, int entry, int64_t index,
-                            const float *value);
+uint64_t stoic_store_encode(const stoic_store *store, int entry, int64_t index, const float *value);
+/* The same as it would lie in the store; check bits that stand inside the data are of no meaning.
+ */
+uint64_t stoic_store_form(const stoic_store *store, int entry, int64_t index, const float *value);
+/* Bits of a weight's data that are no check bits. */
+uint64_t stoic_store_plain_bits(const stoic_store *store, int entry, int64_t index);
+/* Does the format hold infinity and NaN? */
+bool stoic_store_is_float(const stoic_store *store);
 /* Bits of a weight's data, and redundant bits of a word. */
 int stoic_store_data_bits(const stoic_store *store);
 int stoic_store_redundant_bits(const stoic_store *store);

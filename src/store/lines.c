@@ -34,9 +34,10 @@ static stoic_status plan_channels(const stoic_store *store, int entry, stoic_err
     for (int i = axis + 1; axis >= 0 && i < e->shape.rank; i++)
         lines->inner *= e->shape.dim[i];
     lines->grids = calloc((size_t)lines->channels + 1, sizeof *lines->grids);
-    return lines->grids ? STOIC_OK
-                        : stoic_fail_memory(err, "a store", (unsigned long long)lines->channels *
-                                                                sizeof *lines->grids);
+    return lines->grids
+               ? STOIC_OK
+               : stoic_fail_memory(err, "a store",
+                                   (unsigned long long)lines->channels * sizeof *lines->grids);
 }
 
 static int64_t channel_of(const stoic_lines *lines, int64_t index) {
@@ -50,7 +51,7 @@ const stoic_grid *stoic_lines_grid(const stoic_lines *lines, int64_t index) {
 static stoic_status refuse_weight(const stoic_store *store, const stoic_store_entry *e,
                                   int64_t index, float weight, stoic_error *err) {
     const char *what = store->layout.scale != STOIC_SCALE_NONE ? "a scale has no meaning with it"
-                                                                : "the format cannot hold it";
+                                                               : "the format cannot hold it";
     return stoic_fail(err, STOIC_ERR_NUMERIC, e->name, "store '%s': weight %lld of '%s' is %g: %s",
                       store->layout.text, (long long)index, e->name, (double)weight, what);
 }
@@ -60,8 +61,8 @@ static stoic_status find_ranges(const stoic_store *store, int entry, double *low
                                 stoic_error *err) {
     const stoic_store_entry *e = &store->entries[entry];
     const stoic_lines *lines = &store->lines[entry];
-    bool anything = stoic_format_is_float(&store->layout.format) &&
-                    store->layout.scale == STOIC_SCALE_NONE;
+    bool anything =
+        stoic_format_is_float(&store->layout.format) && store->layout.scale == STOIC_SCALE_NONE;
     for (int64_t c = 0; c < lines->channels; c++) {
         low[c] = INFINITY;
         high[c] = -INFINITY;
@@ -125,9 +126,9 @@ stoic_status stoic_lines_fit(stoic_store *store, int entry, stoic_error *err) {
         else if (layout->scale == STOIC_SCALE_POW2)
             grid->scale = power_of_two(&layout->format, largest);
         else if (layout->scale == STOIC_SCALE_AUTO && largest > 0)
-            grid->scale = stoic_scaling_best(
-                &layout->format, &layout->protect, layout->scale_value, lines->weights,
-                store->entries[entry].weights, lines->inner, lines->channels, (int64_t)c, largest);
+            grid->scale = stoic_scaling_best(&layout->format, &layout->protect, layout->scale_value,
+                                             lines->weights, store->entries[entry].weights,
+                                             lines->inner, lines->channels, (int64_t)c, largest);
         if (!isfinite(grid->scale) || grid->scale == 0) /* weights near the smallest float */
             grid->scale = 1.0f;
     }
@@ -210,12 +211,12 @@ static int bits_to_count(int64_t n) {
     return bits;
 }
 
-/* Is the scaled weight beyond what the store wants to hold: 2, or the format's range? */
+/* Is the scaled weight beyond what the store wants to hold: 2, or the format's range? NaN is. */
 static bool is_outlier(const stoic_format *format, const stoic_grid *grid, float weight) {
     double scaled = (double)weight * (double)grid->scale;
     stoic_fit fit = STOIC_FIT_ROUNDED;
     if (stoic_format_is_float(format))
-        return fabs(scaled) >= 2;
+        return !(fabs(scaled) < 2);
     stoic_format_code(format, grid, scaled, &fit);
     return fit == STOIC_FIT_OUTSIDE;
 }
@@ -253,7 +254,7 @@ static uint64_t encode_weight(stoic_store *store, int entry, int64_t index) {
     stoic_fit fit;
     uint64_t code;
     if (store->layout.outliers == STOIC_OUTLIERS_CLAMP && stoic_format_is_float(format) &&
-        is_outlier(format, grid, *weight)) {
+        !isnan(*weight) && is_outlier(format, grid, *weight)) {
         store->facts.clamped++;
         return stoic_format_code(format, grid, stoic_format_limit(format, *weight < 0), &fit);
     }
@@ -352,7 +353,7 @@ int stoic_store_weights(const stoic_store *store, int entry, int64_t word, const
     int64_t first = word * store->entries[entry].word_weights;
     bool zero = told == STOIC_WORD_DETECTED && store->layout.due == STOIC_DUE_ZERO;
     for (int i = 0; i < n; i++) {
-        if (zero)
+        if (zero && stoic_lines_sparse(lines, first + i) < 0) /* one kept aside is not lost */
             weights[i] = 0;
         else
             stoic_lines_value(store, entry, first + i, data[i], &weights[i]);

@@ -204,6 +204,10 @@ int stoic_store_redundant_bits(const stoic_store *store) {
     return store->layout.code.redundant;
 }
 
+bool stoic_store_is_float(const stoic_store *store) {
+    return stoic_format_is_float(&store->layout.format);
+}
+
 bool stoic_store_is_coded(const stoic_store *store) {
     return store->layout.code.family != &stoic_code_none;
 }
@@ -281,6 +285,33 @@ uint64_t stoic_store_encode(const stoic_store *store, int entry, int64_t index,
     stoic_fit fit;
     return stoic_format_encode(&store->layout.format, stoic_lines_grid(&store->lines[entry], index),
                                value, &fit);
+}
+
+/* What the code of a weight's word keeps aside. */
+static uint32_t side_of(const stoic_store *store, int entry, int64_t word) {
+    return store->lines[entry].side ? store->lines[entry].side[word] : 0;
+}
+
+uint64_t stoic_store_form(const stoic_store *store, int entry, int64_t index, const float *value) {
+    const stoic_code *code = &store->layout.code;
+    uint64_t data[STOIC_WORD_WEIGHTS] = {0};
+    int place = (int)(index % code->weights);
+    stoic_word word;
+    data[place] = stoic_store_encode(store, entry, index, value);
+    code->family->encode(code, data, side_of(store, entry, index / code->weights), &word);
+    return stoic_word_get(&word, place * code->data, code->data);
+}
+
+uint64_t stoic_store_plain_bits(const stoic_store *store, int entry, int64_t index) {
+    const stoic_code *code = &store->layout.code;
+    uint32_t side = side_of(store, entry, index / code->weights);
+    int first = (int)(index % code->weights) * code->data;
+    uint64_t plain = 0;
+    for (int bit = 0; bit < code->data; bit++) {
+        if (code->family->role(code, first + bit, side) == STOIC_BIT_DATA)
+            plain |= (uint64_t)1 << bit;
+    }
+    return plain;
 }
 
 /* ---- weights ---- */

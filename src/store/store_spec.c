@@ -94,24 +94,22 @@ static stoic_status read_scale(const stoic_spec *spec, stoic_layout *layout, sto
     const char *argument = strchr(text, ':');
     layout->scale = (stoic_scale)kind;
     layout->scale_value = kind == STOIC_SCALE_AUTO ? 1e-4 : 0;
-    if (!*wants[kind] == !argument && !argument)
-        return STOIC_OK;
-    if (!argument && kind == STOIC_SCALE_AUTO)
-        return STOIC_OK;
-    if (!argument || !*wants[kind])
+    bool may = *wants[kind], must = may && kind != STOIC_SCALE_AUTO;
+    if (argument ? !may : must)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "store: expected scale=%s%s, found '%s'",
                           scales[kind], wants[kind], text);
+    if (!argument)
+        return STOIC_OK;
     status = stoic_parse_number(argument + 1, "scale", &layout->scale_value, err);
     if (status != STOIC_OK)
         return status;
     if (!(layout->scale_value > 0) || !isfinite(layout->scale_value) ||
         (kind == STOIC_SCALE_AUTO && layout->scale_value >= 1) ||
         !isfinite((float)layout->scale_value) || (float)layout->scale_value == 0)
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "store: scale=%s: expected %s, found '%s'",
-                          scales[kind],
-                          kind == STOIC_SCALE_AUTO ? "a bit error rate between 0 and 1"
-                                                   : "a number above 0",
-                          argument + 1);
+        return stoic_fail(
+            err, STOIC_ERR_ARGUMENT, "", "store: scale=%s: expected %s, found '%s'", scales[kind],
+            kind == STOIC_SCALE_AUTO ? "a bit error rate between 0 and 1" : "a number above 0",
+            argument + 1);
     return STOIC_OK;
 }
 
@@ -121,7 +119,7 @@ static stoic_status refuse(stoic_error *err, const char *what) {
     return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "store: %s", what);
 }
 
-static stoic_status check_scale(const stoic_layout *l, const stoic_spec *spec, stoic_error *err) {
+static stoic_status check_scale(const stoic_layout *l, stoic_error *err) {
     bool ranged = stoic_format_is_ranged(&l->format);
     if (l->scale != STOIC_SCALE_NONE && ranged)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
@@ -129,9 +127,10 @@ static stoic_status check_scale(const stoic_layout *l, const stoic_spec *spec, s
                           "each tensor",
                           l->format.name);
     if (l->outliers != STOIC_OUTLIERS_KEEP && ranged)
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
-                          "store: outliers= means nothing for %s, whose range is that of the tensor",
-                          l->format.name);
+        return stoic_fail(
+            err, STOIC_ERR_ARGUMENT, "",
+            "store: outliers= means nothing for %s, whose range is that of the tensor",
+            l->format.name);
     if (l->granularity == STOIC_PER_CHANNEL && !ranged &&
         (l->scale == STOIC_SCALE_NONE || l->scale == STOIC_SCALE_CONST))
         return refuse(err, "granularity=channel needs something to choose for each channel: "
@@ -141,33 +140,32 @@ static stoic_status check_scale(const stoic_layout *l, const stoic_spec *spec, s
                           "store: rescale=%s needs a scale to undo, such as scale=pow2",
                           rescales[l->rescale]);
     if (l->rescale == STOIC_RESCALE_LOGITS && l->granularity == STOIC_PER_CHANNEL)
-        return refuse(err, "rescale=logits carries one factor a layer: granularity=channel has one a "
-                           "channel; rescale=fold can undo that");
+        return refuse(err,
+                      "rescale=logits carries one factor a layer: granularity=channel has one a "
+                      "channel; rescale=fold can undo that");
     if (l->rescale != STOIC_RESCALE_WEIGHTS && l->include != 1u << STOIC_ROLE_WEIGHT)
         return refuse(err, "rescale=logits and rescale=fold change biases and batch normalisation; "
                            "include= must stay at weight");
     if (l->rescale != STOIC_RESCALE_WEIGHTS && l->outliers == STOIC_OUTLIERS_SPARSE)
-        return refuse(err, "outliers=sparse keeps weights as they are, rescale=logits and fold keep "
-                           "them scaled: choose one");
-    (void)spec;
+        return refuse(err,
+                      "outliers=sparse keeps weights as they are, rescale=logits and fold keep "
+                      "them scaled: choose one");
     return STOIC_OK;
 }
 
 /* `due` asks what happens to a word that a code found wrong and cannot repair. */
 static stoic_status check_due(const stoic_layout *l, const stoic_spec *spec, stoic_error *err) {
     const char *due = stoic_spec_get(spec, "due");
-    if (!due || l->code.family == &stoic_code_none || !l->code.copied)
-        ;
-    else
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
-                          "store: due=%s means nothing for code=%s: a majority of three always "
-                          "decides, no word is left unrepaired",
-                          due, l->code.name);
     if (due && l->code.family == &stoic_code_none)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                           "store: due=%s needs a code: without one (code=none) no word is ever "
                           "detected as wrong",
                           due);
+    if (due && l->code.copied)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                          "store: due=%s means nothing for code=%s: a majority of three always "
+                          "decides, no word is left unrepaired",
+                          due, l->code.name);
     return STOIC_OK;
 }
 
@@ -178,10 +176,12 @@ static stoic_status write_text(stoic_layout *l, stoic_error *err) {
     stoic_field nothing = {{0}};
     char roles[32], mask[STOIC_FIELD_TEXT];
     stoic_text_printf(&text, "%s", l->format.name);
-    if (l->scale == STOIC_SCALE_NONE || l->scale == STOIC_SCALE_POW2)
-        stoic_text_printf(&text, "%s", l->scale == STOIC_SCALE_POW2 ? ",scale=pow2" : "");
-    else
-        stoic_text_printf(&text, ",scale=%s:%.9g", scales[l->scale], l->scale_value);
+    if (l->scale != STOIC_SCALE_NONE)
+        stoic_text_printf(&text, ",scale=%s", scales[l->scale]);
+    if (l->scale_value > 0) { /* none and pow2 have no argument */
+        stoic_text_puts(&text, ":");
+        stoic_text_number(&text, l->scale_value, false);
+    }
     if (l->code.family != &stoic_code_none)
         stoic_text_printf(&text, ",code=%s", l->code.name);
     if (l->granularity)
@@ -226,11 +226,10 @@ static stoic_status read_keys(const stoic_spec *spec, stoic_layout *out, stoic_e
     value = stoic_spec_get(spec, "protect");
     if (value)
         TRY(stoic_field_parse(&out->format, out->code.redundant, value, &out->protect, err));
-    TRY(check_scale(out, spec, err));
+    TRY(check_scale(out, err));
     TRY(check_due(out, spec, err));
-    out->format.hold =
-        stoic_format_is_float(&out->format) &&
-        (out->scale != STOIC_SCALE_NONE || out->outliers != STOIC_OUTLIERS_KEEP);
+    out->format.hold = stoic_format_is_float(&out->format) &&
+                       (out->scale != STOIC_SCALE_NONE || out->outliers != STOIC_OUTLIERS_KEEP);
     out->format.saturate = out->outliers == STOIC_OUTLIERS_CLAMP;
 done:
     return status;

@@ -263,7 +263,8 @@ static stoic_tape_param *param_of(stoic_tape *tape, int tensor) {
 
 static stoic_status apply(stoic_hazards *h, const stoic_store *store, size_t *n, stoic_error *err) {
     *n = h->edits_room;
-    stoic_status status = stoic_store_apply(store, h->hits.items, h->hits.count, h->edits, n, NULL, err);
+    stoic_status status =
+        stoic_store_apply(store, h->hits.items, h->hits.count, h->edits, n, NULL, err);
     if (status != STOIC_ERR_MEMORY || *n <= h->edits_room)
         return status;
     stoic_edit *edits = realloc(h->edits, 2 * *n * sizeof *edits);

@@ -28,6 +28,11 @@ static inline void draw(const stoic_fault *fault, int64_t trial, stoic_hits *hit
     }
 }
 
+/* The bits of a word that holds one weight of at most 64. */
+static inline uint64_t stored_bits(const stoic_store *store, int entry, int64_t word) {
+    return stoic_store_word(store, entry, word).part[0];
+}
+
 /* Number of a hit's word among all words of the store. */
 static inline int64_t word_number(const stoic_store *store, const stoic_hit *hit) {
     return stoic_store_entry_at(store, hit->entry)->first_bit / 32 + hit->word;

@@ -243,7 +243,7 @@ static void asymmetric_rates_follow_the_stored_bit(void **state) {
         for (int e = 0; e < 3; e++) {
             const stoic_store_entry *entry = stoic_store_entry_at(weights, e);
             for (int64_t b = 0; b < 32 * entry->words; b++) {
-                int one = (int)(stoic_store_word(weights, e, b / 32) >> b % 32 & 1);
+                int one = (int)(stored_bits(weights, e, b / 32) >> b % 32 & 1);
                 cells[one]++;
                 found[one] += (double)c.bit[entry->first_bit + b];
             }
@@ -274,11 +274,11 @@ static void extreme_rates(void **state) {
         stoic_edit edits[TINY_WEIGHTS];
         size_t n = TINY_WEIGHTS, changed = 0;
         draw(fault, 3, &hits);
-        assert_int_equal(stoic_store_apply(weights, hits.items, hits.count, edits, &n, NULL),
+        assert_int_equal(stoic_store_apply(weights, hits.items, hits.count, edits, &n, NULL, NULL),
                          STOIC_OK);
         for (int e = 0; e < 3; e++) {
             for (int64_t w = 0; w < stoic_store_entry_at(weights, e)->words; w++) {
-                uint32_t was = (uint32_t)stoic_store_word(weights, e, w), now = was;
+                uint32_t was = (uint32_t)stored_bits(weights, e, w), now = was;
                 uint32_t want = ((was & ~cases[i].and_not) | cases[i].or_with) ^ cases[i].flipped;
                 for (size_t k = 0; k < n; k++) {
                     if (edits[k].tensor == stoic_store_entry_at(weights, e)->tensor &&
@@ -361,15 +361,15 @@ static void protected_bits_are_never_hit(void **state) {
             stoic_edit edits[TINY_WEIGHTS + 5];
             size_t n = TINY_WEIGHTS + 5;
             draw(fault, trial, &hits);
-            assert_int_equal(stoic_store_apply(store, hits.items, hits.count, edits, &n, NULL),
-                             STOIC_OK);
+            assert_int_equal(
+                stoic_store_apply(store, hits.items, hits.count, edits, &n, NULL, NULL), STOIC_OK);
             for (size_t k = 0; k < n; k++) {
                 int e = 0;
                 uint32_t now;
                 while (stoic_store_entry_at(store, e)->tensor != edits[k].tensor)
                     e++;
                 memcpy(&now, &edits[k].value, sizeof now);
-                changed |= now ^ (uint32_t)stoic_store_word(store, e, edits[k].index);
+                changed |= now ^ (uint32_t)stored_bits(store, e, edits[k].index);
             }
         }
         assert_int_equal(changed & ~allowed, 0);
@@ -428,7 +428,7 @@ static void words_are_replaced(void **state) {
             draw(fault, trial, &hits);
             for (size_t k = 0; k < hits.count; k++) {
                 const stoic_hit *hit = &hits.items[k];
-                uint64_t stored = stoic_store_word(weights, hit->entry, hit->word);
+                uint64_t stored = stored_bits(weights, hit->entry, hit->word);
                 assert_int_equal(hit->action, STOIC_SET_WORD);
                 assert_int_equal(hit->bit, -1);
                 assert_int_equal(hit->pattern,
@@ -476,9 +476,10 @@ static void stuck_bits_that_agree_stay_in_the_sites(void **state) {
             draw(fault, trial, &hits);
             assert_int_equal(hits.count, 1);
             const stoic_hit *hit = &hits.items[0];
-            int bit = (int)(stoic_store_word(weights, hit->entry, hit->word) >> hit->bit & 1);
+            int bit = (int)(stored_bits(weights, hit->entry, hit->word) >> hit->bit & 1);
             agreed += bit == value;
-            assert_int_equal(stoic_store_apply(weights, hit, 1, &edit, &edits, NULL), STOIC_OK);
+            assert_int_equal(stoic_store_apply(weights, hit, 1, &edit, &edits, NULL, NULL),
+                             STOIC_OK);
             assert_int_equal(edits, bit != value);
             equal += !edits;
         }
