@@ -16,7 +16,7 @@ int stoic_rescale_layer(const stoic_rescaler *r, const stoic_node *node) {
 
 stoic_status stoic_rescale_refuse(const stoic_rescaler *r, const stoic_node *node, const char *what,
                                   stoic_error *err) {
-    return stoic_fail(err, STOIC_ERR_UNSUPPORTED, node->name,
+    return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "",
                       "node '%s' (%s): rescale=%s %s; rescale=weights works here", node->name,
                       node->op->name, r->mode, what);
 }
