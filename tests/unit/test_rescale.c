@@ -8,37 +8,9 @@
 
 #include <cmocka.h>
 
-#include "small_networks.h"
-#include "stoic/store.h"
+#include "rescale_rig.h"
 
 enum { IMAGES = 6 };
-
-static stoic_store *store_of(const stoic_model *model, const char *spec) {
-    stoic_store *store = NULL;
-    stoic_error err = {0};
-    if (stoic_store_create(model, spec, &store, &err) != STOIC_OK)
-        fail_msg("%s: %s", spec, err.message);
-    return store;
-}
-
-/* The model that inference runs; NULL and the reason in `err` where it is refused. */
-static stoic_model *golden(const stoic_model *model, const char *spec, stoic_error *err) {
-    stoic_store *store = store_of(model, spec);
-    stoic_model *out = NULL;
-    stoic_status status = stoic_store_golden(store, &out, err);
-    stoic_store_free(store);
-    assert_true(status == STOIC_OK ? out != NULL : out == NULL);
-    assert_true(status == STOIC_OK || status == STOIC_ERR_UNSUPPORTED);
-    return out;
-}
-
-static stoic_model *must(const stoic_model *model, const char *spec) {
-    stoic_error err = {0};
-    stoic_model *out = golden(model, spec, &err);
-    if (!out)
-        fail_msg("%s: %s", spec, err.message);
-    return out;
-}
 
 static int64_t different(const stoic_model *a, const stoic_model *b, bool reference) {
     float *images = kit_images(a, IMAGES, 11);
