@@ -74,7 +74,7 @@ stoic_status stoic_rescale_constant(stoic_rescaler *r, int node, size_t i, const
     int64_t last = old->shape.rank ? old->shape.dim[old->shape.rank - 1] : 1;
     if (n > 1 && count != 1 && (count != n || last != n))
         return stoic_rescale_refuse(r, at, "found no element of its bias for each channel", err);
-    stoic_status status = multiply(old->constant, factors, n, &tensor, NULL);
+    stoic_status status = multiply(old->constant, factors, n, &tensor, err);
     if (status == STOIC_ERR_UNSUPPORTED)
         return stoic_rescale_refuse(r, at, "would multiply a constant beyond float32", err);
     TRY(status);
