@@ -70,7 +70,7 @@ void stoic_model_free(stoic_model *model) {
     free(model);
 }
 
-static stoic_status copy_meta(const stoic_model *from, stoic_model *to, stoic_error *err) {
+stoic_status stoic_model_copy_meta(const stoic_model *from, stoic_model *to, stoic_error *err) {
     to->meta = calloc(from->n_meta + 1, sizeof *to->meta); /* one more: with_meta may add it */
     if (!to->meta)
         return stoic_fail_memory(err, "metadata", (from->n_meta + 1) * sizeof *to->meta);
@@ -106,7 +106,7 @@ static stoic_status copy_model(const stoic_model *from, stoic_model **out, stoic
     to->n_values = from->n_values;
     for (size_t i = 0; i < to->n_values; i++)
         stoic_tensor_retain(to->values[i].constant);
-    TRY(copy_meta(from, to, err));
+    TRY(stoic_model_copy_meta(from, to, err));
     *out = to;
     to = NULL;
 done:

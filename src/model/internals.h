@@ -30,6 +30,9 @@ void stoic_structure_free(stoic_structure *structure);
 /* A model around `structure`, whose reference it takes over, also on failure; no values yet. */
 stoic_status stoic_model_wrap(stoic_structure *structure, stoic_model **out, stoic_error *err);
 
+/* Gives `to`, which has none yet, the metadata of `from`. */
+stoic_status stoic_model_copy_meta(const stoic_model *from, stoic_model *to, stoic_error *err);
+
 /* Fills model->private_->digest from graph and constants. */
 stoic_status stoic_model_fingerprint(stoic_model *model, stoic_error *err);
 

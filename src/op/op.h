@@ -114,6 +114,12 @@ struct stoic_op {
      * |computed(a) - op(a)| <= rounding * |op(a)| + tiny; negative or NULL: unknown. */
     double (*rounding)(const stoic_op_call *call);
 
+    /* Which inputs must all carry a factor k > 0 for the output to carry it, bit i for input i (from
+     * input 63 on all share the last bit): a Conv's image and bias, both sides of an Add. 0: the
+     * call is not positively homogeneous. NULL: input 0 alone where STOIC_OP_HOMOGENEOUS is set,
+     * else 0. Ask stoic_op_homogeneous(). */
+    uint64_t (*homogeneous)(const stoic_op_call *call);
+
     /* The gradients of the inputs from those of the outputs, in double, row-major, each of its
      * operand's shape; NULL: not differentiable. in[] and out[] are those of reference(),
      * also where a fault changed an output afterwards (the slope of a Sigmoid is made of it).
@@ -157,6 +163,9 @@ const stoic_attr *stoic_attr_find(const stoic_op_call *call, const char *name);
 int64_t stoic_attr_int(const stoic_op_call *call, const char *name, int64_t fallback);
 double stoic_attr_float(const stoic_op_call *call, const char *name, double fallback);
 const char *stoic_attr_string(const stoic_op_call *call, const char *name, const char *fallback);
+
+/* The inputs that have to carry a factor k > 0 for output 0 to carry it; 0: none would do. */
+uint64_t stoic_op_homogeneous(const stoic_op_call *call);
 
 /* The checks every operator shares (number of inputs, known attributes and their kinds, version),
  * then op->infer(). */

@@ -238,6 +238,17 @@ static double one_rounding(const stoic_op_call *call) {
     return 0x1p-24;
 }
 
+static bool unmoved(double bound) {
+    return bound == 0 || isinf(bound);
+}
+
+/* Where no bound lies at a finite value other than 0. */
+static uint64_t clip_homogeneous(const stoic_op_call *call) {
+    double low, high;
+    bool known = stoic_clip_bounds(call, &low, &high, NULL) == STOIC_OK;
+    return known && unmoved(low) && unmoved(high) ? 1 : 0;
+}
+
 static const stoic_attr_spec no_attrs[] = {{NULL, STOIC_ATTR_INT, 0, 0}};
 static const stoic_attr_spec alpha_attrs[] = {{"alpha", STOIC_ATTR_FLOAT, 1, 0},
                                               {NULL, STOIC_ATTR_INT, 0, 0}};
@@ -297,6 +308,7 @@ const stoic_op stoic_op_clip = {
     .attrs = clip_attrs,
     .facts = POINTWISE | STOIC_OP_PIECEWISE_LINEAR | STOIC_OP_MONOTONE | STOIC_OP_NONEXPANSIVE,
     .infer = clip_infer,
+    .homogeneous = clip_homogeneous,
     .reference = clip_reference,
     .lipschitz = one,
     .rounding = exact,

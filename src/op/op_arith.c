@@ -171,6 +171,22 @@ static double one_rounding(const stoic_op_call *call) {
     return 0x1p-24;
 }
 
+static uint64_t sum_homogeneous(const stoic_op_call *call) {
+    (void)call;
+    return 3;
+}
+
+/* Of two computed values the factors would multiply. */
+static uint64_t mul_homogeneous(const stoic_op_call *call) {
+    bool left = !call->in[0].constant, right = !call->in[1].constant;
+    return left && right ? 0 : right ? 2 : 1;
+}
+
+/* A quotient has the factor of its dividend, not of its divisor. */
+static uint64_t div_homogeneous(const stoic_op_call *call) {
+    return call->in[1].constant ? 1 : 0;
+}
+
 static const stoic_attr_spec no_attrs[] = {{NULL, STOIC_ATTR_INT, 0, 0}};
 
 /* A constant summand is scaled along ("biases scaled too"), so Add and Sub are homogeneous. */
@@ -188,6 +204,7 @@ const stoic_op stoic_op_add = {
     .attrs = no_attrs,
     .facts = LINEAR | STOIC_OP_MONOTONE | STOIC_OP_NONEXPANSIVE,
     .infer = arith_infer,
+    .homogeneous = sum_homogeneous,
     .reference = add_reference,
     .lipschitz = one,
     .rounding = one_rounding,
@@ -205,6 +222,7 @@ const stoic_op stoic_op_sub = {
     .attrs = no_attrs,
     .facts = LINEAR | STOIC_OP_MONOTONE | STOIC_OP_NONEXPANSIVE,
     .infer = arith_infer,
+    .homogeneous = sum_homogeneous,
     .reference = sub_reference,
     .lipschitz = one,
     .rounding = one_rounding,
@@ -222,6 +240,7 @@ const stoic_op stoic_op_mul = {
     .attrs = no_attrs,
     .facts = LINEAR,
     .infer = arith_infer,
+    .homogeneous = mul_homogeneous,
     .reference = mul_reference,
     .lipschitz = mul_lipschitz,
     .rounding = one_rounding,
@@ -239,6 +258,7 @@ const stoic_op stoic_op_div = {
     .attrs = no_attrs,
     .facts = LINEAR,
     .infer = arith_infer,
+    .homogeneous = div_homogeneous,
     .reference = div_reference,
     .lipschitz = div_lipschitz,
     .rounding = one_rounding,

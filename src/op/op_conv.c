@@ -155,6 +155,11 @@ static int64_t conv_macs(const stoic_op_call *call) {
     return macs;
 }
 
+/* The image and the bias. */
+static uint64_t conv_homogeneous(const stoic_op_call *call) {
+    return stoic_input_present(call, 2) ? 5 : 1;
+}
+
 static const stoic_attr_spec conv_attrs[] = {
     {"auto_pad", STOIC_ATTR_STRING, 1, 0}, {"dilations", STOIC_ATTR_INTS, 1, 0},
     {"group", STOIC_ATTR_INT, 1, 0},       {"kernel_shape", STOIC_ATTR_INTS, 1, 0},
@@ -172,6 +177,7 @@ const stoic_op stoic_op_conv = {
     .attrs = conv_attrs,
     .facts = STOIC_OP_LAYER | STOIC_OP_PIECEWISE_LINEAR | STOIC_OP_HOMOGENEOUS,
     .infer = conv_infer,
+    .homogeneous = conv_homogeneous,
     .reference = conv_reference,
     .macs = conv_macs,
     .backward = conv_backward,

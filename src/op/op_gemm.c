@@ -202,6 +202,13 @@ static int64_t matmul_macs(const stoic_op_call *call) {
     return stoic_saturated_product(stoic_shape_count(&call->out[0].shape), a->dim[a->rank - 1]);
 }
 
+/* A product carries the factor of its one computed side; the summand C carries it too. */
+static uint64_t product_homogeneous(const stoic_op_call *call) {
+    bool left = !call->in[0].constant, right = !call->in[1].constant;
+    uint64_t side = left && right ? 0 : right ? 2 : 1;
+    return side && stoic_input_present(call, 2) ? side | 4 : side;
+}
+
 static const stoic_attr_spec gemm_attrs[] = {{"alpha", STOIC_ATTR_FLOAT, 1, 0},
                                              {"beta", STOIC_ATTR_FLOAT, 1, 0},
                                              {"transA", STOIC_ATTR_INT, 1, 0},
@@ -220,6 +227,7 @@ const stoic_op stoic_op_gemm = {
     .attrs = gemm_attrs,
     .facts = STOIC_OP_LAYER | STOIC_OP_PIECEWISE_LINEAR | STOIC_OP_HOMOGENEOUS,
     .infer = gemm_infer,
+    .homogeneous = product_homogeneous,
     .reference = gemm_reference,
     .macs = gemm_macs,
     .backward = gemm_backward,
@@ -236,6 +244,7 @@ const stoic_op stoic_op_mat_mul = {
     .attrs = matmul_attrs,
     .facts = STOIC_OP_LAYER | STOIC_OP_PIECEWISE_LINEAR | STOIC_OP_HOMOGENEOUS,
     .infer = matmul_infer,
+    .homogeneous = product_homogeneous,
     .reference = matmul_reference,
     .macs = matmul_macs,
     .backward = matmul_backward,

@@ -347,6 +347,17 @@ static stoic_status expand_places(const stoic_op_call *call, places *p, stoic_er
 
 STRIDED(expand, expand_places)
 
+static uint64_t concat_homogeneous(const stoic_op_call *call) {
+    (void)call;
+    return UINT64_MAX;
+}
+
+/* Where nothing but zeros is padded in. */
+static uint64_t pad_homogeneous(const stoic_op_call *call) {
+    stoic_pad pad;
+    return stoic_pad_resolve(call, &pad, NULL) == STOIC_OK && pad.value == 0 ? 1 : 0;
+}
+
 static const stoic_attr_spec no_attrs[] = {{NULL, STOIC_ATTR_INT, 0, 0}};
 static const stoic_attr_spec axis_attrs[] = {{"axis", STOIC_ATTR_INT, 1, 0},
                                              {NULL, STOIC_ATTR_INT, 0, 0}};
@@ -374,6 +385,7 @@ const stoic_op stoic_op_concat = {
     .attrs = axis_attrs,
     .facts = MOVES | STOIC_OP_HOMOGENEOUS,
     .infer = concat_infer,
+    .homogeneous = concat_homogeneous,
     .reference = concat_reference,
     .backward = concat_backward,
 };
@@ -408,7 +420,7 @@ const stoic_op stoic_op_slice = {
     .backward = slice_backward,
 };
 
-/* The value padded in need not be 0, so Pad is not homogeneous. */
+/* The value padded in need not be 0: homogeneous() knows. */
 const stoic_op stoic_op_pad = {
     .name = "Pad",
     .domain = "",
@@ -420,6 +432,7 @@ const stoic_op stoic_op_pad = {
     .attrs = pad_attrs,
     .facts = MOVES,
     .infer = pad_infer,
+    .homogeneous = pad_homogeneous,
     .reference = pad_reference,
     .backward = pad_backward,
 };

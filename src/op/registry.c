@@ -139,6 +139,12 @@ static stoic_status check_operands(const stoic_op_call *call, stoic_error *err) 
     return STOIC_OK;
 }
 
+uint64_t stoic_op_homogeneous(const stoic_op_call *call) {
+    if (call->op->homogeneous)
+        return call->op->homogeneous(call);
+    return call->op->facts & STOIC_OP_HOMOGENEOUS ? 1 : 0;
+}
+
 stoic_status stoic_op_infer(const stoic_op_call *call, stoic_error *err) {
     stoic_status status;
     TRY(check_version(call, err));
