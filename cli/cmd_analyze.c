@@ -174,9 +174,9 @@ static stoic_status run_scaling(const settings *set, const cli_call *call, stoic
     TRY(cli_call_expect(call, 1, 1, "scaling", err));
     TRY(read_scaling(set, &asked, &held, err));
     TRY(stoic_scaling_measure(&asked, &rows, &n, err));
+    TRY(show_scaling(set, &asked, rows, n, cli_seconds() - start, err));
     if (set->figure)
         TRY(stoic_scaling_draw(rows, n, set->figure, err));
-    TRY(show_scaling(set, &asked, rows, n, cli_seconds() - start, err));
 done:
     free(rows);
     cli_numbers_deinit(&held.weights);

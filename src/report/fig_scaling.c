@@ -115,7 +115,7 @@ static void write_panel(stoic_figure *figure, const stoic_scaling_row *rows, siz
                           "the frame' at screen 0.02, screen %.3f\n"
                           "set key at screen 0.985, screen 0.99 right top horizontal maxcols 6 "
                           "samplen 1.6 Right noreverse\n",
-                          1.0 - 20.0 / figure->height);
+                          1.0 - 44.0 / figure->height);
     stoic_text_puts(&figure->script,
                     panel ? "unset key\nunset label 2\nplot NaN notitle" : "plot NaN notitle");
     for (size_t from = 0, series = 0; from < n; series++) {

@@ -76,9 +76,14 @@ static double unit_of(const stoic_format *format, uint64_t e) {
     return ldexp(1.0, (e ? (int)e : 1) - bias - format->exponent_low);
 }
 
+/* Multiplied out: results do not depend on libm. */
 static double pattern_probability(const flips *f, uint64_t flipped, uint64_t free) {
-    int n = __builtin_popcountll(free), k = __builtin_popcountll(flipped);
-    return pow(f->ber, k) * pow(1.0 - f->ber, n - k);
+    double p = 1.0;
+    for (; free; free >>= 1, flipped >>= 1) {
+        if (free & 1)
+            p *= flipped & 1 ? f->ber : 1.0 - f->ber;
+    }
+    return p;
 }
 
 static void fill_line(const flips *f, uint64_t e, line *out) {
@@ -153,7 +158,7 @@ double stoic_scaling_error(const stoic_format *format, const stoic_field *protec
 
 /* ---- the best factor ---- */
 
-enum { LARGEST = 512, OTHERS = 512, GRID = 48, SECTIONS = 16 };
+enum { LARGEST = 512, OTHERS = 512, SECTIONS = 16 };
 
 typedef struct sample {
     float weights[LARGEST + OTHERS];
@@ -266,12 +271,13 @@ static double whole_error(flips *f, const float *weights, int64_t n, int64_t inn
     return exact ? sum : INFINITY;
 }
 
-/* The least over the sample among the grid's factors and those around it. */
+/* The least over the sample among factors in a geometric row and those around the best of them. */
 static float search(flips *f, const sample *s, double low, double high) {
-    double ratio = pow(high / low, 1.0 / GRID);
+    static const double ratio = 1.09;
     best found = {(float)high, INFINITY};
-    for (int i = 0; i <= GRID; i++)
-        attempt(f, s, i < GRID ? low * pow(ratio, i) : high, &found);
+    attempt(f, s, high, &found);
+    for (double c = low; c < high; c *= ratio)
+        attempt(f, s, c, &found);
     double at = (double)found.c;
     refine(f, s, fmax(at / ratio, low), fmin(at * ratio, high), &found);
     return found.c;
