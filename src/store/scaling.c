@@ -14,6 +14,8 @@ enum { MAX_EXPONENTS = 2048 }; /* fp64: 11 bits */
  */
 typedef struct line {
     double constant, mantissa, magnitude;
+    double unit,
+        stays; /* of the last place; the probability that neither sign nor exponent flips */
     bool known, finite;
 } line;
 
@@ -47,27 +49,19 @@ static double probability(const flips *f, int bit) {
  * up to less. With F the expectation over the bits below h and L their expected sum,
  *   F[h+1] = (1 - p) F[h] + p (2^h + s (L - rest)),  s = ±1: the direction in which h flips.
  * |rest| > 1: c W lies beyond every code (it wrapped around or was held back), so the sign is that
- * of the expected difference.
+ * of the expected difference. *drift is the expected change of the number.
  */
-static double number_error(const flips *f, uint64_t code, int bits, uint64_t falling, double rest) {
+static double number_error(const flips *f, uint64_t code, int bits, uint64_t falling, double rest,
+                           double *drift) {
     double error = fabs(rest), sum = 0.0, weight = 1.0;
     for (int h = 0; h < bits; h++, weight *= 2.0) {
         double p = probability(f, h);
-        double direction = (code ^ falling) >> h & 1 ? -1.0 : 1.0;
-        error = (1.0 - p) * error + p * (weight + direction * (sum - rest));
+        double direction = 1.0 - 2.0 * (double)((code ^ falling) >> h & 1);
+        error += p * (weight + direction * (sum - rest) - error);
         sum += p * direction * weight;
     }
+    *drift = sum;
     return fabs(rest) <= 1.0 ? error : fabs(sum - rest);
-}
-
-/* The mantissa's expected value, in units of the last place. */
-static double expected_mantissa(const flips *f, uint64_t code) {
-    double sum = 0.0, weight = 1.0;
-    for (int i = 0; i < f->format->exponent_low; i++, weight *= 2.0) {
-        double p = probability(f, i);
-        sum += weight * (code >> i & 1 ? 1.0 - p : p);
-    }
-    return sum;
 }
 
 /* The unit of the last place under exponent code e; 0 is that of the subnormals. */
@@ -91,7 +85,8 @@ static void fill_line(const flips *f, uint64_t e, line *out) {
     uint64_t special = ((uint64_t)2 << (format->exponent_high - format->exponent_low)) - 1;
     uint64_t free = f->free >> format->exponent_low & special, flipped = 0;
     double hidden = ldexp(1.0, format->exponent_low), sign = probability(f, format->sign);
-    *out = (line){.known = true, .finite = true};
+    *out = (line){.known = true, .finite = true, .unit = unit_of(format, e)};
+    out->stays = (1.0 - sign) * pattern_probability(f, 0, free);
     do { /* every subset of the free bits */
         uint64_t to = e ^ flipped;
         bool possible = (flipped == 0 || f->ber > 0.0) && (flipped == free || f->ber < 1.0);
@@ -114,19 +109,19 @@ static double float_error(flips *f, double scaled, bool *exact) {
     uint64_t code = stoic_format_code(format, &f->grid, scaled, &fit);
     uint64_t special = ((uint64_t)2 << (format->exponent_high - format->exponent_low)) - 1;
     uint64_t e = code >> format->exponent_low & special;
-    double magnitude = fabs(scaled), unit = unit_of(format, e);
+    uint64_t mantissa = code & (((uint64_t)1 << format->exponent_low) - 1);
     line *known = &f->lines[e];
     if (!known->known)
         fill_line(f, e, known);
     *exact = known->finite && e != special;
     if (!*exact)
         return NAN;
+    double drift, magnitude = fabs(scaled);
     double value = fabs(stoic_format_value(format, &f->grid, code));
-    double same = number_error(f, code, format->exponent_low, 0, (magnitude - value) / unit) * unit;
-    double stays = (1.0 - probability(f, format->sign)) *
-                   pattern_probability(f, 0, f->free >> format->exponent_low & special);
-    return known->constant + known->mantissa * expected_mantissa(f, code) +
-           known->magnitude * magnitude + stays * same;
+    double same = number_error(f, mantissa, format->exponent_low, 0,
+                               (magnitude - value) / known->unit, &drift);
+    return known->constant + known->mantissa * ((double)mantissa + drift) +
+           known->magnitude * magnitude + known->stays * known->unit * same;
 }
 
 static double integer_error(const flips *f, double scaled) {
@@ -136,7 +131,8 @@ static double integer_error(const flips *f, double scaled) {
     uint64_t code = stoic_format_code(format, &f->grid, scaled, &fit);
     uint64_t falling = format->sign >= 0 ? (uint64_t)1 << format->sign : 0;
     double rest = (scaled - stoic_format_value(format, &f->grid, code)) / step;
-    return number_error(f, code, format->bits, falling, rest) * step;
+    double drift;
+    return number_error(f, code, format->bits, falling, rest, &drift) * step;
 }
 
 static double error_of(flips *f, double c, double weight, bool *exact) {
@@ -158,7 +154,7 @@ double stoic_scaling_error(const stoic_format *format, const stoic_field *protec
 
 /* ---- the best factor ---- */
 
-enum { LARGEST = 512, OTHERS = 512, SECTIONS = 16 };
+enum { LARGEST = 512, OTHERS = 512, SECTIONS = 8 };
 
 typedef struct sample {
     float weights[LARGEST + OTHERS];
