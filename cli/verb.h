@@ -19,6 +19,7 @@
     X(records)                                                                                     \
     X(replay)                                                                                      \
     X(report)                                                                                      \
+    X(analyze)                                                                                     \
     X(version)                                                                                     \
     X(help)
 
@@ -30,7 +31,6 @@
     X(infer)                                                                                       \
     X(explore)                                                                                     \
     X(compare)                                                                                     \
-    X(analyze)                                                                                     \
     X(attack)                                                                                      \
     X(fit)
 

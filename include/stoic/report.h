@@ -7,6 +7,7 @@
 #define STOIC_REPORT_H
 
 #include "stoic/records.h"
+#include "stoic/study.h"
 #include "stoic/train.h"
 
 #ifdef __cplusplus
@@ -32,6 +33,12 @@ STOIC_API stoic_status stoic_report_write(const char *const *campaigns, size_t n
  * written, and a note in the log says so. */
 STOIC_API stoic_status stoic_curves_draw(const stoic_epoch *epochs, int64_t n, const char *path,
                                          stoic_error *err) STOIC_MUST_CHECK;
+
+/* Draws rows of stoic_scaling_measure(), as they come, the way paper 1's Fig. 2 does: a panel for
+ * each format, a curve for each factor, expectations as lines and drawn means as points. Curves
+ * that leave the others far behind (infinities, wrapped values) are cut off at the frame. */
+STOIC_API stoic_status stoic_scaling_draw(const stoic_scaling_row *rows, size_t n, const char *path,
+                                          stoic_error *err) STOIC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -20,6 +20,7 @@
 #include "stoic/stats.h"
 #include "stoic/status.h"
 #include "stoic/store.h"
+#include "stoic/study.h"
 #include "stoic/tensor.h"
 #include "stoic/train.h"
 #include "stoic/version.h"

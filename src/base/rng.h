@@ -21,6 +21,7 @@ typedef enum stoic_stream {
     STOIC_STREAM_MAP_SITE = 9,   /* feature maps: layer and elements, by group of images */
     STOIC_STREAM_MAP_VALUE = 10, /* feature maps: what becomes of them, by group of images */
     STOIC_STREAM_AUGMENT = 11,   /* crops and flips of training images */
+    STOIC_STREAM_SCALING = 12,   /* analyze scaling: which bits flip, by weight */
 } stoic_stream;
 
 /* A sequence of draws of one (seed, trial, stream). */
