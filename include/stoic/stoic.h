@@ -12,6 +12,7 @@
 #include "stoic/fault.h"
 #include "stoic/feed.h"
 #include "stoic/map_fault.h"
+#include "stoic/metrics.h"
 #include "stoic/model.h"
 #include "stoic/parse.h"
 #include "stoic/records.h"
