@@ -14,6 +14,7 @@
     X(info)                                                                                        \
     X(train)                                                                                       \
     X(eval)                                                                                        \
+    X(store)                                                                                       \
     X(inject)                                                                                      \
     X(merge)                                                                                       \
     X(records)                                                                                     \
@@ -26,7 +27,6 @@
 #define CLI_LATER_LIST(X)                                                                          \
     X(plan)                                                                                        \
     X(harden)                                                                                      \
-    X(store)                                                                                       \
     X(infer)                                                                                       \
     X(explore)                                                                                     \
     X(compare)                                                                                     \
