@@ -19,6 +19,7 @@
     X(merge)                                                                                       \
     X(records)                                                                                     \
     X(replay)                                                                                      \
+    X(explore)                                                                                     \
     X(report)                                                                                      \
     X(version)                                                                                     \
     X(help)
@@ -28,7 +29,6 @@
     X(plan)                                                                                        \
     X(harden)                                                                                      \
     X(infer)                                                                                       \
-    X(explore)                                                                                     \
     X(compare)                                                                                     \
     X(analyze)                                                                                     \
     X(attack)                                                                                      \

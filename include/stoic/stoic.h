@@ -9,6 +9,7 @@
 
 #include "stoic/campaign.h"
 #include "stoic/dataset.h"
+#include "stoic/explore.h"
 #include "stoic/fault.h"
 #include "stoic/feed.h"
 #include "stoic/map_fault.h"
