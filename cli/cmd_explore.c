@@ -191,11 +191,13 @@ static stoic_status explore(const settings *set, const cli_call *call,
     cli_line_start(set->common.quiet);
     stoic_status status = stoic_explore(model, data, wanted, &found, err);
     cli_line_end();
-    if (status == STOIC_ERR_INTERRUPTED && set->keep)
+    if (status == STOIC_ERR_INTERRUPTED && set->keep) {
         cli_interrupt_tell(call, NULL);
-    if (status == STOIC_ERR_INTERRUPTED && !set->keep)
+        status =
+            cli_fail(err, STOIC_ERR_INTERRUPTED, set->keep, "interrupted; what is done is kept");
+    } else if (status == STOIC_ERR_INTERRUPTED)
         status = cli_fail(err, STOIC_ERR_INTERRUPTED, "",
-                          "interrupted; with --keep DIR it could be continued");
+                          "interrupted; with --keep DIR it could go on from there");
     if (status == STOIC_OK) {
         cli_exploration at = {wanted, found, cli_seconds() - start};
         status = show(set, &at, err);

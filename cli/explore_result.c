@@ -1,6 +1,7 @@
 #include "explore_result.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
@@ -31,6 +32,27 @@ static const char *const table_columns[] = {"store",  "width",    "ber",       "
                                             "drop",   "drop_low", "drop_high", "memory", "time",
                                             "p_drop", "rap",      NULL};
 enum { COLUMNS = 17 };
+
+/* What a reader needs; CSV and JSON keep every bit. */
+static double rounded(double value, double steps) {
+    return round(value * steps) / steps;
+}
+
+static double digits(double value, int n) {
+    char text[40];
+    snprintf(text, sizeof text, "%.*g", n, value);
+    return strtod(text, NULL);
+}
+
+static void shorten(cli_cell cells[COLUMNS]) {
+    static const int drops[] = {5, 6, 7}, ratios[] = {8, 9}, products[] = {10, 11};
+    for (size_t i = 0; i < 3; i++)
+        cells[drops[i]].number = rounded(cells[drops[i]].number, 1e6);
+    for (size_t i = 0; i < 2; i++)
+        cells[ratios[i]].number = rounded(cells[ratios[i]].number, 1e3);
+    for (size_t i = 0; i < 2; i++)
+        cells[products[i]].number = digits(cells[products[i]].number, 3);
+}
 
 static void row_cells(const cli_exploration *at, const stoic_explore_row *row,
                       cli_cell cells[COLUMNS]) {
@@ -64,6 +86,8 @@ static stoic_status write_rows(const cli_exploration *at, cli_output *output, st
     for (int i = 0; go && i < at->found->n_rows; i++) {
         cli_cell cells[COLUMNS];
         row_cells(at, &at->found->rows[i], cells);
+        if (output->format == CLI_TABLE)
+            shorten(cells);
         go = cli_rows_add(&rows, cells);
     }
     return cli_rows_end(&rows, err);

@@ -67,7 +67,7 @@ typedef struct stoic_explore_store {
     int64_t weights, bits; /* stored bits, redundancy included */
     double accuracy;       /* without faults */
     /* Measured: decoding every weight once (median of five), and then one pass over the images in
-     * floating point (median of three). */
+     * floating point (median of three and more). */
     double decode_seconds, evaluate_seconds;
     double memory, time; /* ratios to the baseline */
 } stoic_explore_store;
@@ -99,6 +99,7 @@ typedef struct stoic_exploration {
     int wider_failed; /* the widest failure above `chosen`; 0: none. Then a wider store was worse,
                        * and a search, which assumes the contrary, may miss the answer */
     int64_t images;
+    double lifetime_flips;
 } stoic_exploration;
 
 /* Explores. STOIC_ERR_ARGUMENT for options that make no sense; otherwise fails as stores and

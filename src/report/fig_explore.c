@@ -16,7 +16,7 @@
 #include "report/markup.h"
 #include "stoic/report.h"
 
-enum { COLUMNS = 4, PANEL_HEIGHT = 300 };
+enum { COLUMNS = 2, PANEL_HEIGHT = 300 };
 
 typedef enum measure { DROP, P_DROP, RAP, MEASURES } measure;
 
@@ -28,14 +28,21 @@ static const struct {
     {"explore-rap", "RAP", "RAP and memory"},
 };
 
-/* RAP and P_drop are proportional to the drop: its interval is theirs. */
-static stoic_interval value_of(const stoic_explore_row *row, measure which) {
-    double one = row->drop.value != 0.0 ? 1.0 / row->drop.value : 0.0;
-    double factor = which == P_DROP ? row->p_drop * one : which == RAP ? row->rap * one : 1.0;
-    if (row->drop.value == 0.0 && which != DROP)
-        return (stoic_interval){0.0, 0.0, 0.0};
-    return (stoic_interval){factor * row->drop.value, factor * row->drop.low,
-                            factor * row->drop.high};
+static double measured(const stoic_exploration *found, const stoic_explore_row *row, double drop,
+                       measure which) {
+    const stoic_explore_store *store = &found->stores[row->store];
+    return which == P_DROP
+               ? stoic_p_drop((double)store->bits, found->lifetime_flips, row->ber, drop)
+           : which == RAP ? stoic_rap(drop, store->memory, store->time)
+                          : drop;
+}
+
+/* RAP and P_drop are proportional to the drop: its interval gives theirs. */
+static stoic_interval value_of(const stoic_exploration *found, const stoic_explore_row *row,
+                               measure which) {
+    return (stoic_interval){measured(found, row, row->drop.value, which),
+                            measured(found, row, row->drop.low, which),
+                            measured(found, row, row->drop.high, which)};
 }
 
 static double bits_a_weight(const stoic_explore_store *store) {
@@ -80,7 +87,7 @@ static void write_y_axis(stoic_text *script, const stoic_exploration *found, dou
                          measure which) {
     double low = 0.0, high = 0.0;
     for (int i = 0; i < found->n_rows; i++) {
-        stoic_interval value = value_of(&found->rows[i], which);
+        stoic_interval value = value_of(found, &found->rows[i], which);
         if (found->rows[i].ber != rate)
             continue;
         low = fmin(low, isfinite(value.low) ? value.low : value.value);
@@ -104,11 +111,11 @@ static int write_points(stoic_figure *figure, const stoic_exploration *found, do
     for (int i = 0; i < found->n_rows; i++) {
         const stoic_explore_row *row = &found->rows[i];
         const stoic_explore_store *store = &found->stores[row->store];
-        stoic_interval value = value_of(row, which);
+        stoic_interval value = value_of(found, row, which);
         if (row->ber != rate || is_candidate(found, row) != candidates)
             continue;
         /* beside each other, where two take the same memory */
-        stoic_figure_number(&figure->data, bits_a_weight(store) + (candidates ? -0.07 : 0.07));
+        stoic_figure_number(&figure->data, bits_a_weight(store) + (candidates ? -0.1 : 0.1));
         stoic_figure_number(&figure->data, value.value);
         stoic_figure_number(&figure->data, isfinite(value.low) ? value.low : value.value);
         stoic_figure_number(&figure->data, isfinite(value.high) ? value.high : value.value);
@@ -120,17 +127,17 @@ static int write_points(stoic_figure *figure, const stoic_exploration *found, do
     return stoic_figure_block(figure);
 }
 
+/* A width stands above its interval. */
 static void plot_points(stoic_figure *figure, int block, int style, const char *title) {
     const char *colour = stoic_figure_colour[style];
     stoic_text_printf(&figure->script,
                       ", \\\n'data' index %d using 1:2 with lines lw 1.2 dt %s lc rgb '%s' notitle"
                       ", \\\n'' index %d using 1:2:3:4 with yerrorbars pt %d ps 0.9 lw 1.4 lc rgb "
                       "'%s' %s"
-                      ", \\\n'' index %d using 1:2:(sprintf('%%d', $5)) with labels %s offset "
-                      "char %s,0.5 font ',11' tc rgb '%s' notitle",
+                      ", \\\n'' index %d using 1:4:(sprintf('%%d', $5)) with labels center offset "
+                      "char %s,0.6 font ',11' tc rgb '%s' notitle",
                       block, style ? "(5,4)" : "solid", colour, block, stoic_figure_point[style],
-                      colour, title, block, style ? "left" : "right", style ? "0.5" : "-0.5",
-                      colour);
+                      colour, title, block, style ? "0.2" : "-0.2", colour);
 }
 
 static void write_panel(stoic_figure *figure, const stoic_exploration *found, double rate,
@@ -138,7 +145,7 @@ static void write_panel(stoic_figure *figure, const stoic_exploration *found, do
     stoic_text *script = &figure->script;
     char text[32];
     write_y_axis(script, found, rate, which);
-    stoic_text_printf(script, "set label 1 'BER %s' at graph 0.03, graph 1.07 left\n",
+    stoic_text_printf(script, "set label 1 'BER %s' at graph 0, graph 1.07 left\n",
                       rate_text(rate, text));
     if (panel % COLUMNS == 0)
         stoic_text_printf(script, "set ylabel '%s'\n", measures[which].label);
@@ -146,7 +153,7 @@ static void write_panel(stoic_figure *figure, const stoic_exploration *found, do
         stoic_text_puts(script, "unset ylabel\n");
     stoic_text_puts(script, "plot NaN notitle");
     int block = write_points(figure, found, rate, which, true);
-    plot_points(figure, block, 0, panel ? "notitle" : "title 'of the family'");
+    plot_points(figure, block, 0, panel ? "notitle" : "title 'candidates, with their width'");
     block = write_points(figure, found, rate, which, false);
     plot_points(figure, block, 1, panel ? "notitle" : "title 'unprotected'");
     stoic_text_puts(script, "\n");
@@ -157,7 +164,7 @@ static void write_csv(stoic_figure *figure, const stoic_exploration *found, meas
     for (int i = 0; i < found->n_rows; i++) {
         const stoic_explore_row *row = &found->rows[i];
         const stoic_explore_store *store = &found->stores[row->store];
-        stoic_interval value = value_of(row, which);
+        stoic_interval value = value_of(found, row, which);
         stoic_markup_csv(&figure->csv, store->text);
         stoic_text_printf(&figure->csv, ",%s,%d,%.17g,%.17g,%.17g,%.17g,%.17g\n",
                           stoic_explore_kind_name(store->kind), store->width, bits_a_weight(store),
@@ -172,7 +179,7 @@ static stoic_status make_figure(const stoic_exploration *found, measure which,
     int n = rates_of(found, rates), columns = n < COLUMNS ? n : COLUMNS;
     int rows = (n + COLUMNS - 1) / COLUMNS, height = rows * PANEL_HEIGHT + 60;
     stoic_status status = stoic_figures_add(figures, measures[which].key, STOIC_FIGURE_OF_ALL,
-                                            columns < 3 ? 640 : 980, height, &figure, err);
+                                            columns < 2 ? 560 : 980, height, &figure, err);
     if (status != STOIC_OK)
         return status;
     stoic_text_puts(&figure->title, measures[which].title);
@@ -182,9 +189,11 @@ static stoic_status make_figure(const stoic_exploration *found, measure which,
     stoic_text_printf(&figure->script,
                       "set xlabel 'stored bits a weight'\nset ytics auto format '%%g'\n"
                       "set multiplot layout %d,%d margins char 11, screen 0.985, char 3.6, screen "
-                      "%.4f spacing char 8, char 5.5\n"
-                      "set key at screen 0.985, screen 0.99 right top horizontal Left reverse "
-                      "width 2\n",
+                      "%.4f spacing char 10, char 6\n"
+                      "set key at screen 0.985, screen 0.99 right top horizontal maxrows 1 Left "
+                      "reverse width 2\n"
+                      "set arrow 1 from graph 0, first 0 to graph 1, first 0 nohead lw 0.8 lc rgb "
+                      "'#808080' back\n",
                       rows, columns, 1.0 - 62.0 / height);
     for (int panel = 0; panel < n; panel++)
         write_panel(figure, found, rates[panel], which, panel);

@@ -6,6 +6,7 @@
 #include "stoic/explore.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,8 @@ static stoic_status check_stores(const stoic_explorer *explorer, stoic_error *er
                                    i % 2, &spec, err);
         if (status == STOIC_OK)
             status = stoic_store_create(explorer->model, spec, &store, err);
+        if (status != STOIC_OK && spec && err && !*err->place)
+            snprintf(err->place, sizeof err->place, "%s", spec);
         stoic_store_free(store);
         free(spec);
     }
@@ -178,7 +181,7 @@ static stoic_status search(stoic_explorer *explorer, stoic_error *err) {
         else
             low = middle + 1;
     }
-    if (high == explorer->options->widest) /* never tried, unless it is the only one */
+    if (high == explorer->options->widest) /* not tried yet: middle stays below */
         TRY(add_probe(explorer, high, &probe, err));
 done:
     return status;
@@ -275,6 +278,7 @@ static stoic_status make_room(stoic_explorer *explorer, stoic_error *err) {
         out->rows = calloc(STOIC_EXPLORE_STORES * explorer->options->n_bers, sizeof *out->rows);
         out->probes = calloc(STOIC_EXPLORE_WIDTHS, sizeof *out->probes);
         out->images = stoic_dataset_count(explorer->data);
+        out->lifetime_flips = explorer->options->lifetime_flips;
     }
     if (!out || !out->stores || !out->rows || !out->probes)
         return stoic_fail_memory(err, "an exploration", sizeof *out);

@@ -8,7 +8,8 @@
 #include "stoic/session.h"
 #include "study/explore_parts.h"
 
-enum { DECODINGS = 5, EVALUATIONS = 3 };
+enum { DECODINGS = 5, EVALUATIONS = 3, MAX_EVALUATIONS = 25 };
+static const double enough_seconds = 1.0; /* of evaluations, for their median to be steady */
 
 static double now(void) {
     struct timespec t;
@@ -70,17 +71,19 @@ static stoic_status evaluate(const stoic_explorer *explorer, const stoic_store *
     stoic_model *golden = NULL;
     stoic_program *program = NULL;
     stoic_status status = STOIC_OK;
-    double seconds[EVALUATIONS];
+    double seconds[MAX_EVALUATIONS], spent = 0.0;
+    size_t n = 0;
     TRY(stoic_store_golden(store, &golden, err));
     TRY(stoic_program_compile(golden, &compile, &program, err));
-    for (int i = 0; i < EVALUATIONS; i++) {
+    while (n < EVALUATIONS || (n < MAX_EVALUATIONS && spent < enough_seconds)) {
         stoic_evaluation once;
         TRY(check_cancel(explorer, err));
         TRY(stoic_evaluate(program, explorer->data, explorer->options->threads, NULL, &once, err));
         out->accuracy = once.accuracy;
-        seconds[i] = once.seconds;
+        seconds[n++] = once.seconds;
+        spent += once.seconds;
     }
-    out->evaluate_seconds = median(seconds, EVALUATIONS);
+    out->evaluate_seconds = median(seconds, n);
 done:
     stoic_program_free(program);
     stoic_model_free(golden);

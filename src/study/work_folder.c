@@ -19,12 +19,22 @@ static char *temporary_name(void) {
     return asprintf(&path, "%s/stoic-study-XXXXXX", parent) < 0 ? NULL : path;
 }
 
+static bool make_folder(const char *path) {
+    struct stat there;
+    if (mkdir(path, 0777) == 0)
+        return true;
+    if (errno != EEXIST || stat(path, &there) != 0)
+        return false;
+    errno = ENOTDIR;
+    return S_ISDIR(there.st_mode);
+}
+
 stoic_status stoic_work_folder_open(const char *keep, stoic_work_folder *out, stoic_error *err) {
     out->temporary = keep == NULL;
     out->path = keep ? strdup(keep) : temporary_name();
     if (!out->path)
         return stoic_fail_memory(err, "a path", 1);
-    if (keep ? mkdir(keep, 0777) == 0 || errno == EEXIST : mkdtemp(out->path) != NULL)
+    if (keep ? make_folder(keep) : mkdtemp(out->path) != NULL)
         return STOIC_OK;
     stoic_status status = stoic_fail_errno(err, out->path, "cannot make the folder");
     free(out->path);
