@@ -195,9 +195,10 @@ static stoic_status explore(const settings *set, const cli_call *call,
         cli_interrupt_tell(call, NULL);
         status =
             cli_fail(err, STOIC_ERR_INTERRUPTED, set->keep, "interrupted; what is done is kept");
-    } else if (status == STOIC_ERR_INTERRUPTED)
+    } else if (status == STOIC_ERR_INTERRUPTED) {
         status = cli_fail(err, STOIC_ERR_INTERRUPTED, "",
                           "interrupted; with --keep DIR it could go on from there");
+    }
     if (status == STOIC_OK) {
         cli_exploration at = {wanted, found, cli_seconds() - start};
         status = show(set, &at, err);
