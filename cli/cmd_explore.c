@@ -165,11 +165,16 @@ done:
 static void show_progress(void *user, const stoic_explore_progress *progress) {
     char text[CLI_LINE_WIDTH + 1], trials[101];
     (void)user;
-    if (!cli_line_due())
+    if (progress->trials && !cli_line_due())
         return;
-    cli_progress_campaign(progress->trials, trials, sizeof trials - 1);
-    snprintf(text, sizeof text, "%d: %.60s at %g  %s", progress->campaign, progress->store,
-             progress->ber, trials);
+    if (progress->trials) {
+        cli_progress_campaign(progress->trials, trials, sizeof trials - 1);
+        snprintf(text, sizeof text, "%d: %.60s at %g  %s", progress->campaign, progress->store,
+                 progress->ber, trials);
+    } else {
+        snprintf(text, sizeof text, "%d: %.60s without faults", progress->campaign,
+                 progress->store);
+    }
     cli_line_draw(text);
 }
 

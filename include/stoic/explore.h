@@ -20,12 +20,12 @@ extern "C" {
 
 enum { STOIC_NARROWEST = 2, STOIC_WIDEST = 8, STOIC_EXPLORE_BERS = 16 };
 
-/* Where an exploration is: in its n-th campaign. */
+/* Where an exploration is: in its n-th campaign, or in front of it, measuring without faults. */
 typedef struct stoic_explore_progress {
     int campaign; /* from 1 */
     const char *store;
-    double ber;
-    const stoic_campaign_progress *trials;
+    double ber;                            /* NaN without faults */
+    const stoic_campaign_progress *trials; /* NULL without faults */
 } stoic_explore_progress;
 
 typedef struct stoic_explore_options {

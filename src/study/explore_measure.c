@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,13 @@ static double median(double *values, size_t n) {
 static stoic_status check_cancel(const stoic_explorer *explorer, stoic_error *err) {
     const volatile int *cancel = explorer->options->cancel;
     return cancel && *cancel ? stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped") : STOIC_OK;
+}
+
+static void tell_measuring(const stoic_explorer *explorer, const stoic_store *store) {
+    const stoic_explore_options *options = explorer->options;
+    stoic_explore_progress progress = {explorer->campaigns + 1, stoic_store_text(store), NAN, NULL};
+    if (options->progress)
+        options->progress(options->user, &progress);
 }
 
 /* Every weight once, tensor after tensor. */
@@ -113,6 +121,7 @@ stoic_status stoic_explorer_measure(stoic_explorer *explorer, const char *spec,
     *at = find_store(out, stoic_store_text(store));
     if (*at >= 0)
         goto done;
+    tell_measuring(explorer, store);
     stoic_store_describe(store, &facts);
     stoic_explore_store *added = &out->stores[out->n_stores];
     *added = (stoic_explore_store){
