@@ -14,10 +14,12 @@
     X(info)                                                                                        \
     X(train)                                                                                       \
     X(eval)                                                                                        \
+    X(store)                                                                                       \
     X(inject)                                                                                      \
     X(merge)                                                                                       \
     X(records)                                                                                     \
     X(replay)                                                                                      \
+    X(explore)                                                                                     \
     X(report)                                                                                      \
     X(analyze)                                                                                     \
     X(version)                                                                                     \
@@ -27,9 +29,7 @@
 #define CLI_LATER_LIST(X)                                                                          \
     X(plan)                                                                                        \
     X(harden)                                                                                      \
-    X(store)                                                                                       \
     X(infer)                                                                                       \
-    X(explore)                                                                                     \
     X(compare)                                                                                     \
     X(attack)                                                                                      \
     X(fit)

@@ -6,6 +6,7 @@
 #ifndef STOIC_REPORT_H
 #define STOIC_REPORT_H
 
+#include "stoic/explore.h"
 #include "stoic/records.h"
 #include "stoic/study.h"
 #include "stoic/train.h"
@@ -39,6 +40,12 @@ STOIC_API stoic_status stoic_curves_draw(const stoic_epoch *epochs, int64_t n, c
  * that leave the others far behind (infinities, wrapped values) are cut off at the frame. */
 STOIC_API stoic_status stoic_scaling_draw(const stoic_scaling_row *rows, size_t n, const char *path,
                                           stoic_error *err) STOIC_MUST_CHECK;
+/* Draws what an exploration found into a folder, made if need be: explore-drop.svg,
+ * explore-p-drop.svg and explore-rap.svg, each against memory with a panel a bit error rate, and
+ * their data as CSV. Without gnuplot the CSV files are written, and a warning says so. */
+STOIC_API stoic_status stoic_exploration_draw(const stoic_exploration *exploration,
+                                              const char *folder,
+                                              stoic_error *err) STOIC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -9,9 +9,11 @@
 
 #include "stoic/campaign.h"
 #include "stoic/dataset.h"
+#include "stoic/explore.h"
 #include "stoic/fault.h"
 #include "stoic/feed.h"
 #include "stoic/map_fault.h"
+#include "stoic/metrics.h"
 #include "stoic/model.h"
 #include "stoic/parse.h"
 #include "stoic/records.h"

@@ -1,0 +1,231 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "output.h"
+#include "preprocessing_text.h"
+#include "stoic/session.h"
+#include "verb.h"
+
+typedef struct settings {
+    cli_common common;
+    cli_data data;
+    const char *store;
+} settings;
+
+static const cli_option options[] = {
+    {.name = "store",
+     .kind = CLI_TEXT,
+     .argument = "SPEC",
+     .offset = offsetof(settings, store),
+     .help = "how the weights lie in memory"},
+    CLI_DATA_OPTIONS(settings, data),
+    CLI_THREADS_OPTION(settings),
+    CLI_FORMAT_OPTION(settings),
+    CLI_OUTPUT_OPTION(settings, "the protected weight file; not in this version"),
+    CLI_TALK_OPTIONS(settings),
+    {.name = NULL},
+};
+
+static void defaults(void *given) {
+    settings *set = given;
+    cli_data_default(&set->data);
+}
+
+/* What is told of one store. */
+typedef struct look {
+    const char *path;
+    const stoic_model *model;
+    const stoic_store *store;
+    stoic_store_facts facts;
+    stoic_evaluation golden; /* with `data` */
+    const stoic_preprocessing *data;
+    double start;
+} look;
+
+static double per_weight(int64_t bits, int64_t weights) {
+    return weights > 0 ? (double)bits / (double)weights : (double)NAN;
+}
+
+/* Against the same weights in 8 bits without a code. */
+static double memory_ratio(const look *at) {
+    return per_weight(at->facts.total_bits, at->facts.weights) / 8.0;
+}
+
+static const char *const columns[] = {
+    "layer",           "name",  "tensor",    "kind",         "weights", "bits",
+    "bits_per_weight", "words", "word_bits", "word_weights", NULL};
+enum { COLUMNS = 10 };
+
+static void entry_cells(const look *at, int index, cli_cell cells[COLUMNS]) {
+    const stoic_store_entry *entry = stoic_store_entry_at(at->store, index);
+    const char *layer = entry->layer < 0 ? NULL : stoic_model_layer(at->model, entry->layer).name;
+    cli_cell all[COLUMNS] = {cli_cell_count(entry->layer),
+                             cli_cell_text(layer),
+                             cli_cell_text(entry->name),
+                             cli_cell_text(stoic_role_name(entry->role)),
+                             cli_cell_count(entry->weights),
+                             cli_cell_count(entry->stored_bits),
+                             cli_cell_double(per_weight(entry->stored_bits, entry->weights)),
+                             cli_cell_count(entry->words),
+                             cli_cell_count(entry->word_bits),
+                             cli_cell_count(entry->word_weights)};
+    memcpy(cells, all, sizeof all);
+}
+
+static json_t *facts_object(const look *at) {
+    const stoic_store_facts *facts = &at->facts;
+    json_t *object = json_object(), *layers = json_array();
+    int bad = cli_put_text(object, "model", at->path);
+    bad |= cli_put_text(object, "store", stoic_store_text(at->store));
+    bad |= cli_put_count(object, "weights", facts->weights);
+    bad |= cli_put_number(object, "bits_per_weight", per_weight(facts->total_bits, facts->weights));
+    bad |= cli_put_count(object, "total_bits", facts->total_bits);
+    bad |= cli_put_count(object, "padding_bits", facts->padding_bits);
+    bad |= cli_put_count(object, "side_bits", facts->side_bits);
+    bad |= cli_put_number(object, "memory_ratio", memory_ratio(at));
+    bad |= cli_put_count(object, "corrects", facts->corrects);
+    bad |= cli_put_count(object, "detects", facts->detects);
+    bad |= cli_put_text(object, "repairs", facts->repairs);
+    bad |= cli_put_count(object, "clamped", facts->clamped);
+    bad |= cli_put_count(object, "outside", facts->outside);
+    bad |= cli_put_count(object, "sparse", facts->sparse);
+    bad |= cli_put_number(object, "accuracy", at->data ? at->golden.accuracy : (double)NAN);
+    bad |= cli_put_count(object, "images", at->data ? at->golden.images : -1);
+    bad |= cli_put_count(object, "correct", at->data ? at->golden.correct : -1);
+    for (int i = 0; i < stoic_store_entry_count(at->store); i++) {
+        cli_cell cells[COLUMNS];
+        entry_cells(at, i, cells);
+        bad |= json_array_append_new(layers, cli_cells_object(columns, cells, COLUMNS));
+    }
+    bad |= json_object_set_new(object, "layers", layers);
+    if (at->data)
+        bad |= json_object_set_new(object, "preprocessing", cli_preprocessing_json(at->data));
+    bad |= cli_put_number(object, "seconds", cli_seconds() - at->start);
+    if (!bad)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static void print_head(FILE *file, const look *at) {
+    const stoic_store_facts *facts = &at->facts;
+    fprintf(file, "model          %s\n", at->path);
+    fprintf(file, "store          %s\n", stoic_store_text(at->store));
+    fprintf(file, "weights        %lld\n", (long long)facts->weights);
+    fprintf(file,
+            "stored bits    %lld: %.6g a weight, %.6g times the memory of 8 bits unprotected\n",
+            (long long)facts->total_bits, per_weight(facts->total_bits, facts->weights),
+            memory_ratio(at));
+    if (facts->padding_bits > 0)
+        fprintf(file, "padding        %lld bits fill the last words; not counted, not hit\n",
+                (long long)facts->padding_bits);
+    fprintf(file, "repairs        %s\n", facts->repairs);
+    fprintf(file, "always         corrects %d and detects %d wrong bits of a word\n",
+            facts->corrects, facts->detects);
+    fprintf(file, "weights lost   %lld clamped, %lld outside the format, %lld kept aside\n",
+            (long long)facts->clamped, (long long)facts->outside, (long long)facts->sparse);
+    fprintf(file,
+            "side bits      %lld: scales, zero points and position lists; they are not in "
+            "the fault space\n               and not in the stored bits\n",
+            (long long)facts->side_bits);
+    if (at->data) {
+        fputs("preprocessing  ", file);
+        cli_preprocessing_print(file, at->data);
+        fprintf(file, "\naccuracy       %.6g without faults (%lld of %lld images)\n",
+                at->golden.accuracy, (long long)at->golden.correct, (long long)at->golden.images);
+    }
+    fprintf(file, "time           %.3g s\n\n", cli_seconds() - at->start);
+}
+
+static stoic_status write_entries(cli_output *output, const look *at, stoic_error *err) {
+    cli_rows rows;
+    bool go = true;
+    cli_rows_begin(&rows, output, columns);
+    for (int i = 0; go && i < stoic_store_entry_count(at->store); i++) {
+        cli_cell cells[COLUMNS];
+        entry_cells(at, i, cells);
+        go = cli_rows_add(&rows, cells);
+    }
+    return cli_rows_end(&rows, err);
+}
+
+static stoic_status show(const look *at, int format, stoic_error *err) {
+    cli_output output = {.file = NULL};
+    stoic_status status = cli_output_open(&output, NULL, format, err);
+    if (status != STOIC_OK)
+        return status;
+    if (output.format == CLI_JSON) {
+        status = cli_output_json(&output, facts_object(at), err);
+    } else if (output.format == CLI_CSV) {
+        status = cli_output_flat(&output, facts_object(at), err);
+    } else {
+        print_head(output.file, at);
+        status = write_entries(&output, at, err);
+    }
+    return cli_output_close(&output, status, err);
+}
+
+static stoic_status measure_golden(const stoic_store *store, const stoic_dataset *data, int threads,
+                                   stoic_evaluation *out, stoic_error *err) {
+    stoic_program_options compile = stoic_program_options_default();
+    stoic_model *golden = NULL;
+    stoic_program *program = NULL;
+    stoic_status status = STOIC_OK;
+    TRY(stoic_store_golden(store, &golden, err));
+    TRY(stoic_program_compile(golden, &compile, &program, err));
+    status = stoic_evaluate(program, data, threads, NULL, out, err);
+done:
+    stoic_program_free(program);
+    stoic_model_free(golden);
+    return status;
+}
+
+static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
+    const settings *set = given;
+    look at = {.start = cli_seconds()};
+    stoic_model *model = NULL;
+    stoic_store *store = NULL;
+    stoic_dataset *data = NULL;
+    stoic_status status = STOIC_OK;
+    TRY(cli_call_expect(call, 1, 1, "one model", err));
+    TRY(cli_require(set->store, "--store SPEC", err));
+    if (set->common.output) {
+        status = cli_fail(err, STOIC_ERR_ARGUMENT, "--output",
+                          "protected weight files are not in this version; they come with infer");
+        goto done;
+    }
+    TRY(stoic_model_read(call->arguments.items[0], &model, err));
+    TRY(stoic_store_create(model, set->store, &store, err));
+    if (set->data.spec) {
+        TRY(cli_data_open(&set->data, model, &data, err));
+        TRY(measure_golden(store, data, (int)set->common.threads, &at.golden, err));
+        at.data = stoic_dataset_preprocessing(data);
+    }
+    stoic_store_describe(store, &at.facts);
+    at.path = call->arguments.items[0];
+    at.model = model;
+    at.store = store;
+    status = show(&at, set->common.format, err);
+done:
+    stoic_dataset_free(data);
+    stoic_store_free(store);
+    stoic_model_free(model);
+    return status;
+}
+
+const cli_verb cli_verb_store = {
+    .name = "store",
+    .arguments = "MODEL.onnx --store SPEC",
+    .summary = "what a way to store weights costs and repairs",
+    .text = "Puts the weights into a store and says how many bits it takes, which wrong bits its "
+            "code corrects and detects, and what happened to the weights; with --data, the "
+            "accuracy that is left without faults.",
+    .examples = {"stoic store " CLI_EXAMPLE_MODEL " --store affine:5,code=msb3",
+                 "stoic store " CLI_EXAMPLE_MODEL " --store int8,code=zerospace64 \\\n"
+                 "      --data fashion-mnist --images 1000 --format json"},
+    .options = options,
+    .settings_size = sizeof(settings),
+    .defaults = defaults,
+    .run = run,
+};

@@ -1,0 +1,17 @@
+/* What `explore` found, as a table, CSV or JSON. */
+#ifndef CLI_EXPLORE_RESULT_H
+#define CLI_EXPLORE_RESULT_H
+
+#include "stoic/explore.h"
+
+typedef struct cli_exploration {
+    const stoic_explore_options *options;
+    const stoic_exploration *found;
+    double seconds;
+} cli_exploration;
+
+/* Writes to `path`, NULL: standard output. */
+stoic_status cli_exploration_write(const cli_exploration *at, const char *path, int format,
+                                   stoic_error *err);
+
+#endif

@@ -1,0 +1,221 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fail.h"
+#include "base/text.h"
+#include "stoic/session.h"
+#include "study/explore_parts.h"
+
+enum { DECODINGS = 5, EVALUATIONS = 3, MAX_EVALUATIONS = 25 };
+static const double enough_seconds = 1.0; /* of evaluations, for their median to be steady */
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int compare_doubles(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t n) {
+    qsort(values, n, sizeof *values, compare_doubles);
+    return values[n / 2];
+}
+
+static stoic_status check_cancel(const stoic_explorer *explorer, stoic_error *err) {
+    const volatile int *cancel = explorer->options->cancel;
+    return cancel && *cancel ? stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped") : STOIC_OK;
+}
+
+static void tell_measuring(const stoic_explorer *explorer, const stoic_store *store) {
+    const stoic_explore_options *options = explorer->options;
+    stoic_explore_progress progress = {explorer->campaigns + 1, stoic_store_text(store), NAN, NULL};
+    if (options->progress)
+        options->progress(options->user, &progress);
+}
+
+/* Every weight once, tensor after tensor. */
+static stoic_status decode_all(const stoic_store *store, float *weights, double *seconds,
+                               stoic_error *err) {
+    double start = now();
+    for (int i = 0; i < stoic_store_entry_count(store); i++) {
+        stoic_status status = stoic_store_decode(store, i, weights, err);
+        if (status != STOIC_OK)
+            return status;
+    }
+    *seconds = now() - start;
+    return STOIC_OK;
+}
+
+static stoic_status time_decoding(const stoic_store *store, double *out, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    int64_t most = 1;
+    double seconds[DECODINGS];
+    for (int i = 0; i < stoic_store_entry_count(store); i++) {
+        const stoic_store_entry *entry = stoic_store_entry_at(store, i);
+        most = entry->weights > most ? entry->weights : most;
+    }
+    float *weights = calloc((size_t)most, sizeof *weights);
+    if (!weights)
+        return stoic_fail_memory(err, "decoded weights",
+                                 (unsigned long long)most * sizeof *weights);
+    for (int i = 0; i < DECODINGS; i++)
+        TRY(decode_all(store, weights, &seconds[i], err));
+    *out = median(seconds, DECODINGS);
+done:
+    free(weights);
+    return status;
+}
+
+static stoic_status evaluate(const stoic_explorer *explorer, const stoic_store *store,
+                             stoic_explore_store *out, stoic_error *err) {
+    stoic_program_options compile = stoic_program_options_default();
+    stoic_model *golden = NULL;
+    stoic_program *program = NULL;
+    stoic_status status = STOIC_OK;
+    double seconds[MAX_EVALUATIONS], spent = 0.0;
+    size_t n = 0;
+    TRY(stoic_store_golden(store, &golden, err));
+    TRY(stoic_program_compile(golden, &compile, &program, err));
+    while (n < EVALUATIONS || (n < MAX_EVALUATIONS && spent < enough_seconds)) {
+        stoic_evaluation once;
+        TRY(check_cancel(explorer, err));
+        TRY(stoic_evaluate(program, explorer->data, explorer->options->threads, NULL, &once, err));
+        out->accuracy = once.accuracy;
+        seconds[n++] = once.seconds;
+        spent += once.seconds;
+    }
+    out->evaluate_seconds = median(seconds, n);
+done:
+    stoic_program_free(program);
+    stoic_model_free(golden);
+    return status;
+}
+
+static double seconds_of(const stoic_explore_store *store) {
+    return store->decode_seconds + store->evaluate_seconds;
+}
+
+static int find_store(const stoic_exploration *out, const char *text) {
+    for (int i = 0; i < out->n_stores; i++) {
+        if (!strcmp(out->stores[i].text, text))
+            return i;
+    }
+    return -1;
+}
+
+stoic_status stoic_explorer_measure(stoic_explorer *explorer, const char *spec,
+                                    stoic_explore_kind kind, int width, int *at, stoic_error *err) {
+    stoic_exploration *out = explorer->out;
+    stoic_store *store = NULL;
+    stoic_store_facts facts;
+    stoic_status status = STOIC_OK;
+    TRY(check_cancel(explorer, err));
+    TRY(stoic_store_create(explorer->model, spec, &store, err));
+    *at = find_store(out, stoic_store_text(store));
+    if (*at >= 0)
+        goto done;
+    tell_measuring(explorer, store);
+    stoic_store_describe(store, &facts);
+    stoic_explore_store *added = &out->stores[out->n_stores];
+    *added = (stoic_explore_store){
+        .kind = kind, .width = width, .weights = facts.weights, .bits = facts.total_bits};
+    TRY(time_decoding(store, &added->decode_seconds, err));
+    TRY(evaluate(explorer, store, added, err));
+    added->text = strdup(stoic_store_text(store));
+    if (!added->text) {
+        status = stoic_fail_memory(err, "a spec", 1);
+        goto done;
+    }
+    *at = out->n_stores++;
+    added->memory = (double)added->bits / (double)out->stores[0].bits;
+    added->time = seconds_of(added) / seconds_of(&out->stores[0]);
+done:
+    stoic_store_free(store);
+    return status;
+}
+
+const stoic_explore_row *stoic_explorer_worst(const stoic_explorer *explorer, int store) {
+    const stoic_exploration *out = explorer->out;
+    const stoic_explore_row *worst = NULL;
+    for (int i = 0; i < out->n_rows; i++) {
+        if (out->rows[i].store == store)
+            worst = &out->rows[i]; /* rates rise */
+    }
+    return worst;
+}
+
+typedef struct watch {
+    stoic_explorer *explorer;
+    const char *store;
+    double ber;
+} watch;
+
+static void on_progress(void *user, const stoic_campaign_progress *trials) {
+    const watch *at = user;
+    stoic_explore_progress progress = {at->explorer->campaigns, at->store, at->ber, trials};
+    at->explorer->options->progress(at->explorer->options->user, &progress);
+}
+
+static stoic_status inject_rate(stoic_explorer *explorer, int store, double ber, stoic_error *err) {
+    const stoic_explore_options *options = explorer->options;
+    stoic_explore_store *in = &explorer->out->stores[store];
+    stoic_campaign_options campaign = stoic_campaign_options_default();
+    stoic_text fault = {0};
+    stoic_summary summary;
+    stoic_status status = STOIC_OK;
+    watch at = {explorer, in->text, ber};
+    char *path = stoic_work_folder_file(&explorer->folder, in->text, ber);
+    stoic_text_puts(&fault, "ber:");
+    stoic_text_number(&fault, ber, false);
+    TRY(stoic_text_finish(&fault, err));
+    if (!path) {
+        status = stoic_fail_memory(err, "a path", 1);
+        goto done;
+    }
+    const char *faults[] = {fault.data};
+    campaign.model_path = options->model_path;
+    campaign.data_spec = options->data_spec;
+    campaign.store = in->text;
+    campaign.faults = faults;
+    campaign.n_faults = 1;
+    campaign.trials = options->trials;
+    campaign.confidence = options->confidence;
+    campaign.seed = options->seed;
+    campaign.threads = options->threads;
+    campaign.memory = options->memory;
+    campaign.cancel = options->cancel;
+    if (options->progress) {
+        campaign.progress = on_progress;
+        campaign.user = &at;
+    }
+    explorer->campaigns++;
+    TRY(stoic_campaign_run(explorer->model, explorer->data, &campaign, path, &summary, err));
+    stoic_explore_row *row = &explorer->out->rows[explorer->out->n_rows++];
+    *row = (stoic_explore_row){
+        store,
+        ber,
+        summary.trials,
+        summary.drop,
+        stoic_p_drop((double)in->bits, options->lifetime_flips, ber, summary.drop.value),
+        stoic_rap(summary.drop.value, in->memory, in->time)};
+done:
+    stoic_text_deinit(&fault);
+    free(path);
+    return status;
+}
+
+stoic_status stoic_explorer_inject(stoic_explorer *explorer, int store, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    if (stoic_explorer_worst(explorer, store))
+        return STOIC_OK;
+    for (size_t i = 0; i < explorer->options->n_bers && status == STOIC_OK; i++)
+        status = inject_rate(explorer, store, explorer->bers[i], err);
+    return status;
+}
