@@ -64,9 +64,22 @@ else
     passed=0 failed=1
     echo "not ok - harness: a command that fails is noticed"
 fi
-for file in "$root/README.md" "$root/docs/user.md"; do
+for file in "$root/README.md" "$root/docs/user.md" "$root/docs/stores.md"; do
     fresh "$(basename "$file")"
     [ -f "$file" ] && run_markdown "$file"
+done
+# The specs in blocks marked `store` and `fault`, one a line.
+specs() {
+    awk -v mark="\`\`\`$2" '$0 == mark { on = 1; next } /^```/ { on = 0 } on' "$1"
+}
+model=$root/models/lenet5-fashion-mnist.onnx
+for page in stores fault-models; do
+    specs "$root/docs/$page.md" store | sed "s|.*|stoic store '$model' --store '&'|" >"$work/specs"
+    specs "$root/docs/$page.md" fault |
+        sed "s|.*|stoic inject '$model' --data fashion-mnist --images 1 --trials 1 --fault '&' -o run.db --quiet \&\& rm run.db|" \
+            >>"$work/specs"
+    fresh "$page"
+    run_block "docs/$page.md: specs" "$work/specs"
 done
 for verb in $(stoic help | awk '/^Verbs/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'); do
     fresh "$verb"
