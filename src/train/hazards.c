@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "stoic/fault.h"
 #include "stoic/parse.h"
+#include "store/layout.h"
 
 typedef struct stored {
     char *spec; /* without fixed= */
@@ -117,6 +118,14 @@ static stoic_status try_stored(stoic_hazards *h, const stoic_model *model, stoic
     stoic_store *store = NULL;
     stoic_status status = STOIC_OK;
     TRY(stoic_store_create(model, h->store, &store, err));
+    if (store->layout.rescale != STOIC_RESCALE_WEIGHTS) {
+        status =
+            stoic_fail(err, STOIC_ERR_UNSUPPORTED, "--store",
+                       "store '%s': training divides weights when it reads them; rescale=logits "
+                       "and fold change the network and are for inference",
+                       stoic_store_text(store));
+        goto done;
+    }
     stoic_text_printf(&h->text, "store %s", stoic_store_text(store));
     for (size_t i = 0; i < h->n_faults; i++) {
         stoic_fault *fault = NULL;
