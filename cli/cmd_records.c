@@ -46,14 +46,15 @@ static bool add_trial(void *user, const stoic_record *record) {
 
 static const char *const site_columns[] = {"trial",  "kind",  "layer", "tensor", "word",
                                            "index",  "bit",   "role",  "image",  "step",
-                                           "before", "after", NULL};
+                                           "before", "after", "field", NULL};
 
 static bool add_site(void *user, const stoic_site_record *site) {
     cli_cell cells[] = {
         cli_cell_count(site->trial), cli_cell_text(site->kind),    cli_cell_count(site->layer),
         cli_cell_text(site->tensor), cli_cell_count(site->word),   cli_cell_count(site->index),
         cli_cell_count(site->bit),   cli_cell_text(site->role),    cli_cell_count(site->image),
-        cli_cell_count(site->step),  cli_cell_float(site->before), cli_cell_float(site->after)};
+        cli_cell_count(site->step),  cli_cell_float(site->before), cli_cell_float(site->after),
+        cli_cell_text(site->field)};
     return cli_rows_add(user, cells);
 }
 

@@ -54,6 +54,7 @@ typedef struct stoic_site_record {
     const char *role;    /* "data", "copy", "parity" */
     int64_t image, step; /* -1 where they do not apply */
     float before, after;
+    const char *field; /* "sign", "exponent", "parity" …; of a copy, that of the bit it repeats */
 } stoic_site_record;
 
 /* Calls `row` for every complete trial (or site) in order; stops when it returns false. */

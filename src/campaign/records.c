@@ -89,6 +89,13 @@ stoic_status stoic_records_open(const char *path, stoic_records **out, stoic_err
     TRY(stoic_campaign_file_open(path, false, &records->file, err));
     TRY(read_layers(records, err));
     TRY(read_entries(records, err));
+    stoic_error reason;
+    const char *spec = stoic_facts_get(&records->file->facts, "store");
+    if (stoic_layout_parse(spec, &records->layout, &reason) != STOIC_OK) {
+        status = stoic_fail(err, STOIC_ERR_FORMAT, path, "the fact store: %s", reason.message);
+        goto done;
+    }
+    records->layout.code.format = &records->layout.format;
     records->images = stoic_campaign_file_integer(records->file, "trial_images", 0);
     records->golden_accuracy = stoic_campaign_file_number(records->file, "golden_accuracy", NAN);
     if (records->images < 1) {
@@ -109,6 +116,7 @@ void stoic_records_free(stoic_records *records) {
         free(records->layers[i].name);
     free(records->layers);
     free(records->entries);
+    stoic_layout_deinit(&records->layout);
     stoic_campaign_file_close(records->file);
     free(records);
 }

@@ -7,6 +7,7 @@
 #include "campaign/moments.h"
 #include "campaign/spans.h"
 #include "stoic/records.h"
+#include "store/layout.h"
 
 typedef struct stoic_records_layer {
     char *name;
@@ -22,7 +23,8 @@ struct stoic_records {
         stoic_role role;
     } * entries;
     size_t n_entries;
-    int64_t images; /* per trial */
+    stoic_layout layout; /* of the store */
+    int64_t images;      /* per trial */
     double golden_accuracy;
 };
 

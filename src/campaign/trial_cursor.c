@@ -192,17 +192,18 @@ void stoic_trial_cursor_record(const stoic_trial_cursor *cursor, stoic_record *o
 
 void stoic_trial_cursor_site(const stoic_trial_cursor *cursor, size_t i, stoic_site_record *out) {
     const stoic_site *site = &cursor->list.items[i];
-    *out =
-        (stoic_site_record){.trial = cursor->trial,
-                            .kind = stoic_action_name(site->action),
-                            .layer = site->layer,
-                            .tensor = stoic_role_name(cursor->records->entries[site->entry].role),
-                            .word = site->word,
-                            .index = site->index,
-                            .bit = site->bit,
-                            .role = stoic_bit_role_name(site->role),
-                            .image = cursor->image,
-                            .step = -1,
-                            .before = site->before,
-                            .after = site->after};
+    *out = (stoic_site_record){
+        .trial = cursor->trial,
+        .kind = stoic_action_name(site->action),
+        .layer = site->layer,
+        .tensor = stoic_role_name(cursor->records->entries[site->entry].role),
+        .word = site->word,
+        .index = site->index,
+        .bit = site->bit,
+        .role = stoic_bit_role_name(site->role),
+        .image = cursor->image,
+        .step = -1,
+        .before = site->before,
+        .after = site->after,
+        .field = stoic_layout_field(&cursor->records->layout, site->bit, site->role)};
 }

@@ -68,6 +68,8 @@ struct stoic_store {
 
 stoic_status stoic_layout_parse(const char *spec, stoic_layout *out, stoic_error *err);
 void stoic_layout_deinit(stoic_layout *layout);
+/* The field of a bit of a weight; of redundancy, what it is or repeats. "" for bit -1. */
+const char *stoic_layout_field(const stoic_layout *layout, int bit, stoic_bit_role role);
 
 /* ---- pieces of stoic_store_create ---- */
 

@@ -236,16 +236,18 @@ void stoic_store_place(const stoic_store *store, int entry, int64_t word, int bi
     out->index = word * code->weights + weight;
     out->bit = bit < 0 ? -1 : bit < held ? bit % code->data : code->data + bit - held;
     out->role = bit < 0 ? STOIC_BIT_DATA : code->family->role(code, bit, side);
-    int copied = bit - held; /* of a copy: the bit it repeats */
+    out->field = stoic_layout_field(&store->layout, out->bit, out->role);
+}
+
+const char *stoic_layout_field(const stoic_layout *layout, int bit, stoic_bit_role role) {
+    const stoic_code *code = &layout->code;
     if (bit < 0)
-        out->field = "";
-    else if (out->role == STOIC_BIT_PARITY)
-        out->field = "parity";
-    else if (bit < held)
-        out->field = stoic_format_field(&store->layout.format, out->bit);
-    else
-        out->field = stoic_format_field(&store->layout.format,
-                                        code->data - code->copied + copied % code->copied);
+        return "";
+    if (role == STOIC_BIT_PARITY || (bit >= code->data && !code->copied))
+        return "parity";
+    if (bit >= code->data) /* a copy: the bit it repeats */
+        bit = code->data - code->copied + (bit - code->data) % code->copied;
+    return stoic_format_field(&layout->format, bit);
 }
 
 int stoic_store_find(const stoic_store *store, int entry, int64_t index, int bit, int64_t *word) {
