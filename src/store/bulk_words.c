@@ -49,6 +49,50 @@ static void split_words(const stoic_code *code, const uint64_t *data, int n, uin
     }
 }
 
+/* Bits [at, at + count) of an image, count <= 32. */
+static uint32_t bits_at(const uint8_t *bytes, int64_t at, int count) {
+    uint64_t x;
+    memcpy(&x, bytes + at / 8, sizeof x);
+    return (uint32_t)(x >> at % 8) & (count == 32 ? UINT32_MAX : (UINT32_C(1) << count) - 1);
+}
+
+/* Repeated weights whose words are too long for the loops of 32 bits. */
+static void open_repeated(const stoic_store *store, int entry, int64_t first, int n,
+                          uint32_t *codes) {
+    const stoic_code *code = &store->layout.code;
+    const uint8_t *bytes = (const uint8_t *)store->lines[entry].image;
+    const int data = code->data, copied = code->copied, rest = data - copied;
+    const uint32_t below = (uint32_t)((UINT64_C(1) << rest) - 1);
+    int64_t at = first * code->word;
+    for (int i = 0; i < n; i++, at += code->word) {
+        uint32_t all = bits_at(bytes, at, data), a = all >> rest; /* rest < data <= 32 */
+        uint32_t b = bits_at(bytes, at + data, copied);
+        uint32_t c = bits_at(bytes, at + data + copied, copied);
+        codes[i] = ((a & b) | (a & c) | (b & c)) << rest | (all & below);
+    }
+}
+
+/* ORs `count` <= 32 bits into an image. */
+static void put_bits(uint8_t *bytes, int64_t at, uint32_t bits) {
+    uint64_t x;
+    memcpy(&x, bytes + at / 8, sizeof x);
+    x |= (uint64_t)bits << at % 8;
+    memcpy(bytes + at / 8, &x, sizeof x);
+}
+
+static void make_repeated(stoic_store *store, int entry, int64_t first, int n,
+                          const uint32_t *codes) {
+    const stoic_code *code = &store->layout.code;
+    uint8_t *bytes = (uint8_t *)store->lines[entry].image;
+    int64_t at = first * code->word;
+    for (int i = 0; i < n; i++, at += code->word) {
+        uint32_t top = codes[i] >> (code->data - code->copied);
+        put_bits(bytes, at, codes[i]);
+        put_bits(bytes, at + code->data, top);
+        put_bits(bytes, at + code->data + code->copied, top);
+    }
+}
+
 /* One word by the code's own decoder. */
 static void open_word(const stoic_store *store, int entry, int64_t word, int held,
                       uint32_t *codes) {
@@ -68,6 +112,10 @@ void stoic_bulk_open_words(const stoic_store_kernels *kernels, const stoic_store
     uint8_t checks[STOIC_BULK_STRETCH], sums[STOIC_BULK_STRETCH];
     int full = code->masks ? n / code->weights : 0;
     int64_t word = first / code->weights;
+    if (code->copied) {
+        open_repeated(store, entry, first, n, codes);
+        return;
+    }
     data[0] = 0; /* gcc cannot see that read_words() fills what is read */
     if (full) {
         read_words(store, entry, word, full, data, checks);
@@ -118,6 +166,10 @@ void stoic_bulk_make_words(const stoic_store_kernels *kernels, stoic_store *stor
     uint8_t sums[STOIC_BULK_STRETCH];
     int full = code->masks && !code->repeated ? n / code->weights : 0;
     int64_t word = first / code->weights;
+    if (code->copied) {
+        make_repeated(store, entry, first, n, codes);
+        return;
+    }
     data[0] = 0;
     if (full) {
         join_words(code, codes, full, data);
