@@ -86,7 +86,7 @@ bool stoic_bulk_encodes(const stoic_store *store, int entry) {
 
 /* Can words be handled as numbers of 32 bits: one weight each, repeated or not? */
 static bool is_narrow(const stoic_code *code) {
-    return code->weights == 1 && code->word <= 32;
+    return code->weights == 1 && code->word <= 32 && (code->copied || !code->redundant);
 }
 
 static void values(const stoic_store_kernels *k, const stoic_store *store, int entry, int64_t first,

@@ -10,9 +10,9 @@
 #include "base/rng.h"
 #include "store/bulk.h"
 
-static const char *const formats[] = {"fp32",      "fp16",        "bf16",        "fixed:8:6",
-                                      "fixed:7:3", "fixed:16:12", "fixed:32:20", "affine:2",
-                                      "affine:3",  "affine:5",    "affine:8",    "int8"};
+static const char *const formats[] = {
+    "fp32",        "fp16",     "bf16",     "fixed:8:6", "fixed:7:3", "fixed:16:12", "fixed:32:20",
+    "fixed:20:10", "affine:2", "affine:3", "affine:5",  "affine:8",  "int8"};
 static const char *const codes[] = {"none",     "msb3",     "rep:2",       "tmr",
                                     "secded72", "secded39", "zerospace64", "parity64"};
 static const char *const extras[] = {"",
