@@ -326,7 +326,15 @@ static stoic_status compare_classes(const session *run, stoic_error *err) {
 
 static stoic_status open_inputs(session *run, stoic_error *err) {
     stoic_status status = STOIC_OK;
-    TRY(stoic_model_read(run->call->arguments.items[0], &run->model, err));
+    stoic_zoo_facts zoo;
+    const char *path = run->call->arguments.items[0];
+    status = stoic_model_read(path, &run->model, err);
+    if (status == STOIC_ERR_IO && stoic_zoo_describe(path, &zoo, NULL) == STOIC_OK)
+        status = cli_fail(
+            err, STOIC_ERR_IO, path,
+            "no such file; 'stoic new %s -o MODEL.onnx' makes the network of that name", path);
+    if (status != STOIC_OK)
+        return status;
     TRY(cli_data_open(&run->data, run->model, &run->images, err));
     if (run->test.spec) {
         TRY(open_test(run, err));

@@ -233,8 +233,8 @@ static stoic_status check_labels(const stoic_dataset *dataset, const stoic_model
         if (source->labels[i] >= outputs)
             return stoic_fail(err, STOIC_ERR_MISMATCH, source->labels_name,
                               "label %d of image %lld is out of range, the network has %lld "
-                              "outputs",
-                              source->labels[i], (long long)i, (long long)outputs);
+                              "outputs, the data set %d classes",
+                              source->labels[i], (long long)i, (long long)outputs, source->classes);
     }
     if (source->known && source->classes != outputs)
         stoic_log(STOIC_LOG_WARNING, "%s has %d classes, the network %lld outputs",

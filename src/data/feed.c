@@ -138,6 +138,15 @@ static stoic_status check_options(const stoic_dataset *dataset, const stoic_feed
                           "%lld bytes for decoded images, expected -1 (none) or more",
                           (long long)o->cache_bytes);
     stoic_status status = stoic_augment_check(&o->augment, err);
+    const stoic_shape *shape = stoic_dataset_shape(dataset);
+    for (int axis = shape->rank - 2; status == STOIC_OK && o->augment.crop && axis < shape->rank;
+         axis++) {
+        if (axis >= 0 && o->augment.crop_pad >= shape->dim[axis])
+            return stoic_fail(err, STOIC_ERR_ARGUMENT, "--augment",
+                              "crop by a padding of %d pixels, of images of %lld: some crops would "
+                              "show nothing",
+                              o->augment.crop_pad, (long long)shape->dim[axis]);
+    }
     if (status == STOIC_OK && o->augment.resized && dataset->source.kind == STOIC_SOURCE_FLOATS)
         return stoic_fail(err, STOIC_ERR_UNSUPPORTED, dataset->source.name,
                           "images of floats cannot be resized, as --augment resizedcrop asks; "
