@@ -141,10 +141,9 @@ static stoic_status check_options(const stoic_dataset *dataset, const stoic_feed
     const stoic_shape *shape = stoic_dataset_shape(dataset);
     for (int axis = shape->rank - 2; status == STOIC_OK && o->augment.crop && axis < shape->rank;
          axis++) {
-        if (axis >= 0 && o->augment.crop_pad >= shape->dim[axis])
+        if (axis >= 0 && o->augment.crop_pad > shape->dim[axis])
             return stoic_fail(err, STOIC_ERR_ARGUMENT, "--augment",
-                              "crop by a padding of %d pixels, of images of %lld: some crops would "
-                              "show nothing",
+                              "crop by a padding of %d pixels, more than the %lld of an image",
                               o->augment.crop_pad, (long long)shape->dim[axis]);
     }
     if (status == STOIC_OK && o->augment.resized && dataset->source.kind == STOIC_SOURCE_FLOATS)
