@@ -22,6 +22,7 @@
     X(explore)                                                                                     \
     X(report)                                                                                      \
     X(analyze)                                                                                     \
+    X(fit)                                                                                         \
     X(version)                                                                                     \
     X(help)
 
@@ -31,8 +32,7 @@
     X(harden)                                                                                      \
     X(infer)                                                                                       \
     X(compare)                                                                                     \
-    X(attack)                                                                                      \
-    X(fit)
+    X(attack)
 
 /* What a verb gets besides its settings. */
 typedef struct cli_call {

@@ -7,6 +7,7 @@
 #ifndef STOIC_H
 #define STOIC_H
 
+#include "stoic/beam.h"
 #include "stoic/campaign.h"
 #include "stoic/dataset.h"
 #include "stoic/explore.h"
