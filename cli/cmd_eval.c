@@ -20,7 +20,8 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .argument = "SPEC",
      .offset = offsetof(settings, store),
-     .help = "how the weights lie in memory",
+     .help = "how the weights lie in memory: FORMAT[,scale=,code=,protect=...], "
+             "as fp16 or affine:5,code=msb3 (docs/stores.md)",
      .fallback = "fp32"},
     {.name = "batch",
      .kind = CLI_COUNT,
@@ -71,10 +72,13 @@ static stoic_status write_npy(const char *path, const float *values, int64_t row
     return cli_output_close(&output, status, err);
 }
 
-static json_t *facts(const char *path, const stoic_evaluation *result,
+/* The store is told where one was asked for. */
+static json_t *facts(const char *path, const char *store, const stoic_evaluation *result,
                      const stoic_preprocessing *used) {
     json_t *object = json_object();
     int bad = cli_put_text(object, "model", path);
+    if (store)
+        bad |= cli_put_text(object, "store", store);
     bad |= cli_put_count(object, "images", result->images);
     bad |= cli_put_count(object, "correct", result->correct);
     bad |= cli_put_number(object, "accuracy", result->accuracy);
@@ -88,9 +92,11 @@ static json_t *facts(const char *path, const stoic_evaluation *result,
     return NULL;
 }
 
-static void print_table(FILE *file, const char *path, const stoic_evaluation *result,
-                        const stoic_preprocessing *used) {
+static void print_table(FILE *file, const char *path, const char *store,
+                        const stoic_evaluation *result, const stoic_preprocessing *used) {
     fprintf(file, "model          %s\n", path);
+    if (store)
+        fprintf(file, "store          %s\n", store);
     fputs("preprocessing  ", file);
     cli_preprocessing_print(file, used);
     fprintf(file, "\nimages         %lld\n", (long long)result->images);
@@ -108,11 +114,11 @@ static stoic_status show(const settings *set, const char *path, const stoic_eval
     if (status != STOIC_OK)
         return status;
     if (output.format == CLI_JSON)
-        status = cli_output_json(&output, facts(path, result, used), err);
+        status = cli_output_json(&output, facts(path, set->store, result, used), err);
     else if (output.format == CLI_CSV)
-        status = cli_output_flat(&output, facts(path, result, used), err);
+        status = cli_output_flat(&output, facts(path, set->store, result, used), err);
     else
-        print_table(output.file, path, result, used);
+        print_table(output.file, path, set->store, result, used);
     return cli_output_close(&output, status, err);
 }
 

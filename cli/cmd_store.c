@@ -18,7 +18,8 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .argument = "SPEC",
      .offset = offsetof(settings, store),
-     .help = "how the weights lie in memory"},
+     .help = "how the weights lie in memory: FORMAT[,scale=,code=,protect=...], "
+             "as fp16 or affine:5,code=msb3 (docs/stores.md)"},
     CLI_DATA_OPTIONS(settings, data),
     CLI_THREADS_OPTION(settings),
     CLI_FORMAT_OPTION(settings),
@@ -187,6 +188,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     stoic_model *model = NULL;
     stoic_store *store = NULL;
     stoic_dataset *data = NULL;
+    stoic_model *golden = NULL;
     stoic_status status = STOIC_OK;
     TRY(cli_call_expect(call, 1, 1, "one model", err));
     TRY(cli_require(set->store, "--store SPEC", err));
@@ -197,6 +199,12 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     }
     TRY(stoic_model_read(call->arguments.items[0], &model, err));
     TRY(stoic_store_create(model, set->store, &store, err));
+    if (stoic_store_entry_count(store) == 0) {
+        status = cli_fail(err, STOIC_ERR_ARGUMENT, "--store",
+                          "the store '%s' holds no tensor of it", stoic_store_text(store));
+        goto done;
+    }
+    TRY(stoic_store_golden(store, &golden, err)); /* what cannot run is said here */
     if (set->data.spec) {
         TRY(cli_data_open(&set->data, model, &data, err));
         TRY(measure_golden(store, data, (int)set->common.threads, &at.golden, err));
@@ -210,6 +218,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
 done:
     stoic_dataset_free(data);
     stoic_store_free(store);
+    stoic_model_free(golden);
     stoic_model_free(model);
     return status;
 }

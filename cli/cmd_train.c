@@ -160,7 +160,8 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .argument = "SPEC",
      .offset = offsetof(settings, store),
-     .help = "how the weights lie in memory",
+     .help = "how the weights lie in memory: FORMAT[,scale=,code=,protect=...], "
+             "as fp16 or affine:5,code=msb3 (docs/stores.md)",
      .fallback = "fp32"},
     {.name = "checkpoint",
      .kind = CLI_TEXT,

@@ -128,11 +128,20 @@ static stoic_status check_count(const stoic_fault *fault, stoic_error *err) {
 }
 
 static stoic_status check_value(const stoic_fault *fault, stoic_error *err) {
-    if (fault->kind != STOIC_FAULT_SET || isfinite(fault->value) ||
-        stoic_store_is_float(fault->store))
+    if (fault->kind != STOIC_FAULT_SET)
         return STOIC_OK;
-    return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "set: the store '%s' has no code for %s",
-                      stoic_store_text(fault->store), isnan(fault->value) ? "nan" : "infinity");
+    if (!isfinite(fault->value) && !stoic_store_is_float(fault->store))
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "set: the store '%s' cannot hold %s",
+                          stoic_store_text(fault->store), isnan(fault->value) ? "nan" : "infinity");
+    for (int i = 0; i < fault->n_patches && isfinite(fault->value); i++) {
+        int entry = fault->patches[i].entry;
+        if (!stoic_store_holds(fault->store, entry, fault->value))
+            return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                              "set: %g is beyond what the store '%s' can hold of '%s'",
+                              (double)fault->value, stoic_store_text(fault->store),
+                              stoic_store_entry_at(fault->store, entry)->name);
+    }
+    return STOIC_OK;
 }
 
 static stoic_status bad_digest(const char *path, const char *expected, const char *found,

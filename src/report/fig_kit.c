@@ -164,6 +164,11 @@ void stoic_fig_describe(stoic_text *out, const stoic_loaded_run *const *runs, si
     stoic_markup_add(out, *model ? model : "MODEL.onnx", 80);
     stoic_text_puts(out, " --data ");
     stoic_markup_add(out, *data ? data : "DATA", 80);
+    const char *store = stoic_loaded_run_info(runs[0], "store");
+    if (strcmp(store, "fp32") != 0) {
+        stoic_text_puts(out, " --store ");
+        stoic_markup_add(out, store, 200);
+    }
     stoic_text_puts(out, " --fault ");
     stoic_markup_add(out, stoic_loaded_run_info(runs[0], "fault"), 120);
     add_extent(out, runs[0]);

@@ -115,6 +115,8 @@ uint64_t stoic_store_form(const stoic_store *store, int entry, int64_t index, co
 uint64_t stoic_store_plain_bits(const stoic_store *store, int entry, int64_t index);
 /* Does the format hold infinity and NaN? */
 bool stoic_store_is_float(const stoic_store *store);
+/* Is a finite value within what the format holds, for every tensor or channel of an entry? */
+bool stoic_store_holds(const stoic_store *store, int entry, float value);
 /* Bits of a weight's data, and redundant bits of a word. */
 int stoic_store_data_bits(const stoic_store *store);
 int stoic_store_redundant_bits(const stoic_store *store);

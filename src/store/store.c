@@ -1,6 +1,7 @@
 #include "stoic/store.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,6 +281,25 @@ uint64_t stoic_store_data(const stoic_store *store, int entry, int64_t index) {
     const stoic_code *code = &store->layout.code;
     stoic_word word = stoic_store_word(store, entry, index / code->weights);
     return stoic_word_get(&word, (int)(index % code->weights) * code->data, code->data);
+}
+
+bool stoic_store_holds(const stoic_store *store, int entry, float value) {
+    const stoic_format *format = &store->layout.format;
+    const stoic_lines *lines = &store->lines[entry];
+    for (int64_t c = 0; c < lines->channels; c++) {
+        const stoic_grid *grid = &lines->grids[c];
+        stoic_fit fit;
+        double steps = (double)value / grid->step + grid->zero;
+        stoic_format_encode(format, grid, &value, &fit);
+        bool outside = fit == STOIC_FIT_OUTSIDE;
+        if (format->kind == STOIC_FORMAT_AFFINE)
+            outside = steps < -0.5 || steps > ldexp(1.0, format->bits) - 0.5;
+        else if (format->kind == STOIC_FORMAT_INT8)
+            outside = fabs(steps) > 127.5;
+        if (outside)
+            return false;
+    }
+    return true;
 }
 
 uint64_t stoic_store_encode(const stoic_store *store, int entry, int64_t index,

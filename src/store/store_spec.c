@@ -207,6 +207,16 @@ static stoic_status write_text(stoic_layout *l, stoic_error *err) {
     return status;
 }
 
+static stoic_status read_protect(const char *value, stoic_layout *out, stoic_error *err) {
+    stoic_error reason;
+    stoic_status status =
+        stoic_field_parse(&out->format, out->code.redundant, value, &out->protect, &reason);
+    if (status == STOIC_OK)
+        return status;
+    const char *text = strncmp(reason.message, "bits: ", 6) ? reason.message : reason.message + 6;
+    return stoic_fail(err, status, "", "store: protect=%s: %s", value, text);
+}
+
 static stoic_status read_keys(const stoic_spec *spec, stoic_layout *out, stoic_error *err) {
     stoic_status status = STOIC_OK;
     const char *value = stoic_spec_get(spec, "code");
@@ -225,7 +235,7 @@ static stoic_status read_keys(const stoic_spec *spec, stoic_layout *out, stoic_e
     TRY(stoic_roles_parse("include", value ? value : "weight", &out->include, err));
     value = stoic_spec_get(spec, "protect");
     if (value)
-        TRY(stoic_field_parse(&out->format, out->code.redundant, value, &out->protect, err));
+        TRY(read_protect(value, out, err));
     TRY(check_scale(out, err));
     TRY(check_due(out, spec, err));
     out->format.hold = stoic_format_is_float(&out->format) &&

@@ -127,9 +127,42 @@ static void set_writes_what_the_code_stores(void **state) {
     static const char *const none[] = {"set:nan", "set:inf", "set:-inf"};
     for (int i = 0; i < 3; i++) {
         assert_int_equal(stoic_fault_create(store, none[i], 1, &fault, &err), STOIC_ERR_ARGUMENT);
-        assert_non_null(strstr(err.message, "has no code for"));
+        assert_non_null(strstr(err.message, "cannot hold"));
     }
     stoic_store_free(store);
+}
+
+/* Beyond what a store holds a value is refused; just inside it is taken. */
+static void set_stays_inside_the_range(void **state) {
+    (void)state;
+    const float weights[] = {-1, 0.5f, 1, 0.25f};
+    static const struct {
+        const char *store, *fault;
+        bool fits;
+    } cases[] = {{"affine:5", "set:1", true},
+                 {"affine:5", "set:1.1", false},
+                 {"affine:5", "set:-1.1", false},
+                 {"int8", "set:-1", true},
+                 {"int8", "set:1.01", false},
+                 {"q2.5", "set:1.98", true},
+                 {"q2.5", "set:3", false},
+                 {"q2.5", "set:-2", true},
+                 {"fp16", "set:65504", true},
+                 {"fp16", "set:1e9", false},
+                 {"fp16", "set:inf", true},
+                 {"fp32", "set:1e38", true},
+                 {"bf16,scale=const:3", "set:2e38", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        stoic_store *store = rig(cases[i].store, weights, 4);
+        stoic_fault *fault = NULL;
+        stoic_error err = {0};
+        stoic_status status = stoic_fault_create(store, cases[i].fault, 1, &fault, &err);
+        if (status != (cases[i].fits ? STOIC_OK : STOIC_ERR_ARGUMENT))
+            fail_msg("%s under %s: %s", cases[i].fault, cases[i].store, err.message);
+        assert_true(cases[i].fits || strstr(err.message, "beyond what the store"));
+        stoic_fault_free(fault);
+        stoic_store_free(store);
+    }
 }
 
 /* ---- bursts ---- */
@@ -292,6 +325,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_replacement_changes_data_bits_only),
         cmocka_unit_test(set_writes_what_the_code_stores),
+        cmocka_unit_test(set_stays_inside_the_range),
         cmocka_unit_test(bursts_cross_weights_and_end_with_the_word),
         cmocka_unit_test(a_list_addresses_every_bit),
         cmocka_unit_test(words_are_counted_and_the_policy_kept),
