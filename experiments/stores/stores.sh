@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage: experiments/stores/stores.sh OUT [CIFAR-10-TEST-FOLDER]
 #
-# Bit errors in the stored weights of the shipped LeNet-5 (Fashion-MNIST), under 26 stores, and of the
+# Bit errors in the stored weights of the shipped LeNet-5 (Fashion-MNIST), under 28 stores, and of the
 # shipped ResNet-20 as well if the class folders of CIFAR-10's test set are given. OUT gets the campaign
 # files, results.csv and a figure a network. What is there already is continued, not run again.
 #
@@ -35,6 +35,8 @@ affine:8
 affine:7
 affine:6
 affine:5
+affine:4
+affine:3
 affine:5,code=msb3
 affine:4,code=msb3
 affine:3,code=msb3
