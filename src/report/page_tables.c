@@ -195,12 +195,22 @@ static void write_interval(const stoic_interval *interval, stoic_text *out) {
     stoic_text_puts(out, "</td>");
 }
 
+/* A share of the images of all trials; nothing where it was not measured. */
+static void write_share(int64_t count, const stoic_summary *summary, stoic_text *out) {
+    bool measured = count >= 0 && summary->totals.images > 0;
+    stoic_text_puts(out, "<td>");
+    stoic_markup_rate(out, measured ? (double)count / (double)summary->totals.images : NAN);
+    stoic_text_puts(out, "</td>");
+}
+
 static void write_campaign(const stoic_loaded_run *run, stoic_text *out) {
     const stoic_summary *summary = &run->summary;
     stoic_text_puts(out, "<tr><td class=\"t\">");
     stoic_markup_add(out, run->name, 40);
     stoic_text_puts(out, "</td><td class=\"t\"><code>");
     stoic_markup_add(out, run->fault, 90);
+    stoic_text_puts(out, "</code></td><td class=\"t\"><code>");
+    stoic_markup_add(out, stoic_loaded_run_info(run, "store"), 90);
     stoic_text_puts(out, "</code></td><td>");
     stoic_markup_integer(out, summary->trials);
     if (summary->planned != summary->trials) {
@@ -216,18 +226,17 @@ static void write_campaign(const stoic_loaded_run *run, stoic_text *out) {
     stoic_markup_rate(out, summary->accuracy_min);
     stoic_text_puts(out, "</td>");
     write_interval(&summary->critical_rate, out);
-    stoic_text_puts(out, "<td>");
-    stoic_markup_rate(out, summary->totals.nan < 0 || summary->totals.images < 1
-                               ? NAN
-                               : (double)summary->totals.nan / (double)summary->totals.images);
-    stoic_text_puts(out, "</td></tr>\n");
+    write_share(summary->totals.due, summary, out);
+    write_share(summary->totals.nan, summary, out);
+    stoic_text_puts(out, "</tr>\n");
 }
 
 void stoic_page_campaigns(const stoic_loaded_runs *runs, int part, stoic_text *out) {
     stoic_text_puts(out, "<h2>Every campaign</h2>\n<div class=\"wide\"><table>\n<tr>"
-                         "<th class=\"t\">File</th><th class=\"t\">Fault</th><th>Trials</th>"
+                         "<th class=\"t\">File</th><th class=\"t\">Fault</th><th "
+                         "class=\"t\">Store</th><th>Trials</th>"
                          "<th>Images a trial</th><th>Accuracy</th><th>Lowest</th>"
-                         "<th>Critical rate</th><th>Share with NaN</th></tr>\n");
+                         "<th>Critical rate</th><th>DUE</th><th>Share with NaN</th></tr>\n");
     for (size_t i = 0; i < runs->count; i++) {
         if (runs->items[i].part == part)
             write_campaign(&runs->items[i], out);
