@@ -13,7 +13,14 @@ static void on_signal(int number) {
 }
 
 const volatile int *cli_interrupt_catch(void) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    /* Kernels that oneDNN generates use the stack pointer as one register more: a handler on the
+     * interrupted stack would write its frame into whatever it points to, the heap for instance.
+     * The system prefers the main thread, which is this one. */
+    static char room[1 << 16];
+    const stack_t stack = {.ss_sp = room, .ss_size = sizeof room};
+    sigaltstack(&stack, NULL);
+    struct sigaction action = {.sa_handler = on_signal,
+                               .sa_flags = (int)(SA_RESETHAND | SA_ONSTACK)};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
