@@ -336,15 +336,6 @@ done:
 
 /* ---- telling ---- */
 
-static int put_interval(json_t *object, const char *key, const char *middle,
-                        const stoic_interval *interval) {
-    json_t *inner = json_object();
-    int bad = cli_put_number(inner, middle, interval->value);
-    bad |= cli_put_number(inner, "low", interval->low);
-    bad |= cli_put_number(inner, "high", interval->high);
-    return bad | json_object_set_new(object, key, inner);
-}
-
 /* NaN: not given. */
 static int put_whole(json_t *object, const char *key, double value) {
     return cli_put_count(object, key, value >= 0.0 && value < 9e18 ? (int64_t)value : -1);
@@ -365,15 +356,15 @@ static json_t *result_object(const result *at) {
     bad |= cli_put_number(object, "raw_fit_mbit", in->raw);
     bad |= put_whole(object, "bits", in->bits);
     bad |= cli_put_count(object, "stored_bits", at->stored);
-    bad |= put_interval(object, "pvf", "value", &at->pvf);
+    bad |= cli_put_interval(object, "pvf", "value", &at->pvf);
     bad |= cli_put_number(object, "sigma", at->sigma);
-    bad |= put_interval(object, "fit", "value", &at->fit);
-    bad |= put_interval(object, "ratio", "value", &at->ratio);
+    bad |= cli_put_interval(object, "fit", "value", &at->fit);
+    bad |= cli_put_interval(object, "ratio", "value", &at->ratio);
     bad |= cli_put_number(object, "hours", in->hours);
     bad |= cli_put_number(object, "scrub_hours", in->scrub);
     bad |= put_whole(object, "words", in->words);
     bad |= put_whole(object, "word_bits", in->word_bits);
-    bad |= put_interval(object, "mission", "probability", &at->mission);
+    bad |= cli_put_interval(object, "mission", "probability", &at->mission);
     bad |= cli_put_number(object, "seconds", cli_seconds() - at->start);
     if (!bad)
         return object;

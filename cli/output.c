@@ -115,6 +115,15 @@ int cli_put_number(json_t *object, const char *key, double value) {
     return json_object_set_new(object, key, cli_json_number(value));
 }
 
+int cli_put_interval(json_t *object, const char *key, const char *middle,
+                     const stoic_interval *interval) {
+    json_t *inner = json_object();
+    int bad = cli_put_number(inner, middle, interval->value);
+    bad |= cli_put_number(inner, "low", interval->low);
+    bad |= cli_put_number(inner, "high", interval->high);
+    return bad | json_object_set_new(object, key, inner);
+}
+
 int cli_put_count(json_t *object, const char *key, int64_t value) {
     return json_object_set_new(object, key, value < 0 ? json_null() : json_integer(value));
 }

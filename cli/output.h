@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "stoic/stats.h"
 #include "stoic/status.h"
 
 typedef enum cli_format { CLI_TABLE, CLI_CSV, CLI_JSON } cli_format;
@@ -37,6 +38,9 @@ stoic_status cli_output_flat(cli_output *output, json_t *object, stoic_error *er
 
 /* A member of `object`; NaN and infinity become null, and so does a count of -1. */
 int cli_put_number(json_t *object, const char *key, double value);
+/* An object of its own: the estimate under the name `middle`, "low", "high". */
+int cli_put_interval(json_t *object, const char *key, const char *middle,
+                     const stoic_interval *interval);
 int cli_put_count(json_t *object, const char *key, int64_t value);
 int cli_put_text(json_t *object, const char *key, const char *value);
 json_t *cli_json_number(double value);

@@ -78,15 +78,6 @@ static stoic_status read_groups(const cli_result *result, groups *out, stoic_err
     return status;
 }
 
-static int put_interval(json_t *object, const char *key, const char *middle,
-                        const stoic_interval *interval) {
-    json_t *inner = json_object();
-    int bad = cli_put_number(inner, middle, interval->value);
-    bad |= cli_put_number(inner, "low", interval->low);
-    bad |= cli_put_number(inner, "high", interval->high);
-    return bad | json_object_set_new(object, key, inner);
-}
-
 static int put_outcomes(json_t *object, const stoic_counts *counts) {
     json_t *inner = json_object();
     int bad = 0;
@@ -104,9 +95,9 @@ static json_t *group_object(const groups *all, const stoic_group *group) {
                                          : stoic_records_layer_name(all->records, group->layer));
     bad |= cli_put_count(object, "bit", group->bit);
     bad |= cli_put_count(object, "trials", group->trials);
-    bad |= put_interval(object, "accuracy", "mean", &group->accuracy);
+    bad |= cli_put_interval(object, "accuracy", "mean", &group->accuracy);
     bad |= cli_put_number(json_object_get(object, "accuracy"), "min", group->accuracy_min);
-    bad |= put_interval(object, "critical_rate", "value", &group->critical_rate);
+    bad |= cli_put_interval(object, "critical_rate", "value", &group->critical_rate);
     bad |= put_outcomes(object, &group->totals);
     if (!bad)
         return object;
@@ -150,14 +141,14 @@ static json_t *summary_object(const cli_result *result, const groups *all) {
     bad |= cli_put_count(object, "images", summary->images);
     bad |= cli_put_number(golden, "accuracy", summary->golden_accuracy);
     bad |= json_object_set_new(object, "golden", golden);
-    bad |= put_interval(object, "accuracy", "mean", &summary->accuracy);
+    bad |= cli_put_interval(object, "accuracy", "mean", &summary->accuracy);
     json_t *accuracy = json_object_get(object, "accuracy");
     bad |= cli_put_number(accuracy, "std", summary->accuracy_std);
     bad |= cli_put_number(accuracy, "min", summary->accuracy_min);
     bad |= cli_put_number(accuracy, "max", summary->accuracy_max);
-    bad |= put_interval(object, "drop", "mean", &summary->drop);
+    bad |= cli_put_interval(object, "drop", "mean", &summary->drop);
     bad |= put_outcomes(object, &summary->totals);
-    bad |= put_interval(object, "critical_rate", "value", &summary->critical_rate);
+    bad |= cli_put_interval(object, "critical_rate", "value", &summary->critical_rate);
     bad |= cli_put_number(object, "confidence", summary->confidence);
     bad |= cli_put_text(object, "stopped", summary->stopped);
     bad |= cli_put_number(object, "seconds", result->seconds);
