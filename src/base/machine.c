@@ -123,3 +123,17 @@ int64_t stoic_memory_available(void) {
     visit_groups(visit_memory, &bytes);
     return bytes == INT64_MAX ? 0 : bytes;
 }
+
+int stoic_cpu_levels(void) {
+#ifdef __x86_64__
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return 1;
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")
+               ? 3
+               : 2;
+#else
+    return 1;
+#endif
+}

@@ -33,6 +33,10 @@ stoic_status stoic_pool_run(int threads, void (*fn)(int worker, void *user), voi
 /* Processors this process may use: its affinity mask and the quota of its control groups. */
 int stoic_cpu_count(void);
 
+/* Which of our sets of vector kernels this processor can run: 1 portable, 2 and AVX2, 3 and
+ * AVX-512. */
+int stoic_cpu_levels(void);
+
 /* Bytes this process could allocate without swapping: MemAvailable and the limits of its
  * control groups. 0 where the system does not say. */
 int64_t stoic_memory_available(void);

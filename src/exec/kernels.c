@@ -1,5 +1,6 @@
 #include "exec/kernels.h"
 
+#include "base/pool.h"
 #include "exec/gradient_kernels.h"
 
 extern const stoic_kernels stoic_kernels_portable;
@@ -9,28 +10,13 @@ extern const stoic_kernels stoic_kernels_avx2, stoic_kernels_avx512;
 extern const stoic_gradient_kernels stoic_gradient_kernels_avx2, stoic_gradient_kernels_avx512;
 #endif
 
-/* Sets this CPU can run: 1 portable, 2 and avx2, 3 and avx512. */
-static int levels(void) {
-#ifdef STOIC_X86
-    __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
-        return 1;
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")
-               ? 3
-               : 2;
-#else
-    return 1;
-#endif
-}
-
 int stoic_kernels_all(const stoic_kernels *sets[3]) {
     sets[0] = &stoic_kernels_portable;
 #ifdef STOIC_X86
     sets[1] = &stoic_kernels_avx2;
     sets[2] = &stoic_kernels_avx512;
 #endif
-    return levels();
+    return stoic_cpu_levels();
 }
 
 const stoic_kernels *stoic_kernels_get(void) {
@@ -44,7 +30,7 @@ int stoic_gradient_kernels_all(const stoic_gradient_kernels *sets[3]) {
     sets[1] = &stoic_gradient_kernels_avx2;
     sets[2] = &stoic_gradient_kernels_avx512;
 #endif
-    return levels();
+    return stoic_cpu_levels();
 }
 
 const stoic_gradient_kernels *stoic_gradient_kernels_get(void) {

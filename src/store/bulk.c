@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/pool.h"
+
 extern const stoic_store_kernels stoic_store_kernels_portable;
 #ifdef STOIC_X86
 extern const stoic_store_kernels stoic_store_kernels_avx2, stoic_store_kernels_avx512;
@@ -13,16 +15,8 @@ int stoic_store_kernels_all(const stoic_store_kernels *sets[3]) {
 #ifdef STOIC_X86
     sets[1] = &stoic_store_kernels_avx2;
     sets[2] = &stoic_store_kernels_avx512;
-    __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
-        return 1;
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")
-               ? 3
-               : 2;
-#else
-    return 1;
 #endif
+    return stoic_cpu_levels();
 }
 
 const stoic_store_kernels *stoic_store_kernels_get(void) {
