@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/fail.h"
-#include "base/file.h"
 #include "report/fig_kit.h"
 #include "stoic/report.h"
 
@@ -152,7 +151,6 @@ stoic_status stoic_curves_draw(const stoic_epoch *epochs, int64_t n, const char 
                                stoic_error *err) {
     stoic_figures figures = {0};
     stoic_figure *figure;
-    stoic_text svg = {0};
     bool drawn;
     stoic_status status = STOIC_OK;
     if (n < 1)
@@ -164,13 +162,8 @@ stoic_status stoic_curves_draw(const stoic_epoch *epochs, int64_t n, const char 
     TRY(stoic_figure_draw(figure, &drawn, err));
     if (!drawn)
         stoic_log(STOIC_LOG_INFO, "gnuplot was not found in PATH: no picture of the curves");
-    if (figure->svg.length == 0)
-        goto done;
-    stoic_figure_standalone(figure, &svg);
-    TRY(stoic_text_finish(&svg, err));
-    status = stoic_file_write(path, svg.data, svg.length, err);
+    status = stoic_figure_save(figure, path, err);
 done:
-    stoic_text_deinit(&svg);
     stoic_figures_deinit(&figures);
     return status;
 }

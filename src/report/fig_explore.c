@@ -3,15 +3,12 @@
  * stored bits a weight, a panel for each bit error rate. Stores above each other take the same
  * memory.
  */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/fail.h"
-#include "base/file.h"
 #include "report/fig_kit.h"
 #include "report/markup.h"
 #include "stoic/report.h"
@@ -201,34 +198,6 @@ static stoic_status make_figure(const stoic_exploration *found, measure which,
     return stoic_figure_finish(figure, err);
 }
 
-/* ---- files ---- */
-
-static stoic_status write_file(const char *folder, const char *key, const char *suffix,
-                               const stoic_text *text, stoic_error *err) {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s.%s", folder, key, suffix) < 0)
-        return stoic_fail_memory(err, "a path", 1);
-    stoic_status status = stoic_file_write(path, text->data, text->length, err);
-    free(path);
-    return status;
-}
-
-static stoic_status write_figure(stoic_figure *figure, const char *folder, bool *drawn,
-                                 stoic_error *err) {
-    stoic_text svg = {0};
-    stoic_status status = STOIC_OK;
-    TRY(write_file(folder, figure->key, "csv", &figure->csv, err));
-    TRY(stoic_figure_draw(figure, drawn, err));
-    if (figure->svg.length == 0)
-        goto done;
-    stoic_figure_standalone(figure, &svg);
-    TRY(stoic_text_finish(&svg, err));
-    status = write_file(folder, figure->key, "svg", &svg, err);
-done:
-    stoic_text_deinit(&svg);
-    return status;
-}
-
 stoic_status stoic_exploration_draw(const stoic_exploration *exploration, const char *folder,
                                     stoic_error *err) {
     stoic_figures figures = {0};
@@ -236,12 +205,11 @@ stoic_status stoic_exploration_draw(const stoic_exploration *exploration, const 
     bool drawn = true;
     if (exploration->n_rows < 1)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, folder, "an exploration without faults");
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return stoic_fail_errno(err, folder, "cannot make the folder for figures");
     for (measure which = DROP; which < MEASURES; which++)
         TRY(make_figure(exploration, which, &figures, err));
     for (size_t i = 0; i < figures.count; i++)
-        TRY(write_figure(&figures.items[i], folder, &drawn, err));
+        TRY(stoic_figure_draw(&figures.items[i], &drawn, err));
+    TRY(stoic_figures_write(&figures, folder, err));
     if (!drawn)
         stoic_log(STOIC_LOG_WARNING, "gnuplot was not found in PATH: no pictures, data only");
 done:

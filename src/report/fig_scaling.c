@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "base/file.h"
 #include "report/fig_kit.h"
 #include "stoic/report.h"
 
@@ -148,7 +147,6 @@ stoic_status stoic_scaling_draw(const stoic_scaling_row *rows, size_t n, const c
                                 stoic_error *err) {
     stoic_figures figures = {0};
     stoic_figure *figure;
-    stoic_text svg = {0};
     bool drawn;
     int panels = 0;
     stoic_status status = STOIC_OK;
@@ -166,13 +164,8 @@ stoic_status stoic_scaling_draw(const stoic_scaling_row *rows, size_t n, const c
     TRY(stoic_figure_draw(figure, &drawn, err));
     if (!drawn)
         stoic_log(STOIC_LOG_WARNING, "gnuplot was not found in PATH: no picture of the curves");
-    if (figure->svg.length == 0)
-        goto done;
-    stoic_figure_standalone(figure, &svg);
-    TRY(stoic_text_finish(&svg, err));
-    status = stoic_file_write(path, svg.data, svg.length, err);
+    status = stoic_figure_save(figure, path, err);
 done:
-    stoic_text_deinit(&svg);
     stoic_figures_deinit(&figures);
     return status;
 }

@@ -1,11 +1,14 @@
 #include "report/figure.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "report/markup.h"
 
 const char *const stoic_figure_colour[STOIC_FIGURE_COLOURS] = {"#0072b2", "#d55e00", "#009e73",
@@ -99,7 +102,7 @@ stoic_status stoic_figure_finish(stoic_figure *figure, stoic_error *err) {
 }
 
 /* On a ground of its own: a browser shows a bare picture on white, whatever the reader prefers. */
-void stoic_figure_standalone(const stoic_figure *figure, stoic_text *out) {
+static void stand_alone(const stoic_figure *figure, stoic_text *out) {
     const char *body = strchr(figure->svg.data, '>') + 1;
     stoic_text_puts(out, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n");
     stoic_text_add(out, figure->svg.data, (size_t)(body - figure->svg.data));
@@ -108,4 +111,45 @@ void stoic_figure_standalone(const stoic_figure *figure, stoic_text *out) {
                       "svg.stoic{background:#15181c}}</style>",
                       stoic_figure_style);
     stoic_text_puts(out, body);
+}
+
+stoic_status stoic_figure_save(const stoic_figure *figure, const char *path, stoic_error *err) {
+    stoic_text svg = {0};
+    if (figure->svg.length == 0)
+        return STOIC_OK;
+    stand_alone(figure, &svg);
+    stoic_status status = stoic_text_finish(&svg, err);
+    if (status == STOIC_OK)
+        status = stoic_file_write(path, svg.data, svg.length, err);
+    stoic_text_deinit(&svg);
+    return status;
+}
+
+static stoic_status write_both(const stoic_figure *figure, const char *folder, stoic_error *err) {
+    char *csv = NULL, *svg = NULL;
+    stoic_status status = STOIC_OK;
+    if (asprintf(&csv, "%s/%s.csv", folder, figure->key) < 0)
+        csv = NULL;
+    if (asprintf(&svg, "%s/%s.svg", folder, figure->key) < 0)
+        svg = NULL;
+    if (!csv || !svg) {
+        status = stoic_fail_memory(err, "a path", 1);
+        goto done;
+    }
+    TRY(stoic_file_write(csv, figure->csv.data, figure->csv.length, err));
+    status = stoic_figure_save(figure, svg, err);
+done:
+    free(csv);
+    free(svg);
+    return status;
+}
+
+stoic_status stoic_figures_write(const stoic_figures *figures, const char *folder,
+                                 stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return stoic_fail_errno(err, folder, "cannot make the folder for figures");
+    for (size_t i = 0; i < figures->count && status == STOIC_OK; i++)
+        status = write_both(&figures->items[i], folder, err);
+    return status;
 }

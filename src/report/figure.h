@@ -64,8 +64,12 @@ stoic_status stoic_figure_finish(stoic_figure *figure, stoic_error *err) STOIC_M
 stoic_status stoic_figure_draw(stoic_figure *figure, bool *drawn,
                                stoic_error *err) STOIC_MUST_CHECK;
 
-/* The picture as a file of its own. */
-void stoic_figure_standalone(const stoic_figure *figure, stoic_text *out);
+/* The picture as a file of its own; nothing where there is none. */
+stoic_status stoic_figure_save(const stoic_figure *figure, const char *path,
+                               stoic_error *err) STOIC_MUST_CHECK;
+/* Each figure's data and picture, KEY.csv and KEY.svg, in a folder that is made if need be. */
+stoic_status stoic_figures_write(const stoic_figures *figures, const char *folder,
+                                 stoic_error *err) STOIC_MUST_CHECK;
 
 /* The style rules that figures need: light and dark colours. */
 extern const char stoic_figure_style[];

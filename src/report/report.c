@@ -1,9 +1,7 @@
 #include "stoic/report.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/fail.h"
 #include "base/file.h"
@@ -48,37 +46,6 @@ static stoic_status draw_figures(stoic_figures *figures, stoic_error *err) {
     return STOIC_OK;
 }
 
-static stoic_status write_picture(const char *folder, const char *key, const char *suffix,
-                                  const stoic_text *text, stoic_error *err) {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s.%s", folder, key, suffix) < 0)
-        return stoic_fail_memory(err, "a path", 1);
-    stoic_status status = stoic_file_write(path, text->data, text->length, err);
-    free(path);
-    return status;
-}
-
-static stoic_status write_pictures(const stoic_figures *figures, const char *folder,
-                                   stoic_error *err) {
-    stoic_status status = STOIC_OK;
-    stoic_text svg = {0};
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return stoic_fail_errno(err, folder, "cannot make the folder for figures");
-    for (size_t i = 0; i < figures->count; i++) {
-        const stoic_figure *figure = &figures->items[i];
-        TRY(write_picture(folder, figure->key, "csv", &figure->csv, err));
-        if (figure->svg.length == 0)
-            continue;
-        svg.length = 0;
-        stoic_figure_standalone(figure, &svg);
-        TRY(stoic_text_finish(&svg, err));
-        TRY(write_picture(folder, figure->key, "svg", &svg, err));
-    }
-done:
-    stoic_text_deinit(&svg);
-    return status;
-}
-
 stoic_status stoic_report_write(const char *const *campaigns, size_t n,
                                 const stoic_report_options *options, const char *page,
                                 stoic_error *err) {
@@ -94,7 +61,7 @@ stoic_status stoic_report_write(const char *const *campaigns, size_t n,
     TRY(make_figures(&runs, options->model_path, &figures, err));
     TRY(draw_figures(&figures, err));
     if (options->figures)
-        TRY(write_pictures(&figures, options->figures, err));
+        TRY(stoic_figures_write(&figures, options->figures, err));
     if (page) {
         stoic_page_write(&runs, &figures, &notes, options->title, &text);
         TRY(stoic_text_finish(&text, err));
