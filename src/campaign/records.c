@@ -95,7 +95,6 @@ stoic_status stoic_records_open(const char *path, stoic_records **out, stoic_err
         status = stoic_fail(err, STOIC_ERR_FORMAT, path, "the fact store: %s", reason.message);
         goto done;
     }
-    records->layout.code.format = &records->layout.format;
     records->images = stoic_campaign_file_integer(records->file, "trial_images", 0);
     records->golden_accuracy = stoic_campaign_file_number(records->file, "golden_accuracy", NAN);
     if (records->images < 1) {

@@ -103,7 +103,7 @@ static stoic_status read_flip(stoic_map_error *error, const char *argument, stoi
     stoic_field field;
     stoic_status status = stoic_format_parse("fp32", &fp32, err);
     if (status == STOIC_OK)
-        status = stoic_field_parse(&fp32, 0, argument ? argument : "all", &field, err);
+        status = stoic_field_parse(&fp32, 0, "bits", argument ? argument : "all", &field, err);
     if (status != STOIC_OK)
         return status;
     for (int bit = 0; bit < 32; bit++) {

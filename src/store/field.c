@@ -73,42 +73,44 @@ static stoic_field named(const stoic_format *f, int redundant, int name) {
     return field;
 }
 
-static stoic_status parse_name(const stoic_format *format, int redundant, const char *name,
-                               stoic_field *out, stoic_error *err) {
+static stoic_status parse_name(const stoic_format *format, int redundant, const char *what,
+                               const char *name, stoic_field *out, stoic_error *err) {
     for (int i = 0; i < N_FIELDS; i++) {
         if (strcmp(name, names[i]))
             continue;
         *out = named(format, redundant, i);
         if (!stoic_field_count(out))
-            return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "bits: %s %s has no field '%s'",
+            return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "%s: %s %s has no field '%s'", what,
                               i == REDUNDANCY ? "this store of" : "format", format->name, name);
         return STOIC_OK;
     }
     const char *near = stoic_nearest(name, names);
     return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
-                      "bits: unknown field '%s'%s%s%s; expected all, data, sign, exponent, "
+                      "%s: unknown field '%s'%s%s%s; expected all, data, sign, exponent, "
                       "exponent-msb, mantissa, msb, redundancy, or bits such as 30+23-26",
-                      name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+                      what, name, near ? "; did you mean '" : "", near ? near : "",
+                      near ? "'?" : "");
 }
 
 /* "7" or "23-26", in either direction. */
-static stoic_status parse_numbers(int bits, char *token, stoic_field *out, stoic_error *err) {
+static stoic_status parse_numbers(int bits, const char *what, char *token, stoic_field *out,
+                                  stoic_error *err) {
     stoic_status status = STOIC_OK;
     int64_t first = 0, last = 0;
     char *dash = strchr(token, '-');
     if (dash)
         *dash = '\0';
-    TRY(stoic_parse_count(token, "bits", 0, bits - 1, &first, err));
+    TRY(stoic_parse_count(token, what, 0, bits - 1, &first, err));
     last = first;
     if (dash)
-        TRY(stoic_parse_count(dash + 1, "bits", 0, bits - 1, &last, err));
+        TRY(stoic_parse_count(dash + 1, what, 0, bits - 1, &last, err));
     set_span(out, (int)(first > last ? first : last), (int)(first > last ? last : first));
 done:
     return status;
 }
 
-stoic_status stoic_field_parse(const stoic_format *format, int redundant, const char *text,
-                               stoic_field *out, stoic_error *err) {
+stoic_status stoic_field_parse(const stoic_format *format, int redundant, const char *what,
+                               const char *text, stoic_field *out, stoic_error *err) {
     stoic_status status = STOIC_OK;
     char *copy = strdup(text), *token = copy;
     memset(out, 0, sizeof *out);
@@ -120,13 +122,13 @@ stoic_status stoic_field_parse(const stoic_format *format, int redundant, const 
         if (plus)
             *plus = '\0';
         if (!*token) {
-            status = stoic_fail(err, STOIC_ERR_ARGUMENT, "", "bits: empty item in '%s'", text);
+            status = stoic_fail(err, STOIC_ERR_ARGUMENT, "", "%s: empty item in '%s'", what, text);
             goto done;
         }
         if (*token >= '0' && *token <= '9')
-            TRY(parse_numbers(format->bits + redundant, token, &part, err));
+            TRY(parse_numbers(format->bits + redundant, what, token, &part, err));
         else
-            TRY(parse_name(format, redundant, token, &part, err));
+            TRY(parse_name(format, redundant, what, token, &part, err));
         for (int i = 0; i < STOIC_FIELD_PARTS; i++)
             out->bits[i] |= part.bits[i];
         token = plus ? plus + 1 : NULL;

@@ -5,10 +5,11 @@
 
 #include "store/format.h"
 
-/* A field or list as a mask. `redundant` is the number of redundant bits a word has. "all" takes
- * data and redundancy, "data" and "redundancy" one of them, the other names bits of the data. */
-stoic_status stoic_field_parse(const stoic_format *format, int redundant, const char *text,
-                               stoic_field *out, stoic_error *err);
+/* A field or list as a mask; `what` begins the message of a failure. `redundant` is the number of
+ * redundant bits a word has. "all" takes data and redundancy, "data" and "redundancy" one of them,
+ * the other names bits of the data. */
+stoic_status stoic_field_parse(const stoic_format *format, int redundant, const char *what,
+                               const char *text, stoic_field *out, stoic_error *err);
 
 /* The other way: one canonical spelling, a field's name where one fits, else a list from the
  * highest bit down. Bits of `protect` do not count. */

@@ -66,6 +66,7 @@ struct stoic_store {
     stoic_store_facts facts;
 };
 
+/* `out` must stay where it is: its code points to its format. */
 stoic_status stoic_layout_parse(const char *spec, stoic_layout *out, stoic_error *err);
 void stoic_layout_deinit(stoic_layout *layout);
 /* The field of a bit of a weight; of redundancy, what it is or repeats. "" for bit -1. */

@@ -121,7 +121,6 @@ stoic_status stoic_store_create(const stoic_model *model, const char *spec, stoi
     if (!store)
         return stoic_fail_memory(err, "a store", sizeof *store);
     TRY(stoic_layout_parse(spec, &store->layout, err));
-    store->layout.code.format = &store->layout.format;
     store->model = stoic_model_retain(model);
     size_t most = 2 * model->n_layers + 4 * model->n_nodes + 1;
     if (most < INT_MAX) {
@@ -265,8 +264,8 @@ int stoic_store_find(const stoic_store *store, int entry, int64_t index, int bit
 stoic_status stoic_store_bits(const stoic_store *store, int entry, const char *field,
                               stoic_field *out, stoic_error *err) {
     (void)entry;
-    stoic_status status =
-        stoic_field_parse(&store->layout.format, store->layout.code.redundant, field, out, err);
+    stoic_status status = stoic_field_parse(&store->layout.format, store->layout.code.redundant,
+                                            "bits", field, out, err);
     stoic_field_remove(out, &store->layout.protect);
     return status;
 }

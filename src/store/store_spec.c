@@ -208,13 +208,15 @@ static stoic_status write_text(stoic_layout *l, stoic_error *err) {
 }
 
 static stoic_status read_protect(const char *value, stoic_layout *out, stoic_error *err) {
-    stoic_error reason;
-    stoic_status status =
-        stoic_field_parse(&out->format, out->code.redundant, value, &out->protect, &reason);
-    if (status == STOIC_OK)
-        return status;
-    const char *text = strncmp(reason.message, "bits: ", 6) ? reason.message : reason.message + 6;
-    return stoic_fail(err, status, "", "store: protect=%s: %s", value, text);
+    stoic_text what = {0};
+    stoic_status status = STOIC_OK;
+    stoic_text_printf(&what, "store: protect=%s", value);
+    TRY(stoic_text_finish(&what, err));
+    status =
+        stoic_field_parse(&out->format, out->code.redundant, what.data, value, &out->protect, err);
+done:
+    stoic_text_deinit(&what);
+    return status;
 }
 
 static stoic_status read_keys(const stoic_spec *spec, stoic_layout *out, stoic_error *err) {

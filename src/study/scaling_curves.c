@@ -171,7 +171,7 @@ static stoic_status read_target(const char *format, const char *protect, target 
     if (!protect && is_float)
         protect = "exponent-msb";
     if (protect && strcmp(protect, "none") != 0)
-        status = stoic_field_parse(&out->format, 0, protect, &out->protect, err);
+        status = stoic_field_parse(&out->format, 0, "bits", protect, &out->protect, err);
     out->format.hold = is_float;
     out->free = ~out->protect.bits[0];
     if (out->format.bits < 64)

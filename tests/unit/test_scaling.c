@@ -21,7 +21,7 @@ static stoic_format format_of(const char *text) {
 static stoic_field field_of(const stoic_format *format, const char *text) {
     stoic_field field = {{0}};
     if (*text)
-        assert_int_equal(stoic_field_parse(format, 0, text, &field, NULL), STOIC_OK);
+        assert_int_equal(stoic_field_parse(format, 0, "bits", text, &field, NULL), STOIC_OK);
     return field;
 }
 
