@@ -26,11 +26,11 @@
 enum { FIELD = 127, POLYNOMIAL = 0x89, CHECKS = 14, NONE = 0xff };
 
 typedef struct checks {
-    uint8_t power[2 * FIELD], log[128]; /* a^i, and the other way */
-    uint8_t coefficient[64];            /* of each bit of the word */
-    uint16_t column[64];                /* of each bit: the powers r(a), r(a^3) it adds */
-    uint16_t table[8][256];             /* of each byte of the word: its syndrome */
-    uint16_t check_word[8][256];        /* of each byte of data: the check bits it adds */
+    uint8_t power[FIELD];        /* a^i */
+    uint8_t coefficient[64];     /* of each bit of the word */
+    uint16_t column[64];         /* of each bit: the powers r(a), r(a^3) it adds */
+    uint16_t table[8][256];      /* of each byte of the word: its syndrome */
+    uint16_t check_word[8][256]; /* of each byte of data: the check bits it adds */
     uint8_t first[1 << CHECKS], second[1 << CHECKS]; /* of each syndrome: the wrong bits */
     bool detected[1 << CHECKS];
 } checks;
@@ -49,8 +49,7 @@ static int check_at(int i) {
 static void fill_field(checks *t) {
     unsigned x = 1;
     for (int i = 0; i < FIELD; i++) {
-        t->power[i] = t->power[i + FIELD] = (uint8_t)x;
-        t->log[x] = (uint8_t)i;
+        t->power[i] = (uint8_t)x;
         x <<= 1;
         if (x & 0x80)
             x ^= POLYNOMIAL;

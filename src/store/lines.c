@@ -67,11 +67,12 @@ static stoic_status find_ranges(const stoic_store *store, int entry, double *low
         low[c] = INFINITY;
         high[c] = -INFINITY;
     }
+    const stoic_store_kernels *kernels = stoic_store_kernels_get();
     int64_t run = lines->channels == 1 ? e->weights : lines->inner;
     for (int64_t i = 0; i < e->weights; i += run) {
         stoic_range range = {INFINITY, -INFINITY, true};
         int64_t c = channel_of(lines, i);
-        stoic_store_kernels_get()->range(lines->weights + i, run, &range);
+        kernels->range(lines->weights + i, run, &range);
         for (int64_t k = i; !range.finite && !anything && k < i + run; k++) {
             if (!isfinite(lines->weights[k]))
                 return refuse_weight(store, e, k, lines->weights[k], err);
