@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "model/graph.h"
-#include "stoic/store.h"
+#include "stoic/fault.h"
 
 /* A model with one layer "layer": a Conv for rank 4, otherwise what `op` says. `inner` is the
  * length of the input's last axis. */
@@ -89,6 +89,20 @@ static inline void rig_fill(float *weights, int64_t n, uint32_t seed) {
 
 static inline void rig_flip(stoic_word *word, int bit) {
     word->part[bit / 64] ^= (uint64_t)1 << bit % 64;
+}
+
+static inline stoic_fault *rig_fault(const stoic_store *store, const char *spec, uint64_t seed) {
+    stoic_fault *fault = NULL;
+    stoic_error err = {0};
+    if (stoic_fault_create(store, spec, seed, &fault, &err) != STOIC_OK)
+        fail_msg("%s on %s: %s", spec, stoic_store_text(store), err.message);
+    return fault;
+}
+
+static inline void rig_draw(const stoic_fault *fault, int64_t trial, stoic_hits *hits) {
+    stoic_error err = {0};
+    if (stoic_fault_draw(fault, trial, hits, &err) != STOIC_OK)
+        fail_msg("trial %lld: %s", (long long)trial, err.message);
 }
 
 #endif

@@ -12,20 +12,6 @@ enum { N = 67 };
 
 static stoic_model *line, *tiny; /* 67 weights in a row; three tensors */
 
-static stoic_fault *fault_of(const stoic_store *store, const char *spec, uint64_t seed) {
-    stoic_fault *fault = NULL;
-    stoic_error err = {0};
-    if (stoic_fault_create(store, spec, seed, &fault, &err) != STOIC_OK)
-        fail_msg("%s on %s: %s", spec, stoic_store_text(store), err.message);
-    return fault;
-}
-
-static void draw(const stoic_fault *fault, int64_t trial, stoic_hits *hits) {
-    stoic_error err = {0};
-    if (stoic_fault_draw(fault, trial, hits, &err) != STOIC_OK)
-        fail_msg("trial %lld: %s", (long long)trial, err.message);
-}
-
 static stoic_place place_of(const stoic_store *store, const stoic_hit *hit) {
     stoic_place place;
     stoic_store_place(store, hit->entry, hit->word, hit->bit, &place);
@@ -63,7 +49,7 @@ static int64_t open_bits(const stoic_store *store, int entry) {
 static void check_exhaustive(const stoic_model *model, const char *spec) {
     static uint8_t seen[3][128][192];
     stoic_store *store = rig_store(model, spec);
-    stoic_fault *fault = fault_of(store, "exhaustive", 1);
+    stoic_fault *fault = rig_fault(store, "exhaustive", 1);
     int64_t n = 0, redundant = 0;
     stoic_hits hits = {0};
     memset(seen, 0, sizeof seen);
@@ -72,7 +58,7 @@ static void check_exhaustive(const stoic_model *model, const char *spec) {
     assert_int_equal(stoic_fault_trials(fault), n);
     assert_int_equal(stoic_fault_population(fault), n);
     for (int64_t trial = 0; trial < n; trial++) {
-        draw(fault, trial, &hits);
+        rig_draw(fault, trial, &hits);
         assert_int_equal(hits.count, 1);
         const stoic_hit *hit = &hits.items[0];
         const stoic_store_entry *e = stoic_store_entry_at(store, hit->entry);
@@ -88,7 +74,7 @@ static void check_exhaustive(const stoic_model *model, const char *spec) {
     stoic_field field;
     if (stoic_store_bits(store, 0, "redundancy", &field, NULL) == STOIC_OK &&
         stoic_field_count(&field)) {
-        stoic_fault *above = fault_of(store, "exhaustive,bits=redundancy", 1);
+        stoic_fault *above = rig_fault(store, "exhaustive,bits=redundancy", 1);
         assert_int_equal(stoic_fault_trials(above), redundant);
         stoic_fault_free(above);
     } else {
@@ -137,7 +123,7 @@ static void what_is_not_stored_is_never_hit(void **state) {
             }
             int64_t most = stoic_fault_max_trials(fault);
             for (int64_t trial = 0; trial < 150 && (most < 0 || trial < most); trial++) {
-                draw(fault, trial, &hits);
+                rig_draw(fault, trial, &hits);
                 for (size_t k = 0; k < hits.count; k++) {
                     const stoic_hit *hit = &hits.items[k];
                     stoic_place place = place_of(store, hit);
@@ -166,7 +152,7 @@ static int64_t data_hits(const stoic_fault *fault, const stoic_store *store, int
     stoic_hits hits = {0};
     int64_t above = 0;
     memset(data, 0, 3 * sizeof *data);
-    draw(fault, trial, &hits);
+    rig_draw(fault, trial, &hits);
     for (size_t i = 0; i < hits.count; i++) {
         stoic_place place = place_of(store, &hits.items[i]);
         if (place.bit < stoic_store_data_bits(store))
@@ -194,9 +180,9 @@ static void ber_hits_the_same_data_under_every_code(void **state) {
                 const stoic_model *model = g == 0 ? tiny : line;
                 stoic_store *plain = rig_store(model, groups[g][0]);
                 stoic_store *store = rig_store(model, groups[g][s]);
-                stoic_fault *first = fault_of(plain, r == 1 ? rates[0] : rates[r], 5);
-                stoic_fault *second = fault_of(store, rates[r], 5);
-                stoic_fault *other = fault_of(store, rates[r], 6);
+                stoic_fault *first = rig_fault(plain, r == 1 ? rates[0] : rates[r], 5);
+                stoic_fault *second = rig_fault(store, rates[r], 5);
+                stoic_fault *other = rig_fault(store, rates[r], 6);
                 int64_t above = 0, differs = 0;
                 for (int64_t trial = 0; trial < 60; trial++) {
                     uint64_t a[3][N], b[3][N];
@@ -230,14 +216,14 @@ static void ber_hits_the_same_data_under_every_code(void **state) {
 static void redundancy_is_drawn_apart(void **state) {
     (void)state;
     stoic_store *store = rig_store(line, "fp16,code=tmr");
-    stoic_fault *all = fault_of(store, "ber:0.02", 5);
-    stoic_fault *above = fault_of(store, "ber:0.02,bits=redundancy", 5);
+    stoic_fault *all = rig_fault(store, "ber:0.02", 5);
+    stoic_fault *above = rig_fault(store, "ber:0.02,bits=redundancy", 5);
     stoic_hits a = {0}, b = {0};
     int64_t same = 0, total = 0;
     for (int64_t trial = 0; trial < 50; trial++) {
         size_t k = 0;
-        draw(all, trial, &a);
-        draw(above, trial, &b);
+        rig_draw(all, trial, &a);
+        rig_draw(above, trial, &b);
         for (size_t i = 0; i < a.count; i++) {
             if (place_of(store, &a.items[i]).role == STOIC_BIT_DATA) {
                 for (size_t m = 0; m < a.count; m++)
@@ -264,12 +250,12 @@ static void redundancy_is_drawn_apart(void **state) {
 static void random_weights_are_paired(void **state) {
     (void)state;
     stoic_store *plain = rig_store(line, "fp16"), *store = rig_store(line, "fp16,code=secded72");
-    stoic_fault *first = fault_of(plain, "random,n=20", 5);
-    stoic_fault *second = fault_of(store, "random,n=20", 5);
+    stoic_fault *first = rig_fault(plain, "random,n=20", 5);
+    stoic_fault *second = rig_fault(store, "random,n=20", 5);
     stoic_hits a = {0}, b = {0};
     for (int64_t trial = 0; trial < 40; trial++) {
-        draw(first, trial, &a);
-        draw(second, trial, &b);
+        rig_draw(first, trial, &a);
+        rig_draw(second, trial, &b);
         assert_int_equal(a.count, b.count);
         for (size_t i = 0; i < a.count; i++) {
             assert_int_equal(place_of(plain, &a.items[i]).index,
@@ -294,17 +280,17 @@ static void flips_under_a_code_hit_distinct_bits(void **state) {
     char spec[32];
     stoic_hits hits = {0};
     snprintf(spec, sizeof spec, "flips:%lld", (long long)total);
-    stoic_fault *fault = fault_of(store, spec, 2);
-    draw(fault, 0, &hits); /* all of them */
+    stoic_fault *fault = rig_fault(store, spec, 2);
+    rig_draw(fault, 0, &hits); /* all of them */
     assert_int_equal(hits.count, total);
     for (size_t i = 1; i < hits.count; i++)
         assert_true(hits.items[i - 1].word < hits.items[i].word ||
                     hits.items[i - 1].bit < hits.items[i].bit);
     stoic_fault_free(fault);
-    fault = fault_of(store, "flips:20", 2);
+    fault = rig_fault(store, "flips:20", 2);
     int together = 0;
     for (int64_t trial = 0; trial < 100; trial++) {
-        draw(fault, trial, &hits);
+        rig_draw(fault, trial, &hits);
         assert_int_equal(hits.count, 20);
         for (size_t i = 1; i < hits.count; i++) {
             bool same = hits.items[i - 1].word == hits.items[i].word;
@@ -339,7 +325,7 @@ static void populations_count_data_bits(void **state) {
                  {"affine:5,code=secded72", "ber:0.1,bits=redundancy", 6 * 8}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         stoic_store *store = rig_store(line, cases[i].store);
-        stoic_fault *fault = fault_of(store, cases[i].fault, 1);
+        stoic_fault *fault = rig_fault(store, cases[i].fault, 1);
         assert_int_equal(stoic_fault_population(fault), cases[i].population);
         stoic_fault_free(fault);
         stoic_store_free(store);

@@ -11,20 +11,6 @@ enum { N = 67 };
 
 static stoic_model *line;
 
-static stoic_fault *fault_of(const stoic_store *store, const char *spec) {
-    stoic_fault *fault = NULL;
-    stoic_error err = {0};
-    if (stoic_fault_create(store, spec, 7, &fault, &err) != STOIC_OK)
-        fail_msg("%s on %s: %s", spec, stoic_store_text(store), err.message);
-    return fault;
-}
-
-static void draw(const stoic_fault *fault, int64_t trial, stoic_hits *hits) {
-    stoic_error err = {0};
-    if (stoic_fault_draw(fault, trial, hits, &err) != STOIC_OK)
-        fail_msg("trial %lld: %s", (long long)trial, err.message);
-}
-
 /* ---- replacements ---- */
 
 /* The word with the bits of one weight replaced, redundancy and check bits as they were. */
@@ -76,11 +62,11 @@ static void a_replacement_changes_data_bits_only(void **state) {
     for (int s = 0; s < 6; s++) {
         stoic_store *store = rig_store(line, stores[s]);
         for (int m = 0; m < 6; m++) {
-            stoic_fault *fault = fault_of(store, models[m]);
+            stoic_fault *fault = rig_fault(store, models[m], 7);
             stoic_hits hits = {0};
             int seen[N] = {0};
             for (int64_t trial = 0; trial < N; trial++) {
-                draw(fault, trial, &hits);
+                rig_draw(fault, trial, &hits);
                 for (size_t i = 0; i < hits.count; i++) {
                     const stoic_hit *hit = &hits.items[i];
                     int64_t index = hit->word * store->layout.code.weights - 1 - hit->bit;
@@ -177,11 +163,11 @@ static void bursts_cross_weights_and_end_with_the_word(void **state) {
     static const char *const specs[] = {"mbu:8", "mbu:8,n=4", "mbu:3,n=4,distance=4", "mbu:2,n=5"};
     bool crossed = false, both = false, last = false;
     for (int s = 0; s < 4; s++) {
-        stoic_fault *fault = fault_of(store, specs[s]);
+        stoic_fault *fault = rig_fault(store, specs[s], 7);
         const int run = s < 2 ? 8 : s == 2 ? 3 : 2, distance = s == 2 ? 4 : 1;
         stoic_hits hits = {0};
         for (int64_t trial = 0; trial < (s ? 200 : stoic_fault_max_trials(fault)); trial++) {
-            draw(fault, trial, &hits);
+            rig_draw(fault, trial, &hits);
             assert_int_equal(hits.count % (size_t)run, 0);
             for (size_t i = 0; i < hits.count; i++) {
                 const stoic_hit *hit = &hits.items[i], *head = hit - i % (size_t)run;
@@ -223,7 +209,7 @@ static void a_list_addresses_every_bit(void **state) {
     assert_true(handle >= 0 && close(handle) == 0);
     for (int s = 0; s < 4; s++) {
         stoic_store *store = rig_store(line, stores[s]);
-        stoic_fault *every = fault_of(store, "exhaustive");
+        stoic_fault *every = rig_fault(store, "exhaustive", 7);
         stoic_hits a = {0}, b = {0};
         const int64_t n = stoic_fault_trials(every);
         FILE *file = fopen(path, "w");
@@ -231,18 +217,18 @@ static void a_list_addresses_every_bit(void **state) {
         fprintf(file, "layer,index,bit\n");
         for (int64_t trial = 0; trial < n; trial++) { /* what records say of a site */
             stoic_place place;
-            draw(every, trial, &a);
+            rig_draw(every, trial, &a);
             stoic_store_place(store, 0, a.items[0].word, a.items[0].bit, &place);
             fprintf(file, "0,%lld,%d\n", (long long)place.index, place.bit);
         }
         assert_int_equal(fclose(file), 0);
         snprintf(spec, sizeof spec, "list:%s", path);
-        stoic_fault *list = fault_of(store, spec);
+        stoic_fault *list = rig_fault(store, spec, 7);
         assert_int_equal(stoic_fault_trials(list), n);
         assert_int_equal(n, stoic_store_total_bits(store));
         for (int64_t trial = 0; trial < n; trial++) {
-            draw(every, trial, &a);
-            draw(list, trial, &b);
+            rig_draw(every, trial, &a);
+            rig_draw(list, trial, &b);
             assert_int_equal(b.count, 1);
             assert_memory_equal(a.items, b.items, sizeof *a.items);
         }
