@@ -42,10 +42,15 @@ done
 mv "$out/rows.tmp" "$out/results.csv"
 for rescale in weights logits fold; do
     for scale in max:1.9999 pow2; do
-        "$stoic" eval "$model" --data "$data" --store "fp32,scale=$scale,rescale=$rescale" --format json --quiet "$@" |
-            python3 "$here/row.py" rescale fp32 "$scale" "$rescale"
+        if "$stoic" eval "$model" --data "$data" --store "fp32,scale=$scale,rescale=$rescale" \
+            --format json --quiet "$@" >"$out/eval.json"; then
+            python3 "$here/row.py" rescale fp32 "$scale" "$rescale" <"$out/eval.json"
+        else
+            echo "rescale=$rescale with scale=$scale: left out, see above" >&2
+        fi
     done
-done >"$out/rescale.csv" || echo "rescale: not possible on this network" >&2
+done >"$out/rescale.csv"
+rm -f "$out/eval.json"
 "$stoic" analyze scaling --figure "$out/error.svg" --quiet >"$out/error.txt"
 gnuplot -e "folder='$out'" "$here/scaling.gp"
 echo "$out/results.csv, $out/scaling.svg, $out/error.svg, $out/rescale.csv"
