@@ -8,7 +8,8 @@ if "trials" in answer:
     accuracy = answer["accuracy"]
     cells[4] = '"' + cells[4] + '"'
     cells += [answer["images"], answer["trials"], answer["golden"]["accuracy"]]
-    cells += ["%.6g" % accuracy[key] for key in ("mean", "std", "low", "high")]
+    values = [accuracy[key] for key in ("mean", "std", "low", "high")]
+    cells += ["" if value is None else "%.6g" % value for value in values]
 else:
     cells += [answer["images"], answer["correct"], answer["accuracy"]]
 print(*cells, sep=",")
