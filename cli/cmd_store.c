@@ -53,10 +53,10 @@ static double memory_ratio(const look *at) {
     return per_weight(at->facts.total_bits, at->facts.weights) / 8.0;
 }
 
-static const char *const columns[] = {
-    "layer",           "name",  "tensor",    "kind",         "weights", "bits",
-    "bits_per_weight", "words", "word_bits", "word_weights", NULL};
-enum { COLUMNS = 10 };
+static const char *const columns[] = {"layer",     "name",         "tensor",          "kind",
+                                      "weights",   "bits",         "bits_per_weight", "words",
+                                      "word_bits", "word_weights", "store",           NULL};
+enum { COLUMNS = 11 };
 
 static void entry_cells(const look *at, int index, cli_cell cells[COLUMNS]) {
     const stoic_store_entry *entry = stoic_store_entry_at(at->store, index);
@@ -70,7 +70,8 @@ static void entry_cells(const look *at, int index, cli_cell cells[COLUMNS]) {
                              cli_cell_double(per_weight(entry->stored_bits, entry->weights)),
                              cli_cell_count(entry->words),
                              cli_cell_count(entry->word_bits),
-                             cli_cell_count(entry->word_weights)};
+                             cli_cell_count(entry->word_weights),
+                             cli_cell_text(stoic_store_entry_text(at->store, index))};
     memcpy(cells, all, sizeof all);
 }
 

@@ -2,7 +2,8 @@
  * Stores: how weights lie in fault-prone memory. A store is format x scale x code.
  *
  * encode -> bits -> (faults) -> decode -> changed weights. Faults may hit every stored bit,
- * redundancy included. The inference engine sees a fault only as a list of edits.
+ * redundancy included. The inference engine sees a fault only as a list of edits. Layers may have
+ * formats, scales and codes of their own: "affine:5,code=msb3/0=affine:8".
  *
  * A format turns a weight into its data bits; a code puts the data of one weight or of several into
  * a word and adds redundancy. A word's data bits stand weight after weight from bit 0 on, its
@@ -61,6 +62,8 @@ STOIC_API int stoic_store_entry_count(const stoic_store *store);
 STOIC_API const stoic_store_entry *stoic_store_entry_at(const stoic_store *store, int entry);
 /* The spec in one canonical spelling; lives as long as the store. */
 STOIC_API const char *stoic_store_text(const stoic_store *store);
+/* How an entry lies in it: the part of the spec that holds for its layer. */
+STOIC_API const char *stoic_store_entry_text(const stoic_store *store, int entry);
 
 /* What the store costs and what it did to the weights. */
 typedef struct stoic_store_facts {
@@ -71,7 +74,7 @@ typedef struct stoic_store_facts {
     int64_t clamped;       /* weights held below 2, or inside what a code can hold */
     int64_t outside;       /* weights beyond the format: infinite, wrapped around or saturated */
     int64_t sparse;        /* weights kept aside */
-    int corrects, detects; /* wrong bits of a word: always repaired; always noticed */
+    int corrects, detects; /* wrong bits of any word: always repaired; always noticed */
     const char *repairs;   /* the same in words */
 } stoic_store_facts;
 STOIC_API void stoic_store_describe(const stoic_store *store, stoic_store_facts *out);
@@ -114,8 +117,8 @@ typedef struct stoic_field {
     uint64_t bits[STOIC_FIELD_PARTS];
 } stoic_field;
 
-/* Parses a field or list ("exponent", "exponent-msb", "30+23-26", "all") into a set of bits; bits
- * the store protects are never in it. */
+/* Parses a field or list ("exponent", "exponent-msb", "30+23-26", "all") into a set of bits of an
+ * entry's words; bits the store protects are never in it. */
 STOIC_API stoic_status stoic_store_bits(const stoic_store *store, int entry, const char *field,
                                         stoic_field *out, stoic_error *err) STOIC_MUST_CHECK;
 

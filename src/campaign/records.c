@@ -91,7 +91,8 @@ stoic_status stoic_records_open(const char *path, stoic_records **out, stoic_err
     TRY(read_entries(records, err));
     stoic_error reason;
     const char *spec = stoic_facts_get(&records->file->facts, "store");
-    if (stoic_layout_parse(spec, &records->layout, &reason) != STOIC_OK) {
+    if (stoic_layouts_parse(spec, NULL, (int)records->n_layers, &records->layouts, &reason) !=
+        STOIC_OK) {
         status = stoic_fail(err, STOIC_ERR_FORMAT, path, "the fact store: %s", reason.message);
         goto done;
     }
@@ -115,7 +116,7 @@ void stoic_records_free(stoic_records *records) {
         free(records->layers[i].name);
     free(records->layers);
     free(records->entries);
-    stoic_layout_deinit(&records->layout);
+    stoic_layouts_deinit(&records->layouts);
     stoic_campaign_file_close(records->file);
     free(records);
 }

@@ -23,8 +23,8 @@ struct stoic_records {
         stoic_role role;
     } * entries;
     size_t n_entries;
-    stoic_layout layout; /* of the store */
-    int64_t images;      /* per trial */
+    stoic_layouts layouts; /* of the store */
+    int64_t images;        /* per trial */
     double golden_accuracy;
 };
 

@@ -205,5 +205,6 @@ void stoic_trial_cursor_site(const stoic_trial_cursor *cursor, size_t i, stoic_s
         .step = -1,
         .before = site->before,
         .after = site->after,
-        .field = stoic_layout_field(&cursor->records->layout, site->bit, site->role)};
+        .field = stoic_layout_field(stoic_layouts_at(&cursor->records->layouts, site->layer),
+                                    site->bit, site->role)};
 }

@@ -200,13 +200,13 @@ static void fill_patterns(const stoic_fault *fault, int64_t trial, stoic_hits *h
         stoic_store_place(fault->store, hit->entry, hit->word, hit->bit, &place);
         if (fault->kind != STOIC_FAULT_RANDOM)
             pattern = stoic_store_form(fault->store, hit->entry, place.index, value);
-        else if (stoic_store_data_bits(fault->store) <= 32)
+        else if (stoic_store_data_bits(fault->store, hit->entry) <= 32)
             pattern = stoic_rng_u32(&rng);
         else
             pattern = stoic_rng_u64(&rng);
         /* the field's bits of it, the other bits as they are stored */
-        uint64_t mask =
-            fault->field.bits[0] & stoic_store_plain_bits(fault->store, hit->entry, place.index);
+        uint64_t mask = fault->fields[hit->entry].bits[0] &
+                        stoic_store_plain_bits(fault->store, hit->entry, place.index);
         hit->pattern =
             (stoic_store_data(fault->store, hit->entry, place.index) & ~mask) | (pattern & mask);
     }

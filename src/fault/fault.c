@@ -112,6 +112,8 @@ void stoic_fault_free(stoic_fault *fault) {
         return;
     free(fault->text);
     free(fault->patches);
+    free(fault->fields);
+    free(fault->bits);
     free(fault->list);
     free(fault->list_first);
     free(fault->path);
@@ -126,17 +128,27 @@ const char *stoic_fault_text(const stoic_fault *fault) {
     return fault->text;
 }
 
+/* Pairs of a weight and its new bits; INT64_MAX where there are more. */
+static int64_t random_faults(const stoic_fault *fault) {
+    int64_t faults = 0, some = 0;
+    for (int i = 0; i < fault->n_patches; i++) {
+        const stoic_patch *patch = &fault->patches[i];
+        int bits = 0;
+        for (int bit = 0; bit < stoic_store_data_bits(fault->store, patch->entry); bit++)
+            bits += stoic_field_has(&fault->fields[patch->entry], bit);
+        if (bits > 62 ||
+            __builtin_mul_overflow(patch->words * patch->ways, (int64_t)1 << bits, &some) ||
+            __builtin_add_overflow(faults, some, &faults))
+            return INT64_MAX;
+    }
+    return faults;
+}
+
 int64_t stoic_fault_population(const stoic_fault *fault) {
     if (fault->kind == STOIC_FAULT_CSV)
         return fault->n_list;
     if (fault->kind == STOIC_FAULT_RANDOM && fault->n == 1) { /* a weight and its new bits */
-        int bits = 0;
-        for (int bit = 0; bit < stoic_store_data_bits(fault->store); bit++)
-            bits += stoic_field_has(&fault->field, bit);
-        int64_t faults = 0;
-        if (bits > 62 || __builtin_mul_overflow(fault->weights, (int64_t)1 << bits, &faults))
-            return INT64_MAX;
-        return faults;
+        return random_faults(fault);
     }
     bool single = stoic_fault_max_trials(fault) >= 0;
     return single ? fault->sites : fault->selected_bits;

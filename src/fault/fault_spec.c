@@ -130,12 +130,14 @@ static stoic_status check_count(const stoic_fault *fault, stoic_error *err) {
 static stoic_status check_value(const stoic_fault *fault, stoic_error *err) {
     if (fault->kind != STOIC_FAULT_SET)
         return STOIC_OK;
-    if (!isfinite(fault->value) && !stoic_store_is_float(fault->store))
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "set: the store '%s' cannot hold %s",
-                          stoic_store_text(fault->store), isnan(fault->value) ? "nan" : "infinity");
-    for (int i = 0; i < fault->n_patches && isfinite(fault->value); i++) {
+    for (int i = 0; i < fault->n_patches; i++) {
         int entry = fault->patches[i].entry;
-        if (!stoic_store_holds(fault->store, entry, fault->value))
+        bool finite = isfinite(fault->value);
+        if (!finite && !stoic_store_is_float(fault->store, entry))
+            return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "set: the store '%s' cannot hold %s",
+                              stoic_store_text(fault->store),
+                              isnan(fault->value) ? "nan" : "infinity");
+        if (finite && !stoic_store_holds(fault->store, entry, fault->value))
             return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                               "set: %g is beyond what the store '%s' can hold of '%s'",
                               (double)fault->value, stoic_store_text(fault->store),

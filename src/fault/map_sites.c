@@ -4,8 +4,8 @@
 
 #include "base/fail.h"
 #include "fault/map.h"
-#include "fault/spelling.h"
 #include "model/graph.h"
+#include "model/layer_list.h"
 
 bool stoic_map_kind_fits(stoic_map_kind kind, const stoic_map_site *site) {
     bool plane = site->height > 1 && site->width > 1;
@@ -100,7 +100,7 @@ stoic_status stoic_map_sites_select(stoic_map_fault *fault, const char *layers, 
         goto done;
     }
     if (!every)
-        TRY(stoic_layers_parse(model, layers, chosen, err));
+        TRY(stoic_layers_parse(model, stoic_model_layer_count(model), layers, chosen, err));
     mark_feeds(model, feeds);
     for (int layer = 0; layer < count; layer++) {
         bool site = is_site(&model->nodes[model->layer_nodes[layer]], feeds);

@@ -10,6 +10,7 @@
 #include "fault/csv_rows.h"
 #include "fault/space.h"
 #include "fault/spelling.h"
+#include "model/layer_list.h"
 #include "store/layout.h"
 
 enum { LAYER, INDEX, BIT, TRIAL };
@@ -97,12 +98,13 @@ static stoic_status read_site(const reader *r, char *const *fields, stoic_listed
                  stoic_shape_text(&entry->shape, shape));
         return stoic_csv_fail(&r->csv, err, what, index);
     }
-    int bits = stoic_store_data_bits(store) + stoic_store_redundant_bits(store);
+    int bits =
+        stoic_store_data_bits(store, site->entry) + stoic_store_redundant_bits(store, site->entry);
     if (!read_digits(bit_text, &bit) || bit >= bits) {
         snprintf(what, sizeof what, "bit: expected 0 to %d", bits - 1);
         return stoic_csv_fail(&r->csv, err, what, bit_text);
     }
-    if (stoic_store_protects(store, (int)bit))
+    if (stoic_store_protects(store, site->entry, (int)bit))
         return stoic_csv_fail(&r->csv, err, "bit: expected one that the store does not protect",
                               bit_text);
     site->bit = stoic_store_find(store, site->entry, flat, (int)bit, &site->word);

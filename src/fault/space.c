@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "fault/spelling.h"
+#include "model/layer_list.h"
 #include "store/layout.h"
 
 static unsigned roles_present(const stoic_store *store) {
@@ -34,20 +34,21 @@ static stoic_status parse_roles(const stoic_store *store, const char *list, unsi
 }
 
 /* The bits of a word that stand for the field, weight after weight, then redundancy. */
-static int list_bits(const stoic_fault *fault, int weights, int16_t *bits, int *n_data) {
+static int list_bits(const stoic_fault *fault, int entry, int weights, int16_t *bits, int *n_data) {
     const stoic_store *store = fault->store;
-    const int data = stoic_store_data_bits(store);
-    const int full = stoic_store_entry_at(store, 0)->word_weights;
+    const stoic_field *field = &fault->fields[entry];
+    const int data = stoic_store_data_bits(store, entry);
+    const int full = stoic_store_entry_at(store, entry)->word_weights;
     int n = 0;
     for (int w = 0; w < weights; w++) {
         for (int bit = 0; bit < data; bit++) {
-            if (stoic_field_has(&fault->field, bit))
+            if (stoic_field_has(field, bit))
                 bits[n++] = (int16_t)(w * data + bit);
         }
     }
     *n_data = n;
-    for (int bit = 0; bit < stoic_store_redundant_bits(store); bit++) {
-        if (stoic_field_has(&fault->field, data + bit))
+    for (int bit = 0; bit < stoic_store_redundant_bits(store, entry); bit++) {
+        if (stoic_field_has(field, data + bit))
             bits[n++] = (int16_t)(full * data + bit);
     }
     return n;
@@ -69,7 +70,7 @@ bool stoic_fault_replaces(const stoic_fault *fault) {
 /* The ways a word with so many weights can be hit, by the kind of model. */
 static void fill_ways(const stoic_fault *fault, stoic_patch *patch, int weights) {
     int16_t bits[64 * STOIC_WORD_PARTS];
-    int n_data, n = list_bits(fault, weights, bits, &n_data);
+    int n_data, n = list_bits(fault, patch->entry, weights, bits, &n_data);
     patch->ways = patch->data_ways = 0;
     for (int w = 0; w < weights && stoic_fault_replaces(fault) && n_data; w++)
         patch->bit[patch->ways++] = (int16_t)(-1 - w);
@@ -103,7 +104,6 @@ static void add_patch(stoic_fault *fault, int entry, int64_t start, int64_t word
     fault->data_sites += words * patch->data_ways;
     fault->redundant_sites += words * (patch->ways - patch->data_ways);
     fault->words += patch->ways ? words : 0; /* a short last word may be too small for a run */
-    fault->weights += words * weights;
     fault->same_ways = fault->same_ways && patch->ways == fault->patches[0].ways;
     fault->n_patches++;
 }
@@ -114,10 +114,10 @@ static stoic_status add_entry(stoic_fault *fault, int entry, const char *bits, s
     int64_t full = e->weights / held, sites = fault->sites;
     int rest = (int)(e->weights % held), n_data;
     int16_t list[64 * STOIC_WORD_PARTS];
-    stoic_status status = stoic_store_bits(fault->store, entry, bits, &fault->field, err);
+    stoic_status status = stoic_store_bits(fault->store, entry, bits, &fault->fields[entry], err);
     if (status != STOIC_OK)
         return status;
-    if (!stoic_field_count(&fault->field))
+    if (!stoic_field_count(&fault->fields[entry]))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                           "bits: the store '%s' protects every bit of '%s'",
                           stoic_store_text(fault->store), bits);
@@ -127,7 +127,8 @@ static stoic_status add_entry(stoic_fault *fault, int entry, const char *bits, s
         add_patch(fault, entry, full, 1, rest);
     for (int i = first; i < fault->n_patches; i++) {
         int weights = fault->patches[i].start == full ? rest : held;
-        fault->selected_bits += fault->patches[i].words * list_bits(fault, weights, list, &n_data);
+        fault->selected_bits +=
+            fault->patches[i].words * list_bits(fault, entry, weights, list, &n_data);
     }
     if (fault->sites == sites && stoic_fault_replaces(fault))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
@@ -168,20 +169,22 @@ stoic_status stoic_sites_select(stoic_fault *fault, const stoic_spec *spec, stoi
     bool every = !layers || !strcmp(layers, "all");
     bool *chosen = calloc((size_t)count + 1, sizeof *chosen);
     fault->patches = calloc(2 * (size_t)n_entries + 1, sizeof *fault->patches);
+    fault->fields = calloc((size_t)n_entries + 1, sizeof *fault->fields);
+    fault->bits = strdup(bits ? bits : "all");
     fault->same_ways = true;
-    if (!chosen || !fault->patches) {
+    if (!chosen || !fault->patches || !fault->fields || !fault->bits) {
         status =
             stoic_fail_memory(err, "a fault model", ((size_t)n_entries + 1) * sizeof(stoic_patch));
         goto done;
     }
     TRY(parse_roles(store, stoic_spec_get(spec, "tensor"), &roles, err));
     if (!every)
-        TRY(stoic_layers_parse(model, layers, chosen, err));
+        TRY(stoic_layers_parse(model, count, layers, chosen, err));
     for (int i = 0; i < n_entries; i++) {
         const stoic_store_entry *e = stoic_store_entry_at(store, i);
         bool wanted = every || (e->layer >= 0 && chosen[e->layer]);
         if (wanted && (roles >> e->role & 1) && e->words > 0)
-            TRY(add_entry(fault, i, bits ? bits : "all", err));
+            TRY(add_entry(fault, i, fault->bits, err));
     }
     TRY(check_layers(fault, chosen, count, roles, err));
     if (!fault->words)
@@ -211,10 +214,24 @@ static bool selects_every_layer(const stoic_fault *fault, unsigned roles) {
     return matching == selected;
 }
 
+/* One spelling for the bits; as they were asked for where it would not be the same in every layer.
+ */
+static const char *bits_text(const stoic_fault *fault, char mask[STOIC_FIELD_TEXT]) {
+    char other[STOIC_FIELD_TEXT];
+    for (int i = 0; i < fault->n_patches; i++) {
+        int entry = fault->patches[i].entry;
+        stoic_store_bits_text(fault->store, entry, &fault->fields[entry], i ? other : mask);
+        if (i && strcmp(mask, other) != 0)
+            return fault->bits;
+    }
+    return mask;
+}
+
 stoic_status stoic_sites_text(const stoic_fault *fault, char **text, stoic_error *err) {
     char mask[STOIC_FIELD_TEXT], roles_text[32];
+    const char *bits = bits_text(fault, mask);
     unsigned roles = roles_selected(fault);
-    size_t room = (size_t)fault->n_patches * 12 + sizeof mask + 64, used = 0;
+    size_t room = (size_t)fault->n_patches * 12 + strlen(bits) + 64, used = 0;
     *text = malloc(room);
     if (!*text)
         return stoic_fail_memory(err, "a fault model", room);
@@ -231,8 +248,7 @@ stoic_status stoic_sites_text(const stoic_fault *fault, char **text, stoic_error
             last = layer;
         }
     }
-    stoic_store_bits_text(fault->store, &fault->field, mask);
-    snprintf(*text + used, room - used, ",bits=%s,tensor=%s", mask,
+    snprintf(*text + used, room - used, ",bits=%s,tensor=%s", bits,
              stoic_roles_text(roles, roles_text));
     return STOIC_OK;
 }

@@ -43,10 +43,11 @@ struct stoic_fault {
     stoic_patch *patches;
     int n_patches;
     bool same_ways;       /* every patch has as many ways a word */
-    stoic_field field;    /* bits of a weight, and of a word's redundancy */
+    stoic_field *fields;  /* of each entry of the store: bits of a weight, and of redundancy */
+    char *bits;           /* bits= as it was asked for */
     int64_t sites, words; /* of all patches */
     int64_t data_sites, redundant_sites;
-    int64_t weights, selected_bits;
+    int64_t selected_bits;
 
     int64_t n;         /* flips:N and n= */
     double p01, p10;   /* ber */

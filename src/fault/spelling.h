@@ -1,5 +1,5 @@
-/* What the specs of all fault models share: lists of layers, values, and how numbers are written
- * in a canonical spelling. */
+/* What the specs of all fault models share: values, and how numbers are written in a canonical
+ * spelling. */
 #ifndef STOIC_FAULT_SPELLING_H
 #define STOIC_FAULT_SPELLING_H
 
@@ -7,13 +7,6 @@
 
 #include "base/spec.h"
 #include "stoic/model.h"
-
-/* A layer by number or name. */
-stoic_status stoic_layer_find(const stoic_model *model, const char *name, int *layer,
-                              stoic_error *err);
-/* Marks the layers of "0+2-5+head"; `chosen` has an entry a layer. */
-stoic_status stoic_layers_parse(const stoic_model *model, const char *list, bool *chosen,
-                                stoic_error *err);
 
 /* A float32: a number, "nan", "inf" or "-inf". `what` names the key or argument. */
 stoic_status stoic_value_parse(const char *text, const char *what, float *out, stoic_error *err);

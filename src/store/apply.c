@@ -32,7 +32,7 @@ static stoic_status check_hit(const stoic_store *store, const stoic_hit *hit, st
         return stoic_fail(err, STOIC_ERR_ARGUMENT, entry->name,
                           "hit: bit %d of word %lld, which holds fewer weights", (int)hit->bit,
                           (long long)hit->word);
-    if (!whole && stoic_field_has(&store->layout.protect, place.bit))
+    if (!whole && stoic_field_has(&stoic_layout_of(store, hit->entry)->protect, place.bit))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, entry->name, "hit: the store protects bit %d",
                           place.bit);
     return STOIC_OK;
@@ -40,7 +40,8 @@ static stoic_status check_hit(const stoic_store *store, const stoic_hit *hit, st
 
 /* Protected bits and check bits keep their value also when a whole weight is replaced. */
 static void corrupt(const stoic_store *store, const stoic_hit *hit, stoic_word *word) {
-    const int data = store->layout.code.data, bit = hit->bit;
+    const stoic_layout *layout = stoic_layout_of(store, hit->entry);
+    const int data = layout->code.data, bit = hit->bit;
     const uint64_t one = (uint64_t)1 << (bit & 63);
     switch (hit->action) {
     case STOIC_FLIP:
@@ -54,9 +55,8 @@ static void corrupt(const stoic_store *store, const stoic_hit *hit, stoic_word *
         break;
     default: {
         int at = (-1 - bit) * data;
-        int64_t index = hit->word * store->layout.code.weights - 1 - bit;
-        uint64_t keep =
-            store->layout.protect.bits[0] | ~stoic_store_plain_bits(store, hit->entry, index);
+        int64_t index = hit->word * layout->code.weights - 1 - bit;
+        uint64_t keep = layout->protect.bits[0] | ~stoic_store_plain_bits(store, hit->entry, index);
         uint64_t before = stoic_word_get(word, at, data);
         stoic_word_put(word, at, data, (before & keep) | (hit->pattern & ~keep));
     }
@@ -126,6 +126,8 @@ static void compare_words(const stoic_store *store, int entry, int64_t word,
     stoic_store_weights(store, entry, word, before, was, NULL);
     told->corrected += verdict == STOIC_WORD_CORRECTED;
     told->detected += verdict == STOIC_WORD_DETECTED;
+    told->due = told->due || (verdict == STOIC_WORD_DETECTED &&
+                              stoic_layout_of(store, entry)->due == STOIC_DUE_REPORT);
     for (int i = 0; i < n; i++) {
         if (!memcmp(&was[i], &now[i], sizeof now[i])) /* a code may have repaired it */
             continue;
@@ -163,7 +165,6 @@ stoic_status stoic_store_apply(const stoic_store *store, const stoic_hit *hits, 
             compare_words(store, first->entry, first->word, &before, &after, &sink, &counts);
     }
     free(places);
-    counts.due = counts.detected > 0 && store->layout.due == STOIC_DUE_REPORT;
     if (told)
         *told = counts;
     *n_edits = sink.needed;

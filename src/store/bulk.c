@@ -36,7 +36,7 @@ static int same_grid(const stoic_lines *lines, int64_t first, int64_t weights) {
 }
 
 static stoic_value_rule rule_of(const stoic_store *store, int entry, int64_t index, bool scaled) {
-    const stoic_format *format = &store->layout.format;
+    const stoic_format *format = &stoic_layout_of(store, entry)->format;
     const stoic_grid *grid = stoic_lines_grid(&store->lines[entry], index);
     stoic_value_rule rule = {.kind = format->kind,
                              .bits = format->bits,
@@ -57,7 +57,8 @@ static stoic_value_rule rule_of(const stoic_store *store, int entry, int64_t ind
 
 bool stoic_bulk_decodes(const stoic_store *store, int entry) {
     const stoic_lines *lines = &store->lines[entry];
-    return store->layout.format.bits <= 32 && (lines->channels == 1 || lines->inner >= SHORTEST);
+    return stoic_layout_of(store, entry)->format.bits <= 32 &&
+           (lines->channels == 1 || lines->inner >= SHORTEST);
 }
 
 /* Does every scaled weight lie inside a fixed-point format? */
@@ -68,13 +69,14 @@ static bool fits(const stoic_store *store, int entry) {
         double scaled = fabs((double)lines->weights[i] * (double)stoic_lines_grid(lines, i)->scale);
         most = scaled > most ? scaled : most;
     }
-    return ldexp(most, store->layout.format.fraction) <
-           ldexp(1.0, store->layout.format.bits - 1) - 1;
+    return ldexp(most, stoic_layout_of(store, entry)->format.fraction) <
+           ldexp(1.0, stoic_layout_of(store, entry)->format.bits - 1) - 1;
 }
 
 bool stoic_bulk_encodes(const stoic_store *store, int entry) {
-    bool is_fixed = store->layout.format.kind == STOIC_FORMAT_FIXED;
-    return stoic_bulk_decodes(store, entry) && store->layout.outliers == STOIC_OUTLIERS_KEEP &&
+    bool is_fixed = stoic_layout_of(store, entry)->format.kind == STOIC_FORMAT_FIXED;
+    return stoic_bulk_decodes(store, entry) &&
+           stoic_layout_of(store, entry)->outliers == STOIC_OUTLIERS_KEEP &&
            (!is_fixed || fits(store, entry));
 }
 
@@ -85,7 +87,7 @@ static bool is_narrow(const stoic_code *code) {
 
 static void values(const stoic_store_kernels *k, const stoic_store *store, int entry, int64_t first,
                    int n, const uint32_t *codes, float *weights) {
-    const bool scaled = store->layout.rescale == STOIC_RESCALE_WEIGHTS;
+    const bool scaled = stoic_layout_of(store, entry)->rescale == STOIC_RESCALE_WEIGHTS;
     for (int done = 0; done < n;) {
         stoic_value_rule rule = rule_of(store, entry, first + done, scaled);
         int m = same_grid(&store->lines[entry], first + done, first + n);
@@ -96,7 +98,7 @@ static void values(const stoic_store_kernels *k, const stoic_store *store, int e
 
 void stoic_bulk_decode(const stoic_store_kernels *k, const stoic_store *store, int entry,
                        float *weights) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const stoic_lines *lines = &store->lines[entry];
     const int stretch = STRETCH / code->weights * code->weights;
     uint32_t codes[STRETCH];
@@ -132,7 +134,7 @@ static void codes_of(const stoic_store_kernels *k, stoic_store *store, int entry
 }
 
 void stoic_bulk_encode(const stoic_store_kernels *k, stoic_store *store, int entry) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     stoic_lines *lines = &store->lines[entry];
     const int stretch = STRETCH / code->weights * code->weights;
     uint32_t codes[STRETCH];

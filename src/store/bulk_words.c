@@ -9,7 +9,7 @@
 /* The data bits of words [word, word + n), and their check bits. */
 static void read_words(const stoic_store *store, int entry, int64_t word, int n, uint64_t *data,
                        uint8_t *checks) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const uint8_t *bytes = (const uint8_t *)store->lines[entry].image;
     const int held = code->weights * code->data, bits = code->word;
     const uint64_t mask = held == 64 ? ~UINT64_C(0) : (UINT64_C(1) << held) - 1;
@@ -59,7 +59,7 @@ static uint32_t bits_at(const uint8_t *bytes, int64_t at, int count) {
 /* Repeated weights whose words are too long for the loops of 32 bits. */
 static void open_repeated(const stoic_store *store, int entry, int64_t first, int n,
                           uint32_t *codes) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const uint8_t *bytes = (const uint8_t *)store->lines[entry].image;
     const int data = code->data, copied = code->copied, rest = data - copied;
     const uint32_t below = (uint32_t)((UINT64_C(1) << rest) - 1);
@@ -82,7 +82,7 @@ static void put_bits(uint8_t *bytes, int64_t at, uint32_t bits) {
 
 static void make_repeated(stoic_store *store, int entry, int64_t first, int n,
                           const uint32_t *codes) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     uint8_t *bytes = (uint8_t *)store->lines[entry].image;
     int64_t at = first * code->word;
     for (int i = 0; i < n; i++, at += code->word) {
@@ -96,7 +96,7 @@ static void make_repeated(stoic_store *store, int entry, int64_t first, int n,
 /* One word by the code's own decoder. */
 static void open_word(const stoic_store *store, int entry, int64_t word, int held,
                       uint32_t *codes) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const stoic_lines *lines = &store->lines[entry];
     uint64_t data[STOIC_WORD_WEIGHTS] = {0};
     stoic_word bits = stoic_store_word(store, entry, word);
@@ -107,7 +107,7 @@ static void open_word(const stoic_store *store, int entry, int64_t word, int hel
 
 void stoic_bulk_open_words(const stoic_store_kernels *kernels, const stoic_store *store, int entry,
                            int64_t first, int n, uint32_t *codes) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     uint64_t data[STOIC_BULK_STRETCH];
     uint8_t checks[STOIC_BULK_STRETCH], sums[STOIC_BULK_STRETCH];
     int full = code->masks ? n / code->weights : 0;
@@ -138,7 +138,7 @@ void stoic_bulk_open_words(const stoic_store_kernels *kernels, const stoic_store
 
 static void make_word(stoic_store *store, int entry, int64_t word, int held,
                       const uint32_t *codes) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     uint64_t data[STOIC_WORD_WEIGHTS] = {0};
     stoic_word bits;
     for (int i = 0; i < held; i++)
@@ -161,7 +161,7 @@ static void join_words(const stoic_code *code, const uint32_t *codes, int n, uin
 
 void stoic_bulk_make_words(const stoic_store_kernels *kernels, stoic_store *store, int entry,
                            int64_t first, int n, const uint32_t *codes) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     uint64_t data[STOIC_BULK_STRETCH];
     uint8_t sums[STOIC_BULK_STRETCH];
     int full = code->masks && !code->repeated ? n / code->weights : 0;

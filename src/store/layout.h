@@ -44,8 +44,19 @@ typedef struct stoic_layout {
     char *text;          /* canonical spelling: what is not the default, in the order of the keys */
 } stoic_layout;
 
+/* The layouts of a store: one for all layers but those that have their own. include= and rescale=
+ * are the same in all of them. */
+typedef struct stoic_layouts {
+    stoic_layout *items; /* the first is also that of batch normalisation */
+    int n;
+    int *of_layer; /* number of each layer's layout */
+    int n_layers;
+    char *text; /* canonical spelling, layers by their numbers */
+} stoic_layouts;
+
 /* What a store keeps of one entry beside the public part. */
 typedef struct stoic_lines {
+    const stoic_layout *layout;
     const float *weights; /* of the model */
     uint64_t *image;      /* the words, packed; NULL: the weights' own bits (fp32 as it is) */
     stoic_grid *grids;    /* one, or one an output channel */
@@ -57,7 +68,7 @@ typedef struct stoic_lines {
 } stoic_lines;
 
 struct stoic_store {
-    stoic_layout layout;
+    stoic_layouts layouts;
     stoic_model *model;
     stoic_store_entry *entries;
     stoic_lines *lines;
@@ -68,7 +79,23 @@ struct stoic_store {
 
 /* `out` must stay where it is: its code points to its format. */
 stoic_status stoic_layout_parse(const char *spec, stoic_layout *out, stoic_error *err);
+/* The same for the layers of one part of a spec: include= and rescale= are those of `base`. */
+stoic_status stoic_layout_parse_part(const char *spec, const stoic_layout *base, stoic_layout *out,
+                                     stoic_error *err);
 void stoic_layout_deinit(stoic_layout *layout);
+
+/* "BASE/LAYERS=SPEC/…" (docs/stores.md). Without a model, layers are known by their numbers only.
+ */
+stoic_status stoic_layouts_parse(const char *spec, const stoic_model *model, int n_layers,
+                                 stoic_layouts *out, stoic_error *err);
+void stoic_layouts_deinit(stoic_layouts *layouts);
+/* Of a layer; -1: of batch normalisation. */
+const stoic_layout *stoic_layouts_at(const stoic_layouts *layouts, int layer);
+
+/* Of an entry of a store. */
+static inline const stoic_layout *stoic_layout_of(const stoic_store *store, int entry) {
+    return store->lines[entry].layout;
+}
 /* The field of a bit of a weight; of redundancy, what it is or repeats. "" for bit -1. */
 const char *stoic_layout_field(const stoic_layout *layout, int bit, stoic_bit_role role);
 
@@ -115,16 +142,19 @@ uint64_t stoic_store_form(const stoic_store *store, int entry, int64_t index, co
 /* Bits of a weight's data that are no check bits. */
 uint64_t stoic_store_plain_bits(const stoic_store *store, int entry, int64_t index);
 /* Does the format hold infinity and NaN? */
-bool stoic_store_is_float(const stoic_store *store);
+bool stoic_store_is_float(const stoic_store *store, int entry);
 /* Is a finite value within what the format holds, for every tensor or channel of an entry? */
 bool stoic_store_holds(const stoic_store *store, int entry, float value);
 /* Bits of a weight's data, and redundant bits of a word. */
-int stoic_store_data_bits(const stoic_store *store);
-int stoic_store_redundant_bits(const stoic_store *store);
+int stoic_store_data_bits(const stoic_store *store, int entry);
+int stoic_store_redundant_bits(const stoic_store *store, int entry);
+/* Has any layer a code? */
 bool stoic_store_is_coded(const stoic_store *store);
-bool stoic_store_protects(const stoic_store *store, int bit);
+bool stoic_store_protects(const stoic_store *store, int entry, int bit);
+/* Are scales undone when weights are read, as opposed to rescale=logits and fold? */
+bool stoic_store_divides(const stoic_store *store);
 /* One spelling for a set of bits; protected bits do not count. */
-void stoic_store_bits_text(const stoic_store *store, const stoic_field *field,
+void stoic_store_bits_text(const stoic_store *store, int entry, const stoic_field *field,
                            char text[STOIC_FIELD_TEXT]);
 
 /* A list of roles, "weight+bias", as a set. */

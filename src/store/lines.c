@@ -10,15 +10,17 @@
 /* ---- grids ---- */
 
 /* The axis of a weight that counts output channels; -1: there is none. */
-static int channel_axis(const stoic_store *store, const stoic_store_entry *entry) {
+static int channel_axis(const stoic_store *store, int entry) {
+    const stoic_store_entry *e = &store->entries[entry];
     stoic_operand in[8], out[2];
     stoic_op_call call;
-    if (store->layout.granularity == STOIC_PER_TENSOR || entry->role != STOIC_ROLE_WEIGHT)
+    if (stoic_layout_of(store, entry)->granularity == STOIC_PER_TENSOR ||
+        e->role != STOIC_ROLE_WEIGHT)
         return -1;
-    size_t at = (size_t)store->model->layer_nodes[entry->layer];
+    size_t at = (size_t)store->model->layer_nodes[e->layer];
     const stoic_op *op = store->model->nodes[at].op;
     if (op == &stoic_op_mat_mul)
-        return entry->shape.rank - 1;
+        return e->shape.rank - 1;
     if (op != &stoic_op_gemm)
         return 0;
     stoic_model_call(store->model, at, in, out, &call);
@@ -28,7 +30,7 @@ static int channel_axis(const stoic_store *store, const stoic_store_entry *entry
 static stoic_status plan_channels(const stoic_store *store, int entry, stoic_error *err) {
     const stoic_store_entry *e = &store->entries[entry];
     stoic_lines *lines = &store->lines[entry];
-    int axis = channel_axis(store, e);
+    int axis = channel_axis(store, entry);
     lines->channels = axis < 0 ? 1 : e->shape.dim[axis];
     lines->inner = 1;
     for (int i = axis + 1; axis >= 0 && i < e->shape.rank; i++)
@@ -48,12 +50,14 @@ const stoic_grid *stoic_lines_grid(const stoic_lines *lines, int64_t index) {
     return &lines->grids[channel_of(lines, index)];
 }
 
-static stoic_status refuse_weight(const stoic_store *store, const stoic_store_entry *e,
-                                  int64_t index, float weight, stoic_error *err) {
-    const char *what = store->layout.scale != STOIC_SCALE_NONE ? "a scale has no meaning with it"
-                                                               : "the format cannot hold it";
+static stoic_status refuse_weight(const stoic_store *store, int entry, int64_t index, float weight,
+                                  stoic_error *err) {
+    const stoic_store_entry *e = &store->entries[entry];
+    const stoic_layout *layout = stoic_layout_of(store, entry);
+    const char *what = layout->scale != STOIC_SCALE_NONE ? "a scale has no meaning with it"
+                                                         : "the format cannot hold it";
     return stoic_fail(err, STOIC_ERR_NUMERIC, e->name, "store '%s': weight %lld of '%s' is %g: %s",
-                      store->layout.text, (long long)index, e->name, (double)weight, what);
+                      layout->text, (long long)index, e->name, (double)weight, what);
 }
 
 /* Smallest and largest weight of each channel. */
@@ -61,8 +65,8 @@ static stoic_status find_ranges(const stoic_store *store, int entry, double *low
                                 stoic_error *err) {
     const stoic_store_entry *e = &store->entries[entry];
     const stoic_lines *lines = &store->lines[entry];
-    bool anything =
-        stoic_format_is_float(&store->layout.format) && store->layout.scale == STOIC_SCALE_NONE;
+    const stoic_layout *layout = stoic_layout_of(store, entry);
+    bool anything = stoic_format_is_float(&layout->format) && layout->scale == STOIC_SCALE_NONE;
     for (int64_t c = 0; c < lines->channels; c++) {
         low[c] = INFINITY;
         high[c] = -INFINITY;
@@ -75,7 +79,7 @@ static stoic_status find_ranges(const stoic_store *store, int entry, double *low
         kernels->range(lines->weights + i, run, &range);
         for (int64_t k = i; !range.finite && !anything && k < i + run; k++) {
             if (!isfinite(lines->weights[k]))
-                return refuse_weight(store, e, k, lines->weights[k], err);
+                return refuse_weight(store, entry, k, lines->weights[k], err);
         }
         low[c] = fmin(low[c], (double)range.low);
         high[c] = fmax(high[c], (double)range.high);
@@ -105,7 +109,7 @@ static float power_of_two(const stoic_format *format, double largest) {
 
 stoic_status stoic_lines_fit(stoic_store *store, int entry, stoic_error *err) {
     stoic_status status = STOIC_OK;
-    const stoic_layout *layout = &store->layout;
+    const stoic_layout *layout = stoic_layout_of(store, entry);
     stoic_lines *lines = &store->lines[entry];
     double *low = NULL;
     TRY(plan_channels(store, entry, err));
@@ -186,7 +190,7 @@ stoic_word stoic_store_word(const stoic_store *store, int entry, int64_t word) {
     const stoic_lines *lines = &store->lines[entry];
     uint32_t bits;
     if (lines->image)
-        return get_word(lines->image, word * store->layout.code.word, store->layout.code.word);
+        return get_word(lines->image, word * lines->layout->code.word, lines->layout->code.word);
     memcpy(&bits, &lines->weights[word], sizeof bits);
     return (stoic_word){{bits}};
 }
@@ -229,7 +233,7 @@ static stoic_status set_aside(stoic_store *store, int entry, stoic_error *err) {
     for (int pass = 0; pass < 2; pass++) {
         n = 0;
         for (int64_t i = 0; i < e->weights; i++) {
-            if (!is_outlier(&store->layout.format, stoic_lines_grid(lines, i), lines->weights[i]))
+            if (!is_outlier(&lines->layout->format, stoic_lines_grid(lines, i), lines->weights[i]))
                 continue;
             if (pass)
                 lines->sparse[n] = i;
@@ -249,12 +253,12 @@ static stoic_status set_aside(stoic_store *store, int entry, stoic_error *err) {
 
 static uint64_t encode_weight(stoic_store *store, int entry, int64_t index) {
     const stoic_lines *lines = &store->lines[entry];
-    const stoic_format *format = &store->layout.format;
+    const stoic_format *format = &lines->layout->format;
     const stoic_grid *grid = stoic_lines_grid(lines, index);
     const float *weight = &lines->weights[index], zero = 0;
     stoic_fit fit;
     uint64_t code;
-    if (store->layout.outliers == STOIC_OUTLIERS_CLAMP && stoic_format_is_float(format) &&
+    if (lines->layout->outliers == STOIC_OUTLIERS_CLAMP && stoic_format_is_float(format) &&
         !isnan(*weight) && is_outlier(format, grid, *weight)) {
         store->facts.clamped++;
         return stoic_format_code(format, grid, stoic_format_limit(format, *weight < 0), &fit);
@@ -274,10 +278,10 @@ static bool is_verbatim(const stoic_layout *layout) {
 }
 
 stoic_status stoic_lines_reserve(stoic_store *store, int entry, stoic_error *err) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const stoic_store_entry *e = &store->entries[entry];
     stoic_lines *lines = &store->lines[entry];
-    if (is_verbatim(&store->layout))
+    if (is_verbatim(stoic_layout_of(store, entry)))
         return STOIC_OK;
     size_t parts = (size_t)((e->words * code->word + 63) / 64) + 2;
     lines->image = calloc(parts, sizeof *lines->image);
@@ -296,11 +300,11 @@ void stoic_lines_note(stoic_store *store, int entry, int64_t word, uint32_t side
 
 stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err) {
     stoic_status status = STOIC_OK;
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const stoic_store_entry *e = &store->entries[entry];
     stoic_lines *lines = &store->lines[entry];
     uint64_t data[STOIC_WORD_WEIGHTS];
-    if (store->layout.outliers == STOIC_OUTLIERS_SPARSE)
+    if (stoic_layout_of(store, entry)->outliers == STOIC_OUTLIERS_SPARSE)
         TRY(set_aside(store, entry, err));
     for (int64_t word = 0; word < e->words; word++) {
         int n = stoic_store_held(store, entry, word);
@@ -336,23 +340,23 @@ void stoic_lines_value(const stoic_store *store, int entry, int64_t index, uint6
         memcpy(weight, &lines->weights[index], sizeof *weight);
         return;
     }
-    if (store->layout.rescale != STOIC_RESCALE_WEIGHTS) {
+    if (stoic_layout_of(store, entry)->rescale != STOIC_RESCALE_WEIGHTS) {
         scaled.scale = 1.0f; /* divided elsewhere */
         grid = &scaled;
     }
-    stoic_format_decode(&store->layout.format, grid, data, weight);
+    stoic_format_decode(&stoic_layout_of(store, entry)->format, grid, data, weight);
 }
 
 int stoic_store_weights(const stoic_store *store, int entry, int64_t word, const stoic_word *bits,
                         float weights[STOIC_WORD_WEIGHTS], stoic_verdict *verdict) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const stoic_lines *lines = &store->lines[entry];
     uint64_t data[STOIC_WORD_WEIGHTS];
     int n = stoic_store_held(store, entry, word);
     stoic_verdict told =
         code->family->decode(code, bits, lines->side ? lines->side[word] : 0, n, data);
     int64_t first = word * store->entries[entry].word_weights;
-    bool zero = told == STOIC_WORD_DETECTED && store->layout.due == STOIC_DUE_ZERO;
+    bool zero = told == STOIC_WORD_DETECTED && stoic_layout_of(store, entry)->due == STOIC_DUE_ZERO;
     for (int i = 0; i < n; i++) {
         if (zero && stoic_lines_sparse(lines, first + i) < 0) /* one kept aside is not lost */
             weights[i] = 0;

@@ -262,7 +262,7 @@ static void deinit(stoic_rescaler *r) {
 stoic_status stoic_store_rescale(const stoic_store *store, stoic_model *decoded, stoic_model **out,
                                  stoic_error *err) {
     stoic_status status = STOIC_OK;
-    bool logits = store->layout.rescale == STOIC_RESCALE_LOGITS;
+    bool logits = store->layouts.items[0].rescale == STOIC_RESCALE_LOGITS;
     stoic_rescaler r = {.store = store, .model = decoded, .mode = logits ? "logits" : "fold"};
     *out = NULL;
     TRY(look_around(&r, err));
@@ -272,7 +272,7 @@ stoic_status stoic_store_rescale(const stoic_store *store, stoic_model *decoded,
     stoic_rewrite *rewrite = r.rewrite;
     r.rewrite = NULL;
     TRY(stoic_rewrite_finish(rewrite, out, err));
-    stoic_log(STOIC_LOG_INFO, "store '%s': rescale=%s added %zu operators", store->layout.text,
+    stoic_log(STOIC_LOG_INFO, "store '%s': rescale=%s added %zu operators", stoic_store_text(store),
               r.mode, r.n_added);
 done:
     deinit(&r);

@@ -15,8 +15,8 @@ typedef struct collector {
 } collector;
 
 /* Counts an entry's bits; padding is what its last word could hold besides. */
-static stoic_status measure(stoic_store *store, stoic_store_entry *entry, stoic_error *err) {
-    const stoic_code *code = &store->layout.code;
+static stoic_status measure(stoic_store *store, stoic_store_entry *entry, const stoic_code *code,
+                            stoic_error *err) {
     stoic_store_facts *facts = &store->facts;
     int64_t data = 0, redundant = 0, full = 0;
     entry->word_weights = code->weights;
@@ -40,7 +40,7 @@ static stoic_status add_entry(collector *c, int value, int layer, stoic_role rol
     stoic_store *store = c->store;
     const stoic_model *model = store->model;
     if (value < 0 || !model->values[value].constant || c->seen[value] ||
-        !(store->layout.include >> role & 1))
+        !(store->layouts.items[0].include >> role & 1))
         return STOIC_OK;
     const stoic_tensor *tensor = model->values[value].constant;
     if (stoic_tensor_dtype(tensor) != STOIC_F32)
@@ -54,8 +54,10 @@ static stoic_status add_entry(collector *c, int value, int layer, stoic_role rol
     entry->name = model->values[value].name;
     entry->shape = *stoic_tensor_shape(tensor);
     entry->weights = stoic_tensor_count(tensor);
-    store->lines[store->n_entries].weights = stoic_tensor_data(tensor);
-    stoic_status status = measure(store, entry, err);
+    stoic_lines *lines = &store->lines[store->n_entries];
+    lines->layout = stoic_layouts_at(&store->layouts, layer);
+    lines->weights = stoic_tensor_data(tensor);
+    stoic_status status = measure(store, entry, &lines->layout->code, err);
     c->seen[value] = true;
     store->n_entries += status == STOIC_OK;
     return status;
@@ -86,6 +88,21 @@ static stoic_status collect_entries(stoic_store *store, stoic_error *err) {
 done:
     free(c.seen);
     return status;
+}
+
+/* A layer with a layout of its own must have something to lie in it. */
+static stoic_status check_layers(const stoic_store *store, stoic_error *err) {
+    for (int layer = 0; layer < store->layouts.n_layers; layer++) {
+        bool found = stoic_layouts_at(&store->layouts, layer) == &store->layouts.items[0];
+        for (int i = 0; i < store->n_entries && !found; i++)
+            found = store->entries[i].layer == layer;
+        if (!found)
+            return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                              "store '%s': layer %d has no tensor of its own in it (a shared "
+                              "tensor belongs to its first layer)",
+                              store->layouts.text, layer);
+    }
+    return STOIC_OK;
 }
 
 static int compare_pairs(const void *a, const void *b) {
@@ -120,8 +137,8 @@ stoic_status stoic_store_create(const stoic_model *model, const char *spec, stoi
     *out = NULL;
     if (!store)
         return stoic_fail_memory(err, "a store", sizeof *store);
-    TRY(stoic_layout_parse(spec, &store->layout, err));
     store->model = stoic_model_retain(model);
+    TRY(stoic_layouts_parse(spec, model, stoic_model_layer_count(model), &store->layouts, err));
     size_t most = 2 * model->n_layers + 4 * model->n_nodes + 1;
     if (most < INT_MAX) {
         store->entries = calloc(most, sizeof *store->entries);
@@ -132,6 +149,7 @@ stoic_status stoic_store_create(const stoic_model *model, const char *spec, stoi
         goto done;
     }
     TRY(collect_entries(store, err));
+    TRY(check_layers(store, err));
     TRY(rank_entries(store, err));
     for (int i = 0; i < store->n_entries; i++) {
         TRY(stoic_lines_fit(store, i, err));
@@ -154,7 +172,7 @@ void stoic_store_free(stoic_store *store) {
         return;
     for (int i = 0; i < store->n_entries; i++)
         stoic_lines_deinit(&store->lines[i]);
-    stoic_layout_deinit(&store->layout);
+    stoic_layouts_deinit(&store->layouts);
     stoic_model_free(store->model);
     free(store->entries);
     free(store->lines);
@@ -180,40 +198,62 @@ int64_t stoic_store_side_bits(const stoic_store *store) {
     return store->facts.side_bits;
 }
 
+/* Of the weakest code there is. */
 void stoic_store_describe(const stoic_store *store, stoic_store_facts *out) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_layouts *layouts = &store->layouts;
     *out = store->facts;
-    out->corrects = code->corrects;
-    out->detects = code->detects;
-    out->repairs = code->family->repairs;
+    out->corrects = layouts->items[0].code.corrects;
+    out->detects = layouts->items[0].code.detects;
+    out->repairs = layouts->items[0].code.family->repairs;
+    for (int i = 0; i < store->n_entries; i++) {
+        const stoic_code *code = &stoic_layout_of(store, i)->code;
+        bool first = i == 0;
+        out->corrects = first || code->corrects < out->corrects ? code->corrects : out->corrects;
+        out->detects = first || code->detects < out->detects ? code->detects : out->detects;
+        out->repairs = first || !strcmp(out->repairs, code->family->repairs)
+                           ? code->family->repairs
+                           : "differs from layer to layer";
+    }
 }
 
 const char *stoic_store_text(const stoic_store *store) {
-    return store->layout.text;
+    return store->layouts.text;
+}
+
+const char *stoic_store_entry_text(const stoic_store *store, int entry) {
+    return stoic_layout_of(store, entry)->text;
 }
 
 const stoic_model *stoic_store_model(const stoic_store *store) {
     return store->model;
 }
 
-int stoic_store_data_bits(const stoic_store *store) {
-    return store->layout.code.data;
+int stoic_store_data_bits(const stoic_store *store, int entry) {
+    return stoic_layout_of(store, entry)->code.data;
 }
 
-int stoic_store_redundant_bits(const stoic_store *store) {
-    return store->layout.code.redundant;
+int stoic_store_redundant_bits(const stoic_store *store, int entry) {
+    return stoic_layout_of(store, entry)->code.redundant;
 }
 
-bool stoic_store_is_float(const stoic_store *store) {
-    return stoic_format_is_float(&store->layout.format);
+bool stoic_store_is_float(const stoic_store *store, int entry) {
+    return stoic_format_is_float(&stoic_layout_of(store, entry)->format);
 }
 
 bool stoic_store_is_coded(const stoic_store *store) {
-    return store->layout.code.family != &stoic_code_none;
+    for (int i = 0; i < store->n_entries; i++) {
+        if (stoic_layout_of(store, i)->code.family != &stoic_code_none)
+            return true;
+    }
+    return false;
 }
 
-bool stoic_store_protects(const stoic_store *store, int bit) {
-    return stoic_field_has(&store->layout.protect, bit);
+bool stoic_store_protects(const stoic_store *store, int entry, int bit) {
+    return stoic_field_has(&stoic_layout_of(store, entry)->protect, bit);
+}
+
+bool stoic_store_divides(const stoic_store *store) {
+    return store->layouts.items[0].rescale == STOIC_RESCALE_WEIGHTS;
 }
 
 /* ---- bits ---- */
@@ -225,7 +265,7 @@ const char *stoic_bit_role_name(stoic_bit_role role) {
 
 void stoic_store_place(const stoic_store *store, int entry, int64_t word, int bit,
                        stoic_place *out) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const stoic_lines *lines = &store->lines[entry];
     int held = code->weights * code->data, weight = 0;
     uint32_t side = lines->side ? lines->side[word] : 0;
@@ -236,7 +276,7 @@ void stoic_store_place(const stoic_store *store, int entry, int64_t word, int bi
     out->index = word * code->weights + weight;
     out->bit = bit < 0 ? -1 : bit < held ? bit % code->data : code->data + bit - held;
     out->role = bit < 0 ? STOIC_BIT_DATA : code->family->role(code, bit, side);
-    out->field = stoic_layout_field(&store->layout, out->bit, out->role);
+    out->field = stoic_layout_field(stoic_layout_of(store, entry), out->bit, out->role);
 }
 
 const char *stoic_layout_field(const stoic_layout *layout, int bit, stoic_bit_role role) {
@@ -251,7 +291,7 @@ const char *stoic_layout_field(const stoic_layout *layout, int bit, stoic_bit_ro
 }
 
 int stoic_store_find(const stoic_store *store, int entry, int64_t index, int bit, int64_t *word) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const stoic_store_entry *e = &store->entries[entry];
     if (index < 0 || index >= e->weights || bit < 0 || bit >= code->data + code->redundant)
         return -1;
@@ -263,27 +303,27 @@ int stoic_store_find(const stoic_store *store, int entry, int64_t index, int bit
 
 stoic_status stoic_store_bits(const stoic_store *store, int entry, const char *field,
                               stoic_field *out, stoic_error *err) {
-    (void)entry;
-    stoic_status status = stoic_field_parse(&store->layout.format, store->layout.code.redundant,
-                                            "bits", field, out, err);
-    stoic_field_remove(out, &store->layout.protect);
+    const stoic_layout *layout = stoic_layout_of(store, entry);
+    stoic_status status =
+        stoic_field_parse(&layout->format, layout->code.redundant, "bits", field, out, err);
+    stoic_field_remove(out, &layout->protect);
     return status;
 }
 
-void stoic_store_bits_text(const stoic_store *store, const stoic_field *field,
+void stoic_store_bits_text(const stoic_store *store, int entry, const stoic_field *field,
                            char text[STOIC_FIELD_TEXT]) {
-    stoic_field_spell(&store->layout.format, store->layout.code.redundant, field,
-                      &store->layout.protect, text);
+    const stoic_layout *layout = stoic_layout_of(store, entry);
+    stoic_field_spell(&layout->format, layout->code.redundant, field, &layout->protect, text);
 }
 
 uint64_t stoic_store_data(const stoic_store *store, int entry, int64_t index) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     stoic_word word = stoic_store_word(store, entry, index / code->weights);
     return stoic_word_get(&word, (int)(index % code->weights) * code->data, code->data);
 }
 
 bool stoic_store_holds(const stoic_store *store, int entry, float value) {
-    const stoic_format *format = &store->layout.format;
+    const stoic_format *format = &stoic_layout_of(store, entry)->format;
     const stoic_lines *lines = &store->lines[entry];
     for (int64_t c = 0; c < lines->channels; c++) {
         const stoic_grid *grid = &lines->grids[c];
@@ -304,8 +344,8 @@ bool stoic_store_holds(const stoic_store *store, int entry, float value) {
 uint64_t stoic_store_encode(const stoic_store *store, int entry, int64_t index,
                             const float *value) {
     stoic_fit fit;
-    return stoic_format_encode(&store->layout.format, stoic_lines_grid(&store->lines[entry], index),
-                               value, &fit);
+    return stoic_format_encode(&stoic_layout_of(store, entry)->format,
+                               stoic_lines_grid(&store->lines[entry], index), value, &fit);
 }
 
 /* What the code of a weight's word keeps aside. */
@@ -314,7 +354,7 @@ static uint32_t side_of(const stoic_store *store, int entry, int64_t word) {
 }
 
 uint64_t stoic_store_form(const stoic_store *store, int entry, int64_t index, const float *value) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     uint64_t data[STOIC_WORD_WEIGHTS] = {0};
     int place = (int)(index % code->weights);
     stoic_word word;
@@ -324,7 +364,7 @@ uint64_t stoic_store_form(const stoic_store *store, int entry, int64_t index, co
 }
 
 uint64_t stoic_store_plain_bits(const stoic_store *store, int entry, int64_t index) {
-    const stoic_code *code = &store->layout.code;
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
     uint32_t side = side_of(store, entry, index / code->weights);
     int first = (int)(index % code->weights) * code->data;
     uint64_t plain = 0;
@@ -375,7 +415,7 @@ stoic_status stoic_store_golden(const stoic_store *store, stoic_model **out, sto
         *out = stoic_model_retain(store->model);
     else
         TRY(stoic_model_with_constants(store->model, values, tensors, made, &decoded, err));
-    if (decoded && store->layout.rescale != STOIC_RESCALE_WEIGHTS) {
+    if (decoded && !stoic_store_divides(store)) {
         TRY(stoic_store_rescale(store, decoded, out, err));
     } else if (decoded) {
         *out = decoded;

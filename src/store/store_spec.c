@@ -247,7 +247,20 @@ done:
     return status;
 }
 
-stoic_status stoic_layout_parse(const char *text, stoic_layout *out, stoic_error *err) {
+/* A part of a store cannot ask for what holds for the whole of it. */
+static stoic_status check_part(const stoic_spec *spec, stoic_error *err) {
+    static const char *const whole[] = {"include", "rescale"};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        if (stoic_spec_get(spec, whole[i]))
+            return stoic_fail(
+                err, STOIC_ERR_ARGUMENT, "",
+                "store: %s= holds for the whole store, it stands before the first '/'", whole[i]);
+    }
+    return STOIC_OK;
+}
+
+static stoic_status parse(const char *text, const stoic_layout *base, stoic_layout *out,
+                          stoic_error *err) {
     static const char *const known[] = {"scale",   "code", "granularity", "include", "outliers",
                                         "protect", "due",  "rescale",     NULL};
     stoic_status status = STOIC_OK;
@@ -262,12 +275,28 @@ stoic_status stoic_layout_parse(const char *text, stoic_layout *out, stoic_error
             goto done;
         }
     }
+    if (base)
+        TRY(check_part(&spec, err));
     TRY(stoic_format_parse(spec.head, &out->format, err));
     TRY(read_keys(&spec, out, err));
     TRY(write_text(out, err));
+    if (base) {
+        out->include = base->include;
+        out->rescale = base->rescale;
+        TRY(check_scale(out, err));
+    }
 done:
     stoic_spec_deinit(&spec);
     return status;
+}
+
+stoic_status stoic_layout_parse(const char *text, stoic_layout *out, stoic_error *err) {
+    return parse(text, NULL, out, err);
+}
+
+stoic_status stoic_layout_parse_part(const char *text, const stoic_layout *base, stoic_layout *out,
+                                     stoic_error *err) {
+    return parse(text, base, out, err);
 }
 
 void stoic_layout_deinit(stoic_layout *layout) {

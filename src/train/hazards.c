@@ -118,7 +118,7 @@ static stoic_status try_stored(stoic_hazards *h, const stoic_model *model, stoic
     stoic_store *store = NULL;
     stoic_status status = STOIC_OK;
     TRY(stoic_store_create(model, h->store, &store, err));
-    if (store->layout.rescale != STOIC_RESCALE_WEIGHTS) {
+    if (!stoic_store_divides(store)) {
         status =
             stoic_fail(err, STOIC_ERR_UNSUPPORTED, "--store",
                        "store '%s': training divides weights when it reads them; rescale=logits "

@@ -19,7 +19,7 @@ typedef struct rig_word {
 
 /* The data of the weights; `told` is asked of the public interface too, and must agree. */
 static inline stoic_verdict rig_read(const rig_word *w, const stoic_word *bits, uint64_t *data) {
-    const stoic_code *code = &w->store->layout.code;
+    const stoic_code *code = &stoic_layout_of(w->store, 0)->code;
     const uint32_t *side = w->store->lines[0].side;
     float weights[STOIC_WORD_WEIGHTS], weight;
     stoic_verdict told,

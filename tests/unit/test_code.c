@@ -26,7 +26,8 @@ static void check_secded(const stoic_store *store, int64_t number, bool full, bo
     rig_word w;
     rig_word_init(&w, store, number);
     const int64_t n = w.n;
-    assert_int_equal(n, w.weights * store->layout.code.data + store->layout.code.redundant);
+    assert_int_equal(n, w.weights * stoic_layout_of(store, 0)->code.data +
+                            stoic_layout_of(store, 0)->code.redundant);
     rig_tally one = rig_patterns(&w, 1), two = rig_patterns(&w, 2);
     assert_int_equal(one.patterns, n);
     assert_int_equal(one.repaired, n);
@@ -52,7 +53,8 @@ static void secded_corrects_one_and_detects_two(void **state) {
         const stoic_store_entry *entry = stoic_store_entry_at(store, 0);
         assert_int_equal(entry->word_weights, secded[i].weights);
         assert_int_equal(entry->word_bits,
-                         secded[i].weights * store->layout.format.bits + secded[i].redundant);
+                         secded[i].weights * stoic_layout_of(store, 0)->format.bits +
+                             secded[i].redundant);
         assert_int_equal(rig_facts(store).corrects, 1);
         assert_int_equal(rig_facts(store).detects, 2);
         for (int64_t word = 0; word < 3; word++)
@@ -99,7 +101,7 @@ static void columns_are_odd_and_distinct(void **state) {
     for (int k = 0; k < 2; k++) {
         float zero = 0;
         stoic_store *store = rig(codes[k].spec, &zero, 1);
-        const stoic_code *code = &store->layout.code;
+        const stoic_code *code = &stoic_layout_of(store, 0)->code;
         bool seen[256] = {false};
         for (int bit = 0; bit < codes[k].data; bit++) {
             uint64_t data[STOIC_WORD_WEIGHTS] = {(uint64_t)1 << bit};
@@ -135,7 +137,7 @@ static int meaning(int at, int data, int copied) {
 
 /* The expectation for one pattern, from the definition. */
 static void check_majority(const rig_word *w, int a, int b, int copied) {
-    const int data = w->store->layout.code.data;
+    const int data = stoic_layout_of(w->store, 0)->code.data;
     uint64_t read[STOIC_WORD_WEIGHTS], expected = w->data[0];
     stoic_word word = w->bits;
     int first = meaning(a, data, copied), second = b < 0 ? -1 : meaning(b, data, copied);
@@ -158,8 +160,8 @@ static void the_majority_decides(void **state) {
     for (size_t i = 0; i < sizeof repeats / sizeof *repeats; i++) {
         stoic_store *store = make(repeats[i].spec, 3, 0, 90 + (uint32_t)i);
         const stoic_store_entry *entry = stoic_store_entry_at(store, 0);
-        const int data = store->layout.code.data, copied = repeats[i].copied;
-        assert_string_equal(store->layout.code.name, repeats[i].name);
+        const int data = stoic_layout_of(store, 0)->code.data, copied = repeats[i].copied;
+        assert_string_equal(stoic_layout_of(store, 0)->code.name, repeats[i].name);
         assert_int_equal(entry->word_bits, data + 2 * copied);
         assert_int_equal(rig_facts(store).corrects, copied == data);
         for (int64_t word = 0; word < entry->words; word++) {

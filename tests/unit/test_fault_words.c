@@ -16,7 +16,7 @@ static stoic_model *line;
 /* The word with the bits of one weight replaced, redundancy and check bits as they were. */
 static stoic_word replaced(const stoic_store *store, const stoic_hit *hit) {
     stoic_word word = stoic_store_word(store, hit->entry, hit->word);
-    const int data = stoic_store_data_bits(store), weight = -1 - hit->bit;
+    const int data = stoic_store_data_bits(store, 0), weight = -1 - hit->bit;
     for (int bit = 0; bit < data; bit++) {
         int at = weight * data + bit;
         stoic_place place;
@@ -43,7 +43,7 @@ static void check_replacement(const stoic_store *store, const stoic_hit *hit) {
         if (!memcmp(&was[i], &now[i], sizeof *was))
             continue;
         assert_true(k < n);
-        assert_int_equal(edits[k].index, hit->word * store->layout.code.weights + i);
+        assert_int_equal(edits[k].index, hit->word * stoic_layout_of(store, 0)->code.weights + i);
         assert_memory_equal(&edits[k].value, &now[i], sizeof *now);
         k++;
     }
@@ -69,10 +69,12 @@ static void a_replacement_changes_data_bits_only(void **state) {
                 rig_draw(fault, trial, &hits);
                 for (size_t i = 0; i < hits.count; i++) {
                     const stoic_hit *hit = &hits.items[i];
-                    int64_t index = hit->word * store->layout.code.weights - 1 - hit->bit;
+                    int64_t index =
+                        hit->word * stoic_layout_of(store, 0)->code.weights - 1 - hit->bit;
                     uint64_t change = hit->pattern ^ stoic_store_data(store, 0, index);
                     assert_int_equal(hit->action, STOIC_SET_WORD);
-                    assert_int_equal(hit->pattern >> 1 >> (store->layout.code.data - 1), 0);
+                    assert_int_equal(
+                        hit->pattern >> 1 >> (stoic_layout_of(store, 0)->code.data - 1), 0);
                     assert_true(m != 4 || change < 4);
                     assert_int_equal(change & ~stoic_store_plain_bits(store, 0, index), 0);
                     check_replacement(store, hit);
@@ -235,8 +237,8 @@ static void a_list_addresses_every_bit(void **state) {
         stoic_fault_free(list);
         file = fopen(path, "w"); /* a redundant bit by way of two weights is one bit, twice */
         assert_non_null(file);
-        fprintf(file, "layer,index,bit,trial\n0,0,%d,0\n0,1,%d,0\n", store->layout.code.data,
-                store->layout.code.data);
+        fprintf(file, "layer,index,bit,trial\n0,0,%d,0\n0,1,%d,0\n",
+                stoic_layout_of(store, 0)->code.data, stoic_layout_of(store, 0)->code.data);
         assert_int_equal(fclose(file), 0);
         stoic_fault *twice = NULL;
         stoic_error err = {0};

@@ -46,7 +46,9 @@ static void draw(float *weights, int64_t n, bool special) {
 }
 
 static size_t image_bytes(const stoic_store *store) {
-    return (size_t)((store->entries[0].words * store->layout.code.word + 63) / 64 + 2) * 8;
+    return (size_t)((store->entries[0].words * stoic_layout_of(store, 0)->code.word + 63) / 64 +
+                    2) *
+           8;
 }
 
 /* A second store of the same, encoded weight by weight. */
@@ -90,7 +92,7 @@ static void compare_sets(stoic_store *store, const stoic_store *wanted, const ch
 
 /* Some stored bits flipped: words that need the code's own decoder. */
 static void flip_some(stoic_store *store, stoic_store *wanted) {
-    int64_t bits = store->entries[0].words * store->layout.code.word;
+    int64_t bits = store->entries[0].words * stoic_layout_of(store, 0)->code.word;
     stoic_rng rng;
     stoic_rng_init(&rng, 9, (uint64_t)bits, STOIC_STREAM_SITE);
     for (int64_t i = 0; i < bits / 50 + 1; i++) {

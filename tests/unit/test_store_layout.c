@@ -44,7 +44,7 @@ static void words_lie_next_to_each_other(void **state) {
             const int n = sizes[k];
             rig_fill(weights, n, 11 + (uint32_t)s);
             stoic_store *store = rig(every[s], weights, n);
-            const stoic_code *code = &store->layout.code;
+            const stoic_code *code = &stoic_layout_of(store, 0)->code;
             const stoic_store_entry *e = stoic_store_entry_at(store, 0);
             rig_decode(store, back);
             for (int64_t word = 0; word < e->words; word++) {
@@ -149,7 +149,8 @@ static void places_and_the_way_back(void **state) {
         rig_fill(weights, 67, 5);
         stoic_store *store = rig(every[s], weights, 67);
         const stoic_store_entry *e = stoic_store_entry_at(store, 0);
-        const int data = store->layout.code.data, redundant = store->layout.code.redundant;
+        const int data = stoic_layout_of(store, 0)->code.data,
+                  redundant = stoic_layout_of(store, 0)->code.redundant;
         int64_t stored = 0, parity = 0, word = -1;
         for (int64_t w = 0; w < e->words; w++) {
             for (int bit = 0; bit < e->word_bits; bit++) {

@@ -119,7 +119,7 @@ static void a_power_of_two_is_the_largest(void **state) {
         snprintf(spec, sizeof spec, "%s,scale=pow2", cases[i].format);
         stoic_store *store = rig(spec, weights, 3);
         float c = scale_of(store, 0);
-        stoic_format format = store->layout.format;
+        stoic_format format = stoic_layout_of(store, 0)->format;
         stoic_grid plain = {1.0f, 1.0, 0.0};
         stoic_fit fit;
         format.hold = format.saturate = false;

@@ -42,9 +42,8 @@ static inline void tiny_node(stoic_builder *b, const char *name, const stoic_op 
         fail_msg("%s", err.message);
 }
 
-/* Element 0 of conv1's weight is a signalling NaN with a payload. */
-static inline stoic_model *tiny_model(void) {
-    static const uint32_t signalling = 0x7f812345u;
+/* Element 0 of conv1's weight is `first`, if not NULL. */
+static inline stoic_model *tiny_model_with(const uint32_t *first) {
     const int64_t conv[] = {2, 1, 3, 3}, two[] = {2}, square[] = {8, 8}, head[] = {8, 3};
     const int64_t three[] = {3};
     const stoic_shape image = {4, {1, 1, 4, 4}};
@@ -56,7 +55,7 @@ static inline stoic_model *tiny_model(void) {
     /* head first: value numbers do not follow the order of the layers */
     tiny_constant(b, "head.weight", 2, head, NULL);
     tiny_constant(b, "head.bias", 1, three, NULL);
-    tiny_constant(b, "conv1.weight", 4, conv, &signalling);
+    tiny_constant(b, "conv1.weight", 4, conv, first);
     tiny_constant(b, "conv1.bias", 1, two, NULL);
     tiny_constant(b, "bn.scale", 1, two, NULL);
     tiny_constant(b, "bn.shift", 1, two, NULL);
@@ -76,6 +75,12 @@ static inline stoic_model *tiny_model(void) {
     if (stoic_builder_finish(b, &model, &err) != STOIC_OK)
         fail_msg("%s", err.message);
     return model;
+}
+
+/* Element 0 of conv1's weight is a signalling NaN with a payload. */
+static inline stoic_model *tiny_model(void) {
+    static const uint32_t signalling = 0x7f812345u;
+    return tiny_model_with(&signalling);
 }
 
 #endif
