@@ -16,6 +16,7 @@ typedef struct settings {
     const char *store, *width, *ber, *keep, *figure;
     int64_t trials;
     double min_accuracy, max_drop, lifetime_flips, confidence;
+    int64_t budget;
     bool all;
 } settings;
 
@@ -63,6 +64,14 @@ static const cli_option options[] = {
      .kind = CLI_FLAG,
      .offset = offsetof(settings, all),
      .help = "try every width, instead of a binary search for the narrowest"},
+    {.name = "budget",
+     .kind = CLI_COUNT,
+     .argument = "BITS",
+     .offset = offsetof(settings, budget),
+     .low = 1,
+     .high = INT64_MAX,
+     .help = "choose width and code for each layer, so that all take at most BITS",
+     .fallback = "one width for all layers"},
     {.name = "confidence",
      .kind = CLI_FRACTION,
      .argument = "C",
@@ -154,7 +163,11 @@ static stoic_status check(const settings *set, const cli_call *call, stoic_error
     TRY(cli_require(set->data.spec, "--data SPEC", err));
     TRY(cli_spec_keeps(set->data.spec, set->common.output, err));
     TRY(cli_require(set->store, "--store SPEC", err));
-    if (!set->all) {
+    if (set->budget > 0 && (set->all || !isnan(set->min_accuracy) || !isnan(set->max_drop))) {
+        status = cli_fail(err, STOIC_ERR_ARGUMENT, "--budget",
+                          "chooses by the bits alone: it takes no --all, --min-accuracy and "
+                          "--max-drop");
+    } else if (!set->all && !set->budget) {
         TRY(cli_require(isnan(set->min_accuracy) ? NULL : "", "--min-accuracy A (or --all)", err));
         TRY(cli_require(isnan(set->max_drop) ? NULL : "", "--max-drop B (or --all)", err));
     }
@@ -182,7 +195,8 @@ static void show_progress(void *user, const stoic_explore_progress *progress) {
 static stoic_status show(const settings *set, const cli_exploration *at, stoic_error *err) {
     stoic_status status = cli_exploration_write(at, set->common.output, set->common.format, err);
     if (status == STOIC_OK && set->figure)
-        status = stoic_exploration_draw(at->found, set->figure, err);
+        status = at->budget ? stoic_budget_draw(at->budget, set->figure, err)
+                            : stoic_exploration_draw(at->found, set->figure, err);
     return status;
 }
 
@@ -190,11 +204,14 @@ static stoic_status explore(const settings *set, const cli_call *call,
                             stoic_explore_options *wanted, const stoic_model *model,
                             const stoic_dataset *data, stoic_error *err) {
     stoic_exploration *found = NULL;
+    stoic_budget *budget = NULL;
     double start = cli_seconds();
     wanted->progress = show_progress;
     wanted->cancel = cli_interrupt_catch();
     cli_line_start(set->common.quiet);
-    stoic_status status = stoic_explore(model, data, wanted, &found, err);
+    stoic_status status = set->budget
+                              ? stoic_explore_budget(model, data, wanted, set->budget, &budget, err)
+                              : stoic_explore(model, data, wanted, &found, err);
     cli_line_end();
     if (status == STOIC_ERR_INTERRUPTED && set->keep) {
         cli_interrupt_tell(call, NULL);
@@ -205,10 +222,12 @@ static stoic_status explore(const settings *set, const cli_call *call,
                           "interrupted; with --keep DIR it could go on from there");
     }
     if (status == STOIC_OK) {
-        cli_exploration at = {wanted, found, cli_seconds() - start};
+        cli_exploration at = {wanted, budget ? budget->measured : found, budget,
+                              cli_seconds() - start};
         status = show(set, &at, err);
     }
     stoic_exploration_free(found);
+    stoic_budget_free(budget);
     return status;
 }
 
@@ -260,7 +279,9 @@ const cli_verb cli_verb_explore = {
             "enough with them (FORTUNE's Algorithm 1). Beside each width tried stand the "
             "unprotected 8-bit store, and unprotected stores of the same width and of the same "
             "memory. Time is measured: decoding every weight, and a pass over the images in "
-            "floating point.",
+            "floating point. With --budget, each layer gets a width and the code or none: what "
+            "each choice loses in each layer alone is measured, and the best mixtures are "
+            "measured as stores, beside the same choice in all layers.",
     .examples = {EXAMPLE "--min-accuracy 0.85 --max-drop 0.05",
                  EXAMPLE "--width 3-5 --ber 1e-4,1e-3 --all \\\n"
                          "      --keep campaigns --figure figures --format csv"},

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "budget_result.h"
 #include "options.h"
 #include "output.h"
 #include "progress_text.h"
@@ -59,7 +60,7 @@ static void row_cells(const cli_exploration *at, const stoic_explore_row *row,
     const stoic_explore_store *store = &at->found->stores[row->store];
     cli_cell all[COLUMNS] = {
         cli_cell_text(store->text),
-        cli_cell_count(store->width),
+        cli_cell_count(store->width > 0 ? store->width : -1),
         cli_cell_double(row->ber),
         cli_cell_count(store->bits),
         cli_cell_double(store->accuracy),
@@ -130,7 +131,7 @@ static int remarks_of(const cli_exploration *at, char remarks[REMARKS][REMARK]) 
                  "width %d failed although the narrower %d passed: wider is not always better "
                  "here, and a search without --all may give another answer",
                  found->wider_failed, found->chosen);
-    if (!found->chosen && !at->options->all &&
+    if (!at->budget && !found->chosen && !at->options->all &&
         found->n_probes < at->options->widest - at->options->narrowest + 1)
         snprintf(remarks[n++], REMARK,
                  "no width that was tried passed; the search assumes that wider is better and left "
@@ -198,7 +199,10 @@ static json_t *result_object(const cli_exploration *at) {
     bad |= cli_put_number(object, "confidence", at->options->confidence);
     bad |= cli_put_text(object, "time", time_meaning);
     bad |= put_lists(object, at);
-    bad |= cli_put_count(object, "chosen", at->found->chosen ? at->found->chosen : -1);
+    if (at->budget)
+        bad |= cli_budget_put(object, at->budget);
+    else
+        bad |= cli_put_count(object, "chosen", at->found->chosen ? at->found->chosen : -1);
     bad |= cli_put_number(object, "seconds", at->seconds);
     if (!bad)
         return object;
@@ -247,6 +251,13 @@ static void print_probes(FILE *file, const cli_exploration *at) {
     }
 }
 
+static double largest_rate(const cli_exploration *at) {
+    double largest = 0;
+    for (size_t i = 0; i < at->options->n_bers; i++)
+        largest = fmax(largest, at->options->bers[i]);
+    return largest;
+}
+
 static void print_answer(FILE *file, const cli_exploration *at) {
     const stoic_explore_probe *probe = chosen_probe(at);
     char remarks[REMARKS][REMARK], duration[40];
@@ -275,7 +286,8 @@ stoic_status cli_exploration_write(const cli_exploration *at, const char *path, 
             print_head(output.file, at);
         status = write_rows(at, &output, err);
         if (output.format == CLI_TABLE) {
-            print_probes(output.file, at);
+            at->budget ? cli_budget_print(output.file, at->budget, largest_rate(at))
+                       : print_probes(output.file, at);
             print_answer(output.file, at);
         }
     }

@@ -2,11 +2,12 @@
 #ifndef CLI_EXPLORE_RESULT_H
 #define CLI_EXPLORE_RESULT_H
 
-#include "stoic/explore.h"
+#include "stoic/budget.h"
 
 typedef struct cli_exploration {
     const stoic_explore_options *options;
     const stoic_exploration *found;
+    const stoic_budget *budget; /* what `found` belongs to, or NULL */
     double seconds;
 } cli_exploration;
 

@@ -53,9 +53,10 @@ typedef struct stoic_explore_options {
 STOIC_API stoic_explore_options stoic_explore_options_default(void);
 
 typedef enum stoic_explore_kind {
-    STOIC_EXPLORE_BASELINE,   /* unprotected, 8 bits */
-    STOIC_EXPLORE_CANDIDATE,  /* of the family */
-    STOIC_EXPLORE_UNPROTECTED /* its rivals without a code */
+    STOIC_EXPLORE_BASELINE,    /* unprotected, 8 bits */
+    STOIC_EXPLORE_CANDIDATE,   /* of the family */
+    STOIC_EXPLORE_UNPROTECTED, /* its rivals without a code */
+    STOIC_EXPLORE_MIXED        /* of layers that differ (stoic/budget.h) */
 } stoic_explore_kind;
 STOIC_API const char *stoic_explore_kind_name(stoic_explore_kind kind);
 
@@ -63,7 +64,7 @@ STOIC_API const char *stoic_explore_kind_name(stoic_explore_kind kind);
 typedef struct stoic_explore_store {
     stoic_explore_kind kind;
     char *text;            /* canonical */
-    int width;             /* of a weight, without redundancy */
+    int width;             /* of a weight, without redundancy; 0: it differs from layer to layer */
     int64_t weights, bits; /* stored bits, redundancy included */
     double accuracy;       /* without faults */
     /* Measured: decoding every weight once (median of five), and then one pass over the images in

@@ -6,6 +6,7 @@
 #ifndef STOIC_REPORT_H
 #define STOIC_REPORT_H
 
+#include "stoic/budget.h"
 #include "stoic/explore.h"
 #include "stoic/records.h"
 #include "stoic/study.h"
@@ -46,6 +47,9 @@ STOIC_API stoic_status stoic_scaling_draw(const stoic_scaling_row *rows, size_t 
 STOIC_API stoic_status stoic_exploration_draw(const stoic_exploration *exploration,
                                               const char *folder,
                                               stoic_error *err) STOIC_MUST_CHECK;
+/* The same for a budget: explore-budget.svg, loss against memory, and its data. */
+STOIC_API stoic_status stoic_budget_draw(const stoic_budget *budget, const char *folder,
+                                         stoic_error *err) STOIC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

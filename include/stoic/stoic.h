@@ -8,6 +8,7 @@
 #define STOIC_H
 
 #include "stoic/beam.h"
+#include "stoic/budget.h"
 #include "stoic/campaign.h"
 #include "stoic/dataset.h"
 #include "stoic/explore.h"

@@ -27,7 +27,7 @@ stoic_explore_options stoic_explore_options_default(void) {
 }
 
 const char *stoic_explore_kind_name(stoic_explore_kind kind) {
-    static const char *const names[] = {"baseline", "candidate", "unprotected"};
+    static const char *const names[] = {"baseline", "candidate", "unprotected", "mixed"};
     return names[kind];
 }
 
@@ -81,16 +81,22 @@ static stoic_status take_rates(stoic_explorer *explorer, stoic_error *err) {
     return STOIC_OK;
 }
 
-static stoic_status check_options(stoic_explorer *explorer, stoic_error *err) {
-    const stoic_explore_options *options = explorer->options;
+static stoic_status check_limits(const stoic_explore_options *options, stoic_error *err) {
     stoic_status status = STOIC_OK;
-    TRY(check_family(options, err));
-    TRY(take_rates(explorer, err));
     TRY(check_share("--min-accuracy", options->min_accuracy, err));
     TRY(check_share("--max-drop", options->max_drop, err));
     if (!options->all && (isnan(options->min_accuracy) || isnan(options->max_drop)))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                           "a search needs --min-accuracy and --max-drop; --all does without");
+done:
+    return status;
+}
+
+static stoic_status check_options(stoic_explorer *explorer, stoic_error *err) {
+    const stoic_explore_options *options = explorer->options;
+    stoic_status status = STOIC_OK;
+    TRY(check_family(options, err));
+    TRY(take_rates(explorer, err));
     if (options->trials < 1)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--trials", "expected 1 or more, found %lld",
                           (long long)options->trials);
@@ -241,6 +247,8 @@ done:
 static int compare_stores(const stoic_explore_store *x, const stoic_explore_store *y) {
     if (x->kind != y->kind)
         return (int)x->kind - (int)y->kind;
+    if (x->kind == STOIC_EXPLORE_MIXED)
+        return (x->bits < y->bits) - (x->bits > y->bits);
     return y->width - x->width;
 }
 
@@ -251,7 +259,7 @@ static int by_store(const void *a, const void *b) {
     return (x->ber > y->ber) - (x->ber < y->ber);
 }
 
-static void sort_stores(stoic_exploration *out) {
+void stoic_exploration_sort(stoic_exploration *out) {
     int rank[STOIC_EXPLORE_STORES] = {0};
     stoic_explore_store sorted[STOIC_EXPLORE_STORES];
     for (int i = 0; i < out->n_stores; i++) {
@@ -285,27 +293,43 @@ static stoic_status make_room(stoic_explorer *explorer, stoic_error *err) {
     return STOIC_OK;
 }
 
+stoic_status stoic_explorer_check(stoic_explorer *explorer, stoic_error *err) {
+    stoic_status status = check_options(explorer, err);
+    return status == STOIC_OK ? check_stores(explorer, err) : status;
+}
+
+stoic_status stoic_explorer_open(stoic_explorer *explorer, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    TRY(make_room(explorer, err));
+    TRY(stoic_work_folder_open(explorer->options->keep, &explorer->folder, err));
+    TRY(add_baseline(explorer, err));
+done:
+    return status;
+}
+
+void stoic_explorer_close(stoic_explorer *explorer) {
+    stoic_work_folder_close(&explorer->folder);
+    stoic_exploration_free(explorer->out);
+}
+
 stoic_status stoic_explore(const stoic_model *model, const stoic_dataset *data,
                            const stoic_explore_options *options, stoic_exploration **out,
                            stoic_error *err) {
     stoic_explorer explorer = {.model = model, .data = data, .options = options};
     stoic_status status = STOIC_OK;
     *out = NULL;
-    TRY(check_options(&explorer, err));
-    TRY(check_stores(&explorer, err));
-    TRY(make_room(&explorer, err));
-    TRY(stoic_work_folder_open(options->keep, &explorer.folder, err));
-    TRY(add_baseline(&explorer, err));
+    TRY(check_limits(options, err));
+    TRY(stoic_explorer_check(&explorer, err));
+    TRY(stoic_explorer_open(&explorer, err));
     TRY(options->all ? try_all(&explorer, err) : search(&explorer, err));
     choose(&explorer);
     for (int i = 0; i < explorer.out->n_probes; i++)
         TRY(add_rivals(&explorer, &explorer.out->probes[i], err));
-    sort_stores(explorer.out);
+    stoic_exploration_sort(explorer.out);
     *out = explorer.out;
     explorer.out = NULL;
 done:
-    stoic_work_folder_close(&explorer.folder);
-    stoic_exploration_free(explorer.out);
+    stoic_explorer_close(&explorer);
     return status;
 }
 

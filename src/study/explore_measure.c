@@ -163,27 +163,18 @@ static void on_progress(void *user, const stoic_campaign_progress *trials) {
     at->explorer->options->progress(at->explorer->options->user, &progress);
 }
 
-static stoic_status inject_rate(stoic_explorer *explorer, int store, double ber, stoic_error *err) {
+stoic_status stoic_explorer_campaign(stoic_explorer *explorer, const char *store, const char *fault,
+                                     double ber, stoic_summary *summary, stoic_error *err) {
     const stoic_explore_options *options = explorer->options;
-    stoic_explore_store *in = &explorer->out->stores[store];
     stoic_campaign_options campaign = stoic_campaign_options_default();
-    stoic_text fault = {0};
-    stoic_summary summary;
-    stoic_status status = STOIC_OK;
-    watch at = {explorer, in->text, ber};
-    char *path = stoic_work_folder_file(&explorer->folder, in->text, ber);
-    stoic_text_puts(&fault, "ber:");
-    stoic_text_number(&fault, ber, false);
-    TRY(stoic_text_finish(&fault, err));
-    if (!path) {
-        status = stoic_fail_memory(err, "a path", 1);
-        goto done;
-    }
-    const char *faults[] = {fault.data};
+    watch at = {explorer, store, ber};
+    char *path = stoic_work_folder_file(&explorer->folder, store, ber);
+    if (!path)
+        return stoic_fail_memory(err, "a path", 1);
     campaign.model_path = options->model_path;
     campaign.data_spec = options->data_spec;
-    campaign.store = in->text;
-    campaign.faults = faults;
+    campaign.store = store;
+    campaign.faults = &fault;
     campaign.n_faults = 1;
     campaign.trials = options->trials;
     campaign.confidence = options->confidence;
@@ -196,18 +187,31 @@ static stoic_status inject_rate(stoic_explorer *explorer, int store, double ber,
         campaign.user = &at;
     }
     explorer->campaigns++;
-    TRY(stoic_campaign_run(explorer->model, explorer->data, &campaign, path, &summary, err));
+    stoic_status status =
+        stoic_campaign_run(explorer->model, explorer->data, &campaign, path, summary, err);
+    free(path);
+    return status;
+}
+
+static stoic_status inject_rate(stoic_explorer *explorer, int store, double ber, stoic_error *err) {
+    const stoic_explore_store *in = &explorer->out->stores[store];
+    stoic_text fault = {0};
+    stoic_summary summary;
+    stoic_status status = STOIC_OK;
+    stoic_text_puts(&fault, "ber:");
+    stoic_text_number(&fault, ber, false);
+    TRY(stoic_text_finish(&fault, err));
+    TRY(stoic_explorer_campaign(explorer, in->text, fault.data, ber, &summary, err));
     stoic_explore_row *row = &explorer->out->rows[explorer->out->n_rows++];
     *row = (stoic_explore_row){
         store,
         ber,
         summary.trials,
         summary.drop,
-        stoic_p_drop((double)in->bits, options->lifetime_flips, ber, summary.drop.value),
+        stoic_p_drop((double)in->bits, explorer->options->lifetime_flips, ber, summary.drop.value),
         stoic_rap(summary.drop.value, in->memory, in->time)};
 done:
     stoic_text_deinit(&fault);
-    free(path);
     return status;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/fail.h"
 
 static char *temporary_name(void) {
@@ -42,9 +43,28 @@ stoic_status stoic_work_folder_open(const char *keep, stoic_work_folder *out, st
     return status;
 }
 
+/* "-0123abcd" where the letters of a spec that a file name may hold would not tell it apart, as in
+ * /0-2=… and /0+2=…; else "". */
+static bool mixed_mark(const char *store, char mark[18]) {
+    uint8_t sum[16];
+    mark[0] = '\0';
+    if (!strchr(store, '/'))
+        return true;
+    stoic_digest *digest = stoic_digest_create();
+    if (!digest)
+        return false;
+    stoic_digest_add_string(digest, store);
+    stoic_digest_finish(digest, sum);
+    mark[0] = '-';
+    for (int i = 0; i < 8; i++)
+        snprintf(mark + 1 + 2 * i, 3, "%02x", sum[i]);
+    return true;
+}
+
 char *stoic_work_folder_file(const stoic_work_folder *folder, const char *store, double ber) {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s.ber-%.9g.db", folder->path, store, ber) < 0)
+    char *path = NULL, mark[18];
+    if (!mixed_mark(store, mark) ||
+        asprintf(&path, "%s/%.120s%s.ber-%.9g.db", folder->path, store, mark, ber) < 0)
         return NULL;
     for (char *p = path + strlen(folder->path) + 1; *p; p++) {
         if (!isalnum((unsigned char)*p) && *p != '.' && *p != '-')

@@ -14,7 +14,8 @@ typedef struct stoic_work_folder {
 /* `keep` is made if it is not there; NULL asks for a temporary one. */
 stoic_status stoic_work_folder_open(const char *keep, stoic_work_folder *out,
                                     stoic_error *err) STOIC_MUST_CHECK;
-/* The file for a store and a bit error rate; the caller frees. NULL: no memory. */
+/* The file for a store and a bit error rate; the caller frees. NULL: no memory. Long specs are cut,
+ * and told apart by a digest. */
 char *stoic_work_folder_file(const stoic_work_folder *folder, const char *store, double ber);
 /* Removes a temporary folder and what is in it. */
 void stoic_work_folder_close(stoic_work_folder *folder);
