@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze_sensitivity.h"
 #include "number_lists.h"
 #include "output.h"
 #include "stoic/parse.h"
@@ -10,8 +11,8 @@
 
 typedef struct settings {
     cli_common common;
-    const char *store, *weights, *scales, *ber, *protect, *figure;
-    int64_t rounds;
+    const char *store, *weights, *scales, *ber, *protect, *figure, *by, *model;
+    int64_t rounds, top;
 } settings;
 
 static const cli_option options[] = {
@@ -58,6 +59,26 @@ static const cli_option options[] = {
      .argument = "F.svg",
      .offset = offsetof(settings, figure),
      .help = "scaling: draw error against weight; needs gnuplot"},
+    {.name = "by",
+     .kind = CLI_TEXT,
+     .argument = "LIST",
+     .offset = offsetof(settings, by),
+     .help = "sensitivity: what to rank, of layer, channel, weight, bit",
+     .fallback = "layer"},
+    {.name = "top",
+     .kind = CLI_COUNT,
+     .argument = "N",
+     .offset = offsetof(settings, top),
+     .low = 1,
+     .high = INT64_MAX,
+     .help = "sensitivity: the first N only",
+     .fallback = "20 in a table, else all"},
+    {.name = "model",
+     .kind = CLI_TEXT,
+     .argument = "M.onnx",
+     .offset = offsetof(settings, model),
+     .help = "sensitivity: the network, for --by channel",
+     .fallback = "where the campaign found it"},
     CLI_SEED_OPTION(settings),
     CLI_THREADS_OPTION(settings),
     CLI_FORMAT_OPTION(settings),
@@ -65,6 +86,9 @@ static const cli_option options[] = {
     CLI_TALK_OPTIONS(settings),
     {.name = NULL},
 };
+
+enum { SCALING, BITS, SENSITIVITY };
+static const char *const form_names[] = {"scaling", "bits", "sensitivity"};
 
 /* ---- scaling ---- */
 
@@ -193,18 +217,26 @@ static const char *const bit_columns[] = {"bit", "field", "median_change", "shar
 static const char *const all_bit_columns[] = {"format",          "bit", "field", "median_change",
                                               "share_nonfinite", NULL};
 
-static stoic_status refuse_scaling_options(const settings *set, stoic_error *err) {
+/* Options that one form has and the others do not; --store is shared by two. */
+static stoic_status refuse_options(const settings *set, int form, stoic_error *err) {
     const struct {
         const char *name;
         bool given;
-    } checks[] = {{"--weights", set->weights}, {"--scales", set->scales},
-                  {"--ber", set->ber},         {"--rounds", set->rounds != 0},
-                  {"--figure", set->figure},   {"--protect", set->protect}};
+        int form;
+    } checks[] = {{"--weights", set->weights, SCALING}, {"--scales", set->scales, SCALING},
+                  {"--ber", set->ber, SCALING},         {"--rounds", set->rounds != 0, SCALING},
+                  {"--figure", set->figure, SCALING},   {"--protect", set->protect, SCALING},
+                  {"--by", set->by, SENSITIVITY},       {"--top", set->top != 0, SENSITIVITY},
+                  {"--model", set->model, SENSITIVITY}};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
-        if (checks[i].given)
-            return cli_fail(err, STOIC_ERR_ARGUMENT, "", "option %s belongs to 'analyze scaling'",
-                            checks[i].name);
+        if (checks[i].given && checks[i].form != form)
+            return cli_fail(err, STOIC_ERR_ARGUMENT, "", "option %s belongs to 'analyze %s'",
+                            checks[i].name, form_names[checks[i].form]);
     }
+    if (form == SENSITIVITY && set->store)
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "",
+                        "option --store belongs to 'analyze scaling' and 'analyze bits'; a "
+                        "campaign has its own");
     return STOIC_OK;
 }
 
@@ -256,7 +288,6 @@ static stoic_status run_bits(const settings *set, const cli_call *call, stoic_er
     size_t n;
     stoic_status status = STOIC_OK;
     TRY(cli_call_expect(call, 1, 2, "bits and one model", err));
-    TRY(refuse_scaling_options(set, err));
     if (path) {
         TRY(cli_call_keeps(call, set->common.output, err));
         TRY(stoic_model_read(path, &model, err));
@@ -269,20 +300,33 @@ done:
     return status;
 }
 
-static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
-    int form = 0;
-    stoic_status status = cli_call_expect(call, 1, SIZE_MAX, "scaling or bits", err);
+static stoic_status run_sensitivity(const settings *set, const cli_call *call, stoic_error *err) {
+    stoic_status status = cli_call_expect(call, 2, 2, "sensitivity and one campaign file", err);
     if (status == STOIC_OK)
-        status = cli_choice_parse("scaling|bits", call->arguments.items[0], "", &form, err);
+        status = cli_call_keeps(call, set->common.output, err);
     if (status != STOIC_OK)
         return status;
-    return form ? run_bits(given, call, err) : run_scaling(given, call, err);
+    const cli_sensitivity asked = {call->arguments.items[1], set->model, set->by, set->top};
+    return cli_sensitivity_run(&asked, set->common.output, set->common.format, err);
+}
+
+static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
+    int form = 0;
+    stoic_status status = STOIC_OK;
+    TRY(cli_call_expect(call, 1, SIZE_MAX, "scaling, bits or sensitivity", err));
+    TRY(cli_choice_parse("scaling|bits|sensitivity", call->arguments.items[0], "", &form, err));
+    TRY(refuse_options(given, form, err));
+    status = form == SCALING ? run_scaling(given, call, err)
+             : form == BITS  ? run_bits(given, call, err)
+                             : run_sensitivity(given, call, err);
+done:
+    return status;
 }
 
 const cli_verb cli_verb_analyze = {
     .name = "analyze",
-    .arguments = "scaling | bits [MODEL.onnx]",
-    .summary = "what bit flips do to a number in a format",
+    .arguments = "scaling | bits [MODEL.onnx] | sensitivity RUN.db",
+    .summary = "what bit flips do to a number, and where they hurt a network",
     .text =
         "scaling: weights are multiplied by a factor c, stored, hit by bit flips, read and "
         "divided by c; shown is the mean of the absolute error, drawn and in expectation (empty "
@@ -290,7 +334,9 @@ const cli_verb cli_verb_analyze = {
         "row for each format and factor, the mean over the weights; CSV and JSON have a row for "
         "each weight. bits: each bit alone flips in each stored weight of a model, or in "
         "weights from -0.5 to 0.5; shown are the median of the absolute change and the share "
-        "of weights that are not finite any more.",
+        "of weights that are not finite any more. sensitivity: layers, output channels, weights or "
+        "bits by the critical rate of the trials that hit them, from a campaign of single "
+        "sites; the most critical first, by the lower end of the interval.",
     .examples = {"stoic analyze scaling --rounds 10k --figure scaling.svg",
                  "stoic analyze bits " CLI_EXAMPLE_MODEL " --store fp16,scale=max:1.9999"},
     .options = options,

@@ -20,6 +20,7 @@
 #include "stoic/parse.h"
 #include "stoic/records.h"
 #include "stoic/report.h"
+#include "stoic/sensitivity.h"
 #include "stoic/session.h"
 #include "stoic/stats.h"
 #include "stoic/status.h"

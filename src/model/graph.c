@@ -312,3 +312,16 @@ void stoic_model_call(const stoic_model *model, size_t node, stoic_operand *in, 
                             .out = out,
                             .n_out = n->n_out};
 }
+
+int stoic_model_channel_axis(const stoic_model *model, int layer) {
+    stoic_operand in[8], out[2];
+    stoic_op_call call;
+    size_t at = (size_t)model->layer_nodes[layer];
+    const stoic_node *node = &model->nodes[at];
+    if (node->op == &stoic_op_mat_mul)
+        return stoic_tensor_shape(model->values[node->in[1]].constant)->rank - 1;
+    if (node->op != &stoic_op_gemm)
+        return 0;
+    stoic_model_call(model, at, in, out, &call);
+    return stoic_attr_int(&call, "transB", 0) ? 0 : 1;
+}

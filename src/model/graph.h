@@ -99,6 +99,9 @@ void stoic_attrs_free(stoic_attr *attrs, size_t n);
 void stoic_model_call(const stoic_model *model, size_t node, stoic_operand *in, stoic_operand *out,
                       stoic_op_call *call);
 
+/* The axis of a layer's weight that counts its output channels. */
+int stoic_model_channel_axis(const stoic_model *model, int layer);
+
 /* A new model in which float32 constants are replaced: value numbers, tensors of the same shape. */
 stoic_status stoic_model_with_constants(const stoic_model *model, const int *values,
                                         stoic_tensor *const *tensors, size_t n, stoic_model **out,

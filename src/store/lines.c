@@ -9,28 +9,11 @@
 
 /* ---- grids ---- */
 
-/* The axis of a weight that counts output channels; -1: there is none. */
-static int channel_axis(const stoic_store *store, int entry) {
-    const stoic_store_entry *e = &store->entries[entry];
-    stoic_operand in[8], out[2];
-    stoic_op_call call;
-    if (stoic_layout_of(store, entry)->granularity == STOIC_PER_TENSOR ||
-        e->role != STOIC_ROLE_WEIGHT)
-        return -1;
-    size_t at = (size_t)store->model->layer_nodes[e->layer];
-    const stoic_op *op = store->model->nodes[at].op;
-    if (op == &stoic_op_mat_mul)
-        return e->shape.rank - 1;
-    if (op != &stoic_op_gemm)
-        return 0;
-    stoic_model_call(store->model, at, in, out, &call);
-    return stoic_attr_int(&call, "transB", 0) ? 0 : 1;
-}
-
 static stoic_status plan_channels(const stoic_store *store, int entry, stoic_error *err) {
     const stoic_store_entry *e = &store->entries[entry];
     stoic_lines *lines = &store->lines[entry];
-    int axis = channel_axis(store, entry);
+    bool whole = lines->layout->granularity == STOIC_PER_TENSOR || e->role != STOIC_ROLE_WEIGHT;
+    int axis = whole ? -1 : stoic_model_channel_axis(store->model, e->layer);
     lines->channels = axis < 0 ? 1 : e->shape.dim[axis];
     lines->inner = 1;
     for (int i = axis + 1; axis >= 0 && i < e->shape.rank; i++)

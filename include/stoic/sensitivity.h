@@ -1,0 +1,50 @@
+/*
+ * Where faults hurt: the critical rate of each layer, output channel, weight and bit, from the
+ * trials of a campaign.
+ *
+ * A trial counts for what it hit, so it must have hit one thing: one site, or, for layers alone,
+ * sites in one layer. Source: docs/methods.md 6 for the intervals.
+ */
+#ifndef STOIC_SENSITIVITY_H
+#define STOIC_SENSITIVITY_H
+
+#include "stoic/campaign.h"
+#include "stoic/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What trials are grouped by, a set. Channels and weights are those of a layer. */
+enum {
+    STOIC_BY_LAYER = 1,
+    STOIC_BY_CHANNEL = 2, /* output channels: of a convolution filters, of a Gemm rows */
+    STOIC_BY_WEIGHT = 4,
+    STOIC_BY_BIT = 8 /* of a weight's data; redundancy goes on counting above it */
+};
+
+typedef struct stoic_sensitivity_row {
+    int layer;              /* -1 where not grouped by it, and for batch normalisation */
+    int64_t channel, index; /* -1 where not grouped by it, and where it does not apply */
+    stoic_role tensor;      /* of what was hit; weights where grouped by layer or bit alone */
+    int bit;
+    int64_t trials;
+    stoic_interval critical_rate;
+    double share;      /* of all critical outcomes; NaN: there are none */
+    double cumulative; /* the same of this row and those before it */
+} stoic_sensitivity_row;
+
+/* The groups that were hit, most critical first: by the lower end of the interval, so that one bad
+ * trial does not outrank a hundred; then by the rate, then in the order of the file. The caller
+ * frees *rows. `model` is needed for channels (else NULL is enough) and must be the campaign's.
+ * Fails with STOIC_ERR_ARGUMENT where trials hit several things, or hit weights' channels that
+ * cannot be told without a model; with STOIC_ERR_MISMATCH for another model; as
+ * stoic_records_open(). */
+STOIC_API stoic_status stoic_sensitivity_measure(const char *campaign, const stoic_model *model,
+                                                 unsigned by, stoic_sensitivity_row **rows,
+                                                 size_t *n, stoic_error *err) STOIC_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

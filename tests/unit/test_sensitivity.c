@@ -1,0 +1,167 @@
+/* Rankings from a campaign, against the same sums made trial by trial. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "stoic/records.h"
+#include "stoic/sensitivity.h"
+
+enum { IMAGES = 40, TRIALS = 400, MOST = 4096 };
+
+static stoic_model *model;
+static stoic_dataset *data;
+static char folder[] = "/tmp/stoic-sensitivity-XXXXXX";
+static char flips[64], rates[64];
+
+static void run(const char *path, const char *fault, int64_t trials) {
+    stoic_campaign_options options = stoic_campaign_options_default();
+    stoic_summary summary;
+    stoic_error err = {0};
+    options.faults = &fault;
+    options.n_faults = 1;
+    options.trials = trials;
+    options.seed = 5;
+    if (stoic_campaign_run(model, data, &options, path, &summary, &err) != STOIC_OK)
+        fail_msg("%s", err.message);
+}
+
+static int open_all(void **state) {
+    stoic_dataset_options options = stoic_dataset_options_default();
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(flips, sizeof flips, "%s/flips.db", folder);
+    snprintf(rates, sizeof rates, "%s/rates.db", folder);
+    assert_int_equal(stoic_model_read(STOIC_TEST_MODELS "/lenet5-fashion-mnist.onnx", &model, NULL),
+                     STOIC_OK);
+    options.count = IMAGES;
+    options.model = model;
+    assert_int_equal(stoic_dataset_open("fashion-mnist", &options, &data, NULL), STOIC_OK);
+    run(flips, "flips:1,bits=exponent", TRIALS);
+    run(rates, "ber:1e-4", 3);
+    return 0;
+}
+
+static int close_all(void **state) {
+    (void)state;
+    stoic_dataset_free(data);
+    stoic_model_free(model);
+    unlink(flips);
+    unlink(rates);
+    return rmdir(folder);
+}
+
+typedef struct rows {
+    stoic_sensitivity_row *items;
+    size_t n;
+} rows;
+
+static rows rank(const char *path, unsigned by) {
+    rows out;
+    stoic_error err = {0};
+    if (stoic_sensitivity_measure(path, model, by, &out.items, &out.n, &err) != STOIC_OK)
+        fail_msg("%s", err.message);
+    return out;
+}
+
+typedef struct brute {
+    unsigned by;
+    const stoic_sensitivity_row *row;
+    int64_t trials, critical;
+} brute;
+
+/* The output channel from the shapes that LeNet-5 has: filters and rows come first. */
+static int64_t channel(const stoic_record *r) {
+    static const int64_t inner[] = {25, 500, 800, 120, 84};
+    return r->index / inner[r->layer];
+}
+
+static bool count(void *user, const stoic_record *r) {
+    brute *b = user;
+    bool same = (!(b->by & STOIC_BY_LAYER) || r->layer == b->row->layer) &&
+                (!(b->by & STOIC_BY_CHANNEL) || channel(r) == b->row->channel) &&
+                (!(b->by & STOIC_BY_WEIGHT) || r->index == b->row->index) &&
+                (!(b->by & STOIC_BY_BIT) || r->bit == b->row->bit);
+    b->trials += same;
+    b->critical += same ? r->counts.critical : 0;
+    return true;
+}
+
+static void rates_are_those_of_the_trials(void **state) {
+    (void)state;
+    static const unsigned sets[] = {STOIC_BY_LAYER, STOIC_BY_BIT, STOIC_BY_LAYER | STOIC_BY_BIT,
+                                    STOIC_BY_LAYER | STOIC_BY_CHANNEL,
+                                    STOIC_BY_LAYER | STOIC_BY_WEIGHT};
+    for (size_t s = 0; s < sizeof sets / sizeof *sets; s++) {
+        rows r = rank(flips, sets[s]);
+        stoic_records *records = NULL;
+        int64_t trials = 0;
+        double share = 0;
+        assert_int_equal(stoic_records_open(flips, &records, NULL), STOIC_OK);
+        for (size_t i = 0; i < r.n; i++) {
+            const stoic_sensitivity_row *row = &r.items[i];
+            brute b = {.by = sets[s], .row = row};
+            assert_int_equal(stoic_records_each(records, count, &b, NULL), STOIC_OK);
+            assert_int_equal(row->trials, b.trials);
+            assert_true(row->critical_rate.value ==
+                        (double)b.critical / (double)(b.trials * IMAGES));
+            assert_true(row->critical_rate.low <= row->critical_rate.value &&
+                        row->critical_rate.high >= row->critical_rate.value);
+            assert_true(i == 0 || r.items[i - 1].critical_rate.low >= row->critical_rate.low);
+            trials += row->trials;
+            share += row->share;
+            assert_true(share - row->cumulative < 1e-9 && row->cumulative - share < 1e-9);
+        }
+        assert_int_equal(trials, TRIALS);
+        assert_true(r.items[r.n - 1].cumulative == 1.0);
+        stoic_records_free(records);
+        free(r.items);
+    }
+}
+
+/* One bit of 8 does nearly all the harm: a ranking that lost track of bits would not say so. */
+static void the_worst_bit_is_first(void **state) {
+    (void)state;
+    rows r = rank(flips, STOIC_BY_BIT);
+    assert_int_equal(r.n, 8);
+    assert_int_equal(r.items[0].bit, 30);
+    assert_true(r.items[0].share > 0.9);
+    free(r.items);
+}
+
+static void refusals(void **state) {
+    (void)state;
+    stoic_sensitivity_row *items = NULL;
+    stoic_error err = {0};
+    stoic_model *other = NULL;
+    size_t n;
+    assert_int_equal(stoic_sensitivity_measure(rates, model, STOIC_BY_LAYER, &items, &n, &err),
+                     STOIC_ERR_ARGUMENT);
+    assert_non_null(strstr(err.message, "several layers"));
+    assert_int_equal(stoic_sensitivity_measure(rates, model, STOIC_BY_BIT, &items, &n, &err),
+                     STOIC_ERR_ARGUMENT);
+    assert_non_null(strstr(err.message, "several sites"));
+    assert_int_equal(stoic_sensitivity_measure(flips, NULL, STOIC_BY_CHANNEL, &items, &n, &err),
+                     STOIC_ERR_ARGUMENT);
+    assert_int_equal(stoic_model_read(STOIC_TEST_MODELS "/lenet5-sigmoid.onnx", &other, &err),
+                     STOIC_OK);
+    assert_int_equal(stoic_sensitivity_measure(flips, other, STOIC_BY_CHANNEL, &items, &n, &err),
+                     STOIC_ERR_MISMATCH);
+    stoic_model_free(other);
+    assert_null(items);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rates_are_those_of_the_trials),
+        cmocka_unit_test(the_worst_bit_is_first),
+        cmocka_unit_test(refusals),
+    };
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}
