@@ -70,6 +70,9 @@ void stoic_graft_readers(stoic_pass_run *run, int value, int with);
  * The caller frees it. STOIC_ERR_NUMERIC where one is NaN or infinite, naming the value's node. */
 stoic_status stoic_profile_maxima(stoic_pass_run *run, const int *values, size_t n, float **most,
                                   int64_t *images, stoic_error *err);
+/* Is `bound` as good as `fresh`? The same network hardened sums in another order here and there, so
+ * that a profile of it differs in its last digits. */
+bool stoic_bound_holds(double bound, double fresh);
 /* The smallest of n numbers that at least `percent` of them do not exceed. Sorts them. */
 float stoic_percentile(float *values, int64_t n, double percent);
 

@@ -107,6 +107,8 @@ static stoic_status restrict_node(stoic_pass_run *run, ranger *r, int node, rang
     range *out = &r->ranges[run->model->nodes[node].out[0]];
     stoic_anatomy_bounds(run->model, node, &low, &high);
     *out = (range){true, fmax(low, in.low), fmin(high, in.high)};
+    if (stoic_bound_holds(high, out->high))
+        out->high = high;
     if (out->low == low && out->high == high)
         return STOIC_OK;
     if (!(out->low < out->high))

@@ -76,7 +76,7 @@ static stoic_status ignore_above(stoic_pass_run *run, pool *pools, size_t k, boo
     pool *p = &pools[k];
     int fresh;
     if (p->test >= 0) {
-        *changed = (double)p->bound < p->limit;
+        *changed = (double)p->bound < p->limit && !stoic_bound_holds(p->limit, (double)p->bound);
         if (!*changed)
             return STOIC_OK;
         TRY(stoic_graft_scalar(run, "smartpool_limit", p->bound, &fresh, err));

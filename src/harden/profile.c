@@ -191,3 +191,7 @@ float stoic_percentile(float *values, int64_t n, double percent) {
     int64_t rank = (int64_t)ceil(percent / 100 * (double)n);
     return values[rank < 1 ? 0 : rank > n ? n - 1 : rank - 1];
 }
+
+bool stoic_bound_holds(double bound, double fresh) {
+    return fabs(bound - fresh) <= 1e-5 * bound;
+}
