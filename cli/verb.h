@@ -15,6 +15,7 @@
     X(train)                                                                                       \
     X(eval)                                                                                        \
     X(store)                                                                                       \
+    X(harden)                                                                                      \
     X(inject)                                                                                      \
     X(merge)                                                                                       \
     X(records)                                                                                     \
@@ -29,7 +30,6 @@
 /* Known names that this version refuses. */
 #define CLI_LATER_LIST(X)                                                                          \
     X(plan)                                                                                        \
-    X(harden)                                                                                      \
     X(infer)                                                                                       \
     X(compare)                                                                                     \
     X(attack)

@@ -14,6 +14,7 @@
 #include "stoic/explore.h"
 #include "stoic/fault.h"
 #include "stoic/feed.h"
+#include "stoic/harden.h"
 #include "stoic/map_fault.h"
 #include "stoic/metrics.h"
 #include "stoic/model.h"

@@ -47,6 +47,11 @@ static bool bounded_function(const stoic_exec_step *step) {
            (step->unary == STOIC_SIGMOID || step->unary == STOIC_TANH);
 }
 
+/* Leaves finite values alone, and about others nothing is decided. */
+static bool keeps_finite(const stoic_exec_step *step) {
+    return step->kind == STOIC_STEP_FUNCTION && step->unary == STOIC_REPLACE_NAN;
+}
+
 static double slope(const stoic_exec_step *step) {
     return step->unary == STOIC_SIGMOID ? 0.25 : 1;
 }
@@ -62,7 +67,7 @@ static bool bounded_step(const stoic_faulty *f, const stoic_exec_step *step) {
     const stoic_layer_chain *l = step->layer >= 0 ? &f->chains->layers[step->layer] : NULL;
     return l ? l->known && l->norm < largest
              : step->kind == STOIC_STEP_AFFINE || stoic_step_is_pool(step) ||
-                   bounded_function(step);
+                   bounded_function(step) || keeps_finite(step);
 }
 
 /* Is every changed step behind the layer one whose bound is known? A chain without joins. */
@@ -188,7 +193,7 @@ static stoic_status errors_step(stoic_faulty *f, int k, int64_t image, int n, do
             g->kernels->average_pool(&step->window, in + i * from, out + i * size);
     }
     if (!stoic_step_is_pool(step)) {
-        bool function = step->kind == STOIC_STEP_FUNCTION;
+        bool function = bounded_function(step);
         for (int64_t i = 0; i < n * size; i++)
             out[i] = (float)((function ? slope(step) : 1.0) * (double)in[i] * slack +
                              (function ? 4 * unit : 0));
@@ -413,7 +418,7 @@ static bound next_layer(const stoic_faulty *f, int step, const stoic_probe *prob
 
 static bound next_local(const stoic_faulty *f, int step, bound in) {
     const stoic_exec_step *st = &f->program->steps[step];
-    if (st->kind == STOIC_STEP_FUNCTION) {
+    if (bounded_function(st)) {
         double steep = slope(st);
         return (bound){in.moved, steep * in.change, steep * in.error + 4 * unit,
                        steep * in.deviation + 4 * unit, 1};

@@ -31,8 +31,11 @@ typedef enum stoic_binary { STOIC_ADD, STOIC_SUB, STOIC_MUL, STOIC_DIV } stoic_b
 typedef enum stoic_unary {
     STOIC_SIGMOID, /* 1 / (1 + e^-x), correctly monotone over all floats */
     STOIC_TANH,
-    STOIC_HARD_SIGMOID, /* clip(a x + b, 0, 1) */
-    STOIC_HARD_SWISH,   /* x * clip(x / 6 + 0.5, 0, 1) */
+    STOIC_HARD_SIGMOID,  /* clip(a x + b, 0, 1) */
+    STOIC_HARD_SWISH,    /* x * clip(x / 6 + 0.5, 0, 1) */
+    STOIC_REPLACE_NAN,   /* x is NaN ? b : x */
+    STOIC_REPLACE_ABOVE, /* x > a ? b : x, so a NaN stays */
+    STOIC_REPLACE_BELOW, /* x < a ? b : x */
 } stoic_unary;
 
 /* A convolution by our own kernel. Weights packed [group][kh][kw][ic][oc], or [kh][kw][group] when

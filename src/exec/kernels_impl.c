@@ -238,6 +238,15 @@ static void unary(stoic_unary f, float a, float b, const float *src, float *dst,
         INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] =
             src[i] * act_clip(src[i] * (1.0f / 6) + 0.5f, 0, 1);
         break;
+    case STOIC_REPLACE_NAN:
+        INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] = src[i] != src[i] ? b : src[i];
+        break;
+    case STOIC_REPLACE_ABOVE:
+        INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] = src[i] > a ? b : src[i];
+        break;
+    case STOIC_REPLACE_BELOW:
+        INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] = src[i] < a ? b : src[i];
+        break;
     }
 }
 

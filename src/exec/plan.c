@@ -27,6 +27,8 @@ static const struct rule {
     {&stoic_op_softmax, stoic_plan_local},      {&stoic_op_squeeze, stoic_plan_local},
     {&stoic_op_sub, stoic_plan_local},          {&stoic_op_tanh, stoic_plan_local},
     {&stoic_op_unsqueeze, stoic_plan_local},    {&stoic_op_dropout, stoic_plan_local},
+    {&stoic_op_is_nan, stoic_plan_choose},      {&stoic_op_greater, stoic_plan_choose},
+    {&stoic_op_less, stoic_plan_choose},
 };
 
 static plan_fn rule_for(const stoic_op *op) {

@@ -297,20 +297,24 @@ static stoic_status plan_reshape(stoic_planner *p, const stoic_node *n, stoic_ex
     return STOIC_OK;
 }
 
-static stoic_status plan_function(const stoic_op_call *call, stoic_exec_step *step) {
+void stoic_plan_function(stoic_exec_step *step, stoic_unary function, float a, float b) {
     step->run = run_unary;
     step->kind = STOIC_STEP_FUNCTION;
-    if (call->op == &stoic_op_sigmoid) {
-        step->unary = STOIC_SIGMOID;
-    } else if (call->op == &stoic_op_tanh) {
-        step->unary = STOIC_TANH;
-    } else if (call->op == &stoic_op_hard_swish) {
-        step->unary = STOIC_HARD_SWISH;
-    } else {
-        step->unary = STOIC_HARD_SIGMOID;
-        step->a = (float)stoic_attr_float(call, "alpha", 0.2);
-        step->b = (float)stoic_attr_float(call, "beta", 0.5);
-    }
+    step->unary = function;
+    step->a = a;
+    step->b = b;
+}
+
+static stoic_status plan_function(const stoic_op_call *call, stoic_exec_step *step) {
+    if (call->op == &stoic_op_sigmoid)
+        stoic_plan_function(step, STOIC_SIGMOID, 0, 0);
+    else if (call->op == &stoic_op_tanh)
+        stoic_plan_function(step, STOIC_TANH, 0, 0);
+    else if (call->op == &stoic_op_hard_swish)
+        stoic_plan_function(step, STOIC_HARD_SWISH, 0, 0);
+    else
+        stoic_plan_function(step, STOIC_HARD_SIGMOID, (float)stoic_attr_float(call, "alpha", 0.2),
+                            (float)stoic_attr_float(call, "beta", 0.5));
     return STOIC_OK;
 }
 

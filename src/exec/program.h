@@ -12,7 +12,7 @@
 
 #include "exec/dnnl_shim.h"
 #include "exec/kernels.h"
-#include "model/graph.h"
+#include "model/choice.h"
 #include "stoic/session.h"
 
 typedef enum stoic_layout {
@@ -71,7 +71,7 @@ typedef enum stoic_step_kind {
     STOIC_STEP_AFFINE, /* normalisation, sum, activation */
     STOIC_STEP_MAX_POOL,
     STOIC_STEP_AVERAGE_POOL,
-    STOIC_STEP_FUNCTION, /* Sigmoid and the like, value by value */
+    STOIC_STEP_FUNCTION, /* Sigmoid and the like, and choices, value by value */
     STOIC_STEP_SOFTMAX,
 } stoic_step_kind;
 
@@ -90,7 +90,7 @@ struct stoic_exec_step {
     stoic_window window; /* pooling */
     stoic_unary unary;
     stoic_binary binary;
-    float a, b;                 /* HardSigmoid */
+    float a, b;                 /* parameters of unary */
     int64_t outer, axis, inner; /* softmax in the value's memory order */
     bool logarithm;
     int64_t macs; /* an image */
@@ -158,10 +158,15 @@ struct stoic_planner {
 
 stoic_status stoic_plan_layer(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err);
 stoic_status stoic_plan_local(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err);
+stoic_status stoic_plan_choose(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err);
+/* Makes the step one that applies a function value by value. */
+void stoic_plan_function(stoic_exec_step *step, stoic_unary function, float a, float b);
 /* Takes the nodes behind step->out into the step while nothing stands in the way. */
 stoic_status stoic_plan_fuse(stoic_planner *p, stoic_exec_step *step, stoic_error *err);
 /* The activation a node is, if it is one of stoic_act. */
 bool stoic_node_activation(const stoic_model *model, int node, stoic_activation *act);
+/* The function that a comparison and a Where are together, with its limit a and b instead. */
+stoic_unary stoic_choice_function(const stoic_choice *choice);
 /* Pooling over height and width as a window, global forms included; `max` says which. */
 stoic_status stoic_node_pool(const stoic_op_call *call, stoic_window *window, bool *max,
                              stoic_error *err);

@@ -57,7 +57,8 @@ struct stoic_tape_step {
     stoic_activation act;
     stoic_window window;
     stoic_unary unary;
-    double ratio; /* dropout */
+    float limit, with; /* choices */
+    double ratio;      /* dropout */
     bool max;
 };
 

@@ -49,7 +49,7 @@ static stoic_status unary(stoic_tape *t, const stoic_tape_step *step, int shard,
                           stoic_error *err) {
     (void)member;
     (void)err;
-    t->kernels->unary(step->unary, 0, 0, stoic_tape_data(t, step->in[0], shard),
+    t->kernels->unary(step->unary, step->limit, step->with, stoic_tape_data(t, step->in[0], shard),
                       stoic_tape_data(t, step->out, shard),
                       stoic_tape_images(t, shard) * t->values[step->out].size);
     return STOIC_OK;
@@ -75,6 +75,24 @@ static stoic_status unary_back(stoic_tape *t, const stoic_tape_step *step, int s
     t->gradients->unary(step->unary, stoic_tape_gradient(t, step->out, shard),
                         stoic_tape_data(t, step->out, shard),
                         stoic_tape_images(t, shard) * t->values[step->out].size);
+    pass_on(t, step, shard);
+    return STOIC_OK;
+}
+
+/* What was replaced by a constant feels no gradient. */
+static stoic_status choose_back(stoic_tape *t, const stoic_tape_step *step, int shard, int member,
+                                stoic_error *err) {
+    (void)member;
+    (void)err;
+    float *g = stoic_tape_gradient(t, step->out, shard);
+    const float *x = stoic_tape_data(t, step->in[0], shard);
+    int64_t n = stoic_tape_images(t, shard) * t->values[step->out].size;
+    for (int64_t i = 0; i < n; i++) {
+        bool replaced = step->unary == STOIC_REPLACE_NAN     ? x[i] != x[i]
+                        : step->unary == STOIC_REPLACE_ABOVE ? x[i] > step->limit
+                                                             : x[i] < step->limit;
+        g[i] = replaced ? 0 : g[i];
+    }
     pass_on(t, step, shard);
     return STOIC_OK;
 }
@@ -263,6 +281,31 @@ static stoic_status plan_dropout(stoic_tape_plan *p, int node, const stoic_op_ca
     return STOIC_OK;
 }
 
+/* A comparison and the Where that alone reads it. */
+static stoic_status plan_choose(stoic_tape_plan *p, int node, stoic_error *err) {
+    stoic_tape *t = p->t;
+    int test = p->model->nodes[node].out[0], where = stoic_tape_sole_reader(p, test);
+    stoic_choice choice;
+    if (where < 0 || !stoic_choice_find(p->model, node, where, &choice))
+        return STOIC_ERR_UNSUPPORTED;
+    stoic_tape_step *step;
+    stoic_status status = stoic_tape_step_add(p, node, &step, err);
+    if (status != STOIC_OK)
+        return status;
+    int x = stoic_tape_root(t, p->model->nodes[node].in[0]);
+    stoic_tape_value_add(p, p->model->nodes[where].out[0], t->values[x].wanted);
+    p->done[where] = true;
+    step->forward = unary;
+    step->backward = choose_back;
+    step->hands_over = true;
+    step->unary = stoic_choice_function(&choice);
+    step->limit = choice.limit;
+    step->with = choice.with;
+    step->in[step->n_in++] = x;
+    step->out = p->model->nodes[where].out[0];
+    return STOIC_OK;
+}
+
 static stoic_status plan_pool(stoic_tape_plan *p, int node, const stoic_op_call *call,
                               stoic_error *err) {
     stoic_window window;
@@ -315,6 +358,8 @@ stoic_status stoic_tape_plan_local(stoic_tape_plan *p, int node, stoic_error *er
         p->model->values[n->in[0]].constant)
         return STOIC_ERR_UNSUPPORTED;
     stoic_model_call(p->model, (size_t)node, in, out, &call);
+    if (p->model->values[n->out[0]].dtype == STOIC_BOOL)
+        return plan_choose(p, node, err);
     if (n->op == &stoic_op_concat)
         return plan_concat(p, node, &call, err);
     if (n->op == &stoic_op_dropout)

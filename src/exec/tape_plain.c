@@ -171,8 +171,10 @@ stoic_status stoic_tape_plan_plain(stoic_tape_plan *p, int node, stoic_error *er
     const stoic_node *n = &p->model->nodes[node];
     int64_t doubles = 0;
     bool wanted = false;
-    if (!n->op->reference || !n->op->backward || n->n_in > STOIC_TAPE_INPUTS || n->n_out != 1 ||
-        n->op == &stoic_op_batch_normalization)
+    /* a comparison stands still wherever it has a slope: nothing goes back through it */
+    bool slopes = p->model->values[n->out[0]].dtype == STOIC_F32;
+    if (!n->op->reference || (slopes && !n->op->backward) || n->n_in > STOIC_TAPE_INPUTS ||
+        n->n_out != 1 || n->op == &stoic_op_batch_normalization)
         return STOIC_ERR_UNSUPPORTED;
     stoic_tape_step *step;
     TRY(stoic_tape_step_add(p, node, &step, err));
@@ -199,9 +201,9 @@ stoic_status stoic_tape_plan_plain(stoic_tape_plan *p, int node, stoic_error *er
     }
     doubles += 2 * count_of(t, n->out[0]);
     t->n_plain = doubles > t->n_plain ? doubles : t->n_plain;
-    stoic_tape_value_add(p, n->out[0], wanted);
+    stoic_tape_value_add(p, n->out[0], wanted && slopes);
     step->forward = forward;
-    step->backward = backward;
+    step->backward = slopes ? backward : NULL;
     step->out = n->out[0];
     if (n->layer >= 0)
         status = stoic_tape_plan_fault(p, node, n->out[0], err);

@@ -24,6 +24,10 @@ static stoic_status check_result(const stoic_builder *b, stoic_error *err) {
                           b->values[b->declared_output].name,
                           output->constant ? "does not depend on the input"
                                            : "is the input itself");
+    if (output->dtype != STOIC_F32)
+        return stoic_fail(err, STOIC_ERR_UNSUPPORTED, output->name,
+                          "output '%s' is %s, expected float32", b->values[b->declared_output].name,
+                          stoic_dtype_name(output->dtype));
     return STOIC_OK;
 }
 

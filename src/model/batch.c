@@ -116,6 +116,10 @@ static const batch_rule rules[] = {
     {&stoic_op_sub, true, probe_rule},
     {&stoic_op_mul, true, probe_rule},
     {&stoic_op_div, true, probe_rule},
+    {&stoic_op_equal, true, probe_rule},
+    {&stoic_op_greater, true, probe_rule},
+    {&stoic_op_less, true, probe_rule},
+    {&stoic_op_where, true, probe_rule},
     {&stoic_op_concat, true, concat_rule},
     {&stoic_op_reshape, false, reinterprets},
     {&stoic_op_flatten, false, reinterprets},
@@ -160,7 +164,8 @@ static stoic_status check_outputs(const stoic_op_call *call, stoic_error *err) {
         if (!out->present)
             continue;
         int64_t count = stoic_shape_count(&out->shape);
-        if (out->dtype != STOIC_F32)
+        /* a comparison gives bool, for a Where to read */
+        if (out->dtype != STOIC_F32 && out->dtype != STOIC_BOOL)
             return stoic_fail(err, STOIC_ERR_UNSUPPORTED, call->node,
                               "%s computes %s, expected float32", call->op->name,
                               stoic_dtype_name(out->dtype));

@@ -232,6 +232,25 @@ stoic_status stoic_rewrite_float(stoic_rewrite *r, int node, const char *name, f
     return STOIC_OK;
 }
 
+stoic_status stoic_rewrite_become(stoic_rewrite *r, int node, const stoic_op *op, stoic_attr *attrs,
+                                  size_t n_attrs, const int *in, size_t n_in, stoic_error *err) {
+    stoic_node *n = &r->s->nodes[node];
+    int *inputs = NULL;
+    stoic_status status = copy_bytes(in, n_in * sizeof *in, &inputs, err);
+    if (status != STOIC_OK) {
+        stoic_attrs_free(attrs, n_attrs);
+        return status;
+    }
+    stoic_attrs_free(n->attrs, n->n_attrs);
+    free(n->in);
+    n->op = op;
+    n->attrs = attrs;
+    n->n_attrs = n_attrs;
+    n->in = inputs;
+    n->n_in = n_in;
+    return STOIC_OK;
+}
+
 static stoic_operand operand_of(const stoic_rewrite *r, int number) {
     if (number < 0)
         return (stoic_operand){0};

@@ -29,6 +29,11 @@ void stoic_rewrite_input(stoic_rewrite *rewrite, int node, size_t i, int value);
 /* Sets a float attribute of a node, or adds it. */
 stoic_status stoic_rewrite_float(stoic_rewrite *rewrite, int node, const char *name, float value,
                                  stoic_error *err);
+/* A node, which keeps its name and its outputs, becomes another operator with other inputs and
+ * attributes. Takes the attributes over, also on failure. */
+stoic_status stoic_rewrite_become(stoic_rewrite *rewrite, int node, const stoic_op *op,
+                                  stoic_attr *attrs, size_t n_attrs, const int *in, size_t n_in,
+                                  stoic_error *err);
 /* A new node of one output, whose value number `out` gets; it will run as soon as its inputs are
  * there. Takes the attributes over, also on failure. */
 stoic_status stoic_rewrite_node(stoic_rewrite *rewrite, const char *name, const stoic_op *op,

@@ -114,10 +114,10 @@ struct stoic_op {
      * |computed(a) - op(a)| <= rounding * |op(a)| + tiny; negative or NULL: unknown. */
     double (*rounding)(const stoic_op_call *call);
 
-    /* Which inputs must all carry a factor k > 0 for the output to carry it, bit i for input i (from
-     * input 63 on all share the last bit): a Conv's image and bias, both sides of an Add. 0: the
-     * call is not positively homogeneous. NULL: input 0 alone where STOIC_OP_HOMOGENEOUS is set,
-     * else 0. Ask stoic_op_homogeneous(). */
+    /* Which inputs must all carry a factor k > 0 for the output to carry it, bit i for input i
+     * (from input 63 on all share the last bit): a Conv's image and bias, both sides of an Add. 0:
+     * the call is not positively homogeneous. NULL: input 0 alone where STOIC_OP_HOMOGENEOUS is
+     * set, else 0. Ask stoic_op_homogeneous(). */
     uint64_t (*homogeneous)(const stoic_op_call *call);
 
     /* The gradients of the inputs from those of the outputs, in double, row-major, each of its
@@ -141,11 +141,11 @@ struct stoic_op {
 /* clang-format off */
 #define STOIC_OP_LIST(X)                                                                           \
     X(add) X(average_pool) X(batch_normalization) X(cast) X(clip) X(concat) X(constant)            \
-    X(constant_of_shape) X(conv) X(div) X(dropout) X(expand) X(flatten) X(gather) X(gemm)          \
-    X(global_average_pool) X(hard_sigmoid) X(hard_swish) X(identity) X(leaky_relu)                 \
-    X(log_softmax) X(mat_mul) X(max_pool) X(mul) X(pad) X(range) X(reduce_mean) X(relu)            \
-    X(reshape) X(shape) X(sigmoid) X(slice) X(softmax) X(squeeze) X(sub) X(tanh) X(transpose)      \
-    X(unsqueeze)
+    X(constant_of_shape) X(conv) X(div) X(dropout) X(equal) X(expand) X(flatten) X(gather)         \
+    X(gemm) X(global_average_pool) X(greater) X(hard_sigmoid) X(hard_swish) X(identity)            \
+    X(is_nan) X(leaky_relu) X(less) X(log_softmax) X(mat_mul) X(max_pool) X(mul) X(pad) X(range)   \
+    X(reduce_mean) X(relu) X(reshape) X(shape) X(sigmoid) X(slice) X(softmax) X(squeeze) X(sub)    \
+    X(tanh) X(transpose) X(unsqueeze) X(where)
 /* clang-format on */
 
 #define STOIC_OP_DECLARE(identifier) extern const stoic_op stoic_op_##identifier;

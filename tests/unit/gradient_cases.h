@@ -375,6 +375,28 @@ static void to_double(void) {
 /* BatchNormalization's mean and variance */
 enum { STATISTICS = 1 << 3 | 1 << 4 };
 
+/* The condition is of element type bool and wants no gradient. */
+static void condition(const int64_t *dims, size_t rank) {
+    double x[RIG_ELEMENTS];
+    int64_t count = stoic_shape_count(&input(dims, rank)->shape);
+    rig.in[rig.call.n_in - 1].dtype = STOIC_BOOL;
+    for (int64_t i = 0; i < count; i++)
+        x[i] = (double)(i % 3 == 0);
+    values(x, (size_t)count);
+}
+
+static void where_filter(void) {
+    condition(LIST(2, 3, 4));
+    scalar_constant(0.5);
+    random_input(2, 3, 4);
+}
+
+static void where_mixed(void) {
+    condition(LIST(2, 1, 4));
+    random_input(3, 1);
+    random_input(2, 3, 4);
+}
+
 static const gradient_case cases[] = {
     {"Add", 13, same_shapes, 0},
     {"Add", 13, both_repeated, 0},
@@ -452,6 +474,8 @@ static const gradient_case cases[] = {
     {"Identity", 13, vector, 0},
     {"Dropout", 13, vector, 0},
     {"Cast", 13, to_double, 0},
+    {"Where", 13, where_filter, 0},
+    {"Where", 16, where_mixed, 0},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 

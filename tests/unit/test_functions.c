@@ -79,6 +79,29 @@ static void functions_of_special_values(void **state) {
     }
 }
 
+static void choices_by_comparison(void **state) {
+    (void)state;
+    enum { N = 37 }; /* a vector's body and its tail */
+    const float x[] = {NAN, INFINITY, -INFINITY, 5, 2, -3, 0.0f};
+    const float nan[] = {7, INFINITY, -INFINITY, 5, 2, -3, 0};
+    const float above[] = {NAN, 7, -INFINITY, 7, 2, -3, 0};
+    const float below[] = {NAN, INFINITY, 7, 5, 2, 7, 7};
+    float in[N], y[N], expected[N];
+    for (int s = 0; s < n_sets; s++) {
+        for (int f = 0; f < 3; f++) {
+            const float *given = f == 0 ? nan : f == 1 ? above : below;
+            for (int i = 0; i < N; i++) {
+                in[i] = x[i % 7];
+                expected[i] = given[i % 7];
+            }
+            sets[s]->unary((stoic_unary)(STOIC_REPLACE_NAN + f), 2, 7, in, y, N);
+            assert_true(same("choice", sets[s]->isa, y, expected, N));
+            y[N - 1] = 1; /* the judge can say no */
+            assert_false(same("choice", sets[s]->isa, y, expected, N));
+        }
+    }
+}
+
 /* The float of rank r when all floats from -Inf to +Inf stand in order. */
 static float ranked(int64_t r) {
     return r < 0 ? kit_float(0x80000000u | (uint32_t)(-r - 1)) : kit_float((uint32_t)r);
@@ -146,6 +169,7 @@ int main(void) {
     sets_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(functions_of_special_values),
+        cmocka_unit_test(choices_by_comparison),
         cmocka_unit_test(sigmoid_and_tanh_are_accurate),
         cmocka_unit_test(sigmoid_is_monotone),
     };

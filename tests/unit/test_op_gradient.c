@@ -143,7 +143,9 @@ static void gives_only_what_is_wanted(void **state) {
 static void covers_every_operator(void **state) {
     (void)state;
     static const stoic_op *const without[] = {&stoic_op_constant, &stoic_op_constant_of_shape,
-                                              &stoic_op_range, &stoic_op_shape};
+                                              &stoic_op_equal,    &stoic_op_greater,
+                                              &stoic_op_is_nan,   &stoic_op_less,
+                                              &stoic_op_range,    &stoic_op_shape};
     size_t count;
     const stoic_op *const *ops = stoic_op_all(&count);
     for (size_t i = 0; i < count; i++) {

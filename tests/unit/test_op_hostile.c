@@ -8,7 +8,7 @@
 
 enum { ROUNDS = 4000, SMALL = 2048 };
 
-enum { VALUE, INTS, FLOATS }; /* computed; constant integers; constant floats */
+enum { VALUE, INTS, FLOATS, BOOLS }; /* computed; constant integers; constant floats; computed */
 
 typedef struct operand_seed {
     int what, rank;
@@ -36,6 +36,12 @@ typedef struct seed {
 #define PLAIN(...)                                                                                 \
     {                                                                                              \
         VALUE, sizeof((int[]){__VA_ARGS__}) / sizeof(int), {__VA_ARGS__}, {                        \
+            0                                                                                      \
+        }                                                                                          \
+    }
+#define CONDITION                                                                                  \
+    {                                                                                              \
+        BOOLS, 4, {1, 4, 5, 5}, {                                                                  \
             0                                                                                      \
         }                                                                                          \
     }
@@ -75,6 +81,7 @@ static const seed seeds[] = {
     {"Conv", 11, {IMAGE, PLAIN(6, 4, 1, 2)}, {ATTR("strides", 2, 3)}},
     {"Div", 13, {IMAGE, IMAGE}, {{0}}},
     {"Dropout", 12, {IMAGE, SINGLE(0), SINGLE(0)}, {ATTR_INT("seed", 1)}},
+    {"Equal", 13, {IMAGE, PLAIN(4, 1, 1)}, {{0}}},
     {"Expand", 13, {PLAIN(3, 1), WHOLE(3, 2, 1, 4)}, {{0}}},
     {"Flatten", 13, {IMAGE}, {ATTR_INT("axis", 2)}},
     {"Gather", 13, {IMAGE, WHOLE(2, 1, -1)}, {ATTR_INT("axis", 1)}},
@@ -83,10 +90,13 @@ static const seed seeds[] = {
      {PLAIN(3, 2), PLAIN(4, 3), PLAIN(4)},
      {ATTR_INT("transA", 1), ATTR_INT("transB", 1)}},
     {"GlobalAveragePool", 9, {IMAGE}, {{0}}},
+    {"Greater", 13, {IMAGE, SINGLE(2)}, {{0}}},
     {"HardSigmoid", 9, {IMAGE}, {{0}}},
     {"HardSwish", 14, {IMAGE}, {{0}}},
     {"Identity", 13, {IMAGE}, {{0}}},
+    {"IsNaN", 13, {IMAGE}, {{0}}},
     {"LeakyRelu", 9, {IMAGE}, {{0}}},
+    {"Less", 9, {PLAIN(4, 5, 5), IMAGE}, {{0}}},
     {"LogSoftmax", 11, {IMAGE}, {ATTR_INT("axis", 2)}},
     {"MatMul", 9, {PLAIN(2, 3, 4), PLAIN(2, 4, 2)}, {{0}}},
     {"MaxPool",
@@ -116,6 +126,8 @@ static const seed seeds[] = {
     {"Tanh", 13, {IMAGE}, {{0}}},
     {"Transpose", 13, {IMAGE}, {ATTR("perm", 0, 2, 3, 1)}},
     {"Unsqueeze", 13, {PLAIN(3), WHOLE(2, 0, -1)}, {{0}}},
+    {"Where", 16, {CONDITION, SINGLE(0), IMAGE}, {{0}}},
+    {"Where", 9, {CONDITION, PLAIN(5), PLAIN(4, 1, 5)}, {{0}}},
 };
 
 static uint64_t random_state;
@@ -166,7 +178,7 @@ static void plant(const seed *s) {
     for (size_t i = 0; i < 5 && (s->in[i].rank || s->in[i].what); i++) {
         const operand_seed *from = &s->in[i];
         stoic_operand *in = input(from->dim, (size_t)from->rank);
-        in->dtype = from->what == INTS ? STOIC_I64 : STOIC_F32;
+        in->dtype = from->what == INTS ? STOIC_I64 : from->what == BOOLS ? STOIC_BOOL : STOIC_F32;
         for (int k = 0; k < 4; k++)
             constants[i][k] = (double)from->list[k];
     }
@@ -361,7 +373,7 @@ static void seeds_are_valid_and_cover_the_list(void **state) {
         bool constant[RIG_OPERANDS];
         plant(&seeds[k]);
         for (size_t i = 0; i < 5; i++)
-            constant[i] = seeds[k].in[i].what != VALUE;
+            constant[i] = seeds[k].in[i].what == INTS || seeds[k].in[i].what == FLOATS;
         bind_constants(constant);
         if (!check_call())
             print_message("%s: %s\n", seeds[k].op, rig.err.message);
@@ -378,7 +390,7 @@ static void damaged_calls_are_refused_or_run(void **state) {
             bool constant[RIG_OPERANDS] = {false};
             plant(&seeds[k]);
             for (size_t i = 0; i < 5; i++)
-                constant[i] = seeds[k].in[i].what != VALUE;
+                constant[i] = seeds[k].in[i].what == INTS || seeds[k].in[i].what == FLOATS;
             for (uint64_t n = draw(4) + 1; n > 0; n--)
                 damage(constant);
             bind_constants(constant);

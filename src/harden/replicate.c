@@ -1,0 +1,137 @@
+/* A model through the builder again: what reading its file would give. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "harden/pass.h"
+
+typedef struct replica {
+    const stoic_model *model;
+    stoic_builder *builder;
+    int copies, copy;   /* from 0 */
+    char (*names)[320]; /* room for the operands of a node */
+    const char **list;
+} replica;
+
+/* What a value is called in this copy: constants and the image are shared. The output's name stays
+ * for what is voted. */
+static const char *value_name(replica *r, int value, size_t slot) {
+    const stoic_value *v = value < 0 ? NULL : &r->model->values[value];
+    if (!v)
+        return "";
+    if (v->producer < 0 || (r->copy == 0 && (r->copies == 1 || value != r->model->output)))
+        return v->name;
+    snprintf(r->names[slot], sizeof r->names[slot], "%.256s/run%d", v->name, r->copy + 1);
+    return r->names[slot];
+}
+
+static stoic_status copy_attrs(const stoic_node *n, stoic_attr **out, stoic_error *err) {
+    *out = calloc(n->n_attrs + 1, sizeof **out);
+    if (!*out)
+        return stoic_fail_memory(err, "attributes", n->n_attrs * sizeof **out);
+    for (size_t i = 0; i < n->n_attrs; i++) {
+        const stoic_attr *from = &n->attrs[i];
+        stoic_attr *to = &(*out)[i];
+        *to = (stoic_attr){.kind = from->kind, .i = from->i, .f = from->f, .count = from->count};
+        to->tensor = stoic_tensor_retain(from->tensor);
+        to->name = strdup(from->name);
+        to->s = from->s ? strdup(from->s) : NULL;
+        to->ints = from->ints ? calloc(from->count + 1, sizeof *to->ints) : NULL;
+        to->floats = from->floats ? calloc(from->count + 1, sizeof *to->floats) : NULL;
+        if (!to->name || (from->s && !to->s) || (from->ints && !to->ints) ||
+            (from->floats && !to->floats)) {
+            stoic_attrs_free(*out, i + 1);
+            return stoic_fail_memory(err, "attributes", n->n_attrs * sizeof **out);
+        }
+        if (from->ints)
+            memcpy(to->ints, from->ints, from->count * sizeof *to->ints);
+        if (from->floats)
+            memcpy(to->floats, from->floats, from->count * sizeof *to->floats);
+    }
+    return STOIC_OK;
+}
+
+static stoic_status add_node(replica *r, const stoic_node *n, stoic_error *err) {
+    stoic_attr *attrs;
+    char name[320];
+    size_t slot = 0;
+    const char **in = r->list, **out = r->list + n->n_in;
+    for (size_t k = 0; k < n->n_in; k++, slot++)
+        in[k] = value_name(r, n->in[k], slot);
+    for (size_t k = 0; k < n->n_out; k++, slot++)
+        out[k] = value_name(r, n->out[k], slot);
+    snprintf(name, sizeof name, "%.256s/run%d", n->name, r->copy + 1);
+    stoic_status status = copy_attrs(n, &attrs, err);
+    if (status != STOIC_OK)
+        return status;
+    return stoic_builder_node(r->builder, r->copy ? name : n->name, n->op, attrs, n->n_attrs, in,
+                              n->n_in, out, n->n_out, err);
+}
+
+static stoic_status add_vote(replica *r, stoic_error *err) {
+    const char *output = r->model->values[r->model->output].name;
+    char runs[3][320], agree[320], vote[320];
+    for (int i = 0; i < 3; i++)
+        snprintf(runs[i], sizeof runs[i], "%.256s/run%d", output, i + 1);
+    snprintf(agree, sizeof agree, "%.256s/agree", output);
+    snprintf(vote, sizeof vote, "%.256s/vote", output);
+    const char *equal_out = agree;
+    stoic_status status =
+        stoic_builder_node(r->builder, agree, &stoic_op_equal, NULL, 0,
+                           (const char *[]){runs[0], runs[1]}, 2, &equal_out, 1, err);
+    if (status != STOIC_OK)
+        return status;
+    return stoic_builder_node(r->builder, vote, &stoic_op_where, NULL, 0,
+                              (const char *[]){agree, runs[0], runs[2]}, 3, &output, 1, err);
+}
+
+static stoic_status add_all(replica *r, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    const stoic_model *m = r->model;
+    stoic_builder_ir_version(r->builder, m->ir_version);
+    TRY(stoic_builder_input(r->builder, m->values[m->input].name, &m->values[m->input].shape, err));
+    for (size_t v = 0; v < m->n_values; v++) {
+        if (m->values[v].constant)
+            TRY(stoic_builder_constant(r->builder, m->values[v].name, m->values[v].constant, err));
+    }
+    for (r->copy = 0; r->copy < r->copies; r->copy++) {
+        for (size_t i = 0; i < m->n_nodes; i++)
+            TRY(add_node(r, &m->nodes[i], err));
+    }
+    if (r->copies == 3)
+        TRY(add_vote(r, err));
+    TRY(stoic_builder_output(r->builder, m->values[m->output].name, err));
+    for (size_t i = 0; i < m->n_meta; i++)
+        TRY(stoic_builder_meta(r->builder, m->meta[i].key, m->meta[i].value, err));
+done:
+    return status;
+}
+
+stoic_status stoic_model_replicate(const stoic_model *m, int copies, stoic_model **out,
+                                   stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    replica r = {.model = m, .copies = copies};
+    size_t most = 1;
+    for (size_t i = 0; i < m->n_nodes; i++) {
+        size_t operands = m->nodes[i].n_in + m->nodes[i].n_out;
+        most = operands > most ? operands : most;
+    }
+    *out = NULL;
+    r.names = calloc(most, sizeof *r.names);
+    r.list = calloc(most, sizeof *r.list);
+    if (!r.names || !r.list) {
+        status = stoic_fail_memory(err, "names", most * sizeof *r.names);
+        goto done;
+    }
+    TRY(stoic_builder_create(m->name, m->opset, &r.builder, err));
+    TRY(add_all(&r, err));
+    stoic_builder *builder = r.builder;
+    r.builder = NULL;
+    TRY(stoic_builder_finish(builder, out, err));
+done:
+    stoic_builder_free(r.builder);
+    free(r.names);
+    free((void *)r.list);
+    return status;
+}
