@@ -21,6 +21,7 @@
     X(records)                                                                                     \
     X(replay)                                                                                      \
     X(explore)                                                                                     \
+    X(compare)                                                                                     \
     X(report)                                                                                      \
     X(analyze)                                                                                     \
     X(fit)                                                                                         \
@@ -31,7 +32,6 @@
 #define CLI_LATER_LIST(X)                                                                          \
     X(plan)                                                                                        \
     X(infer)                                                                                       \
-    X(compare)                                                                                     \
     X(attack)
 
 /* What a verb gets besides its settings. */

@@ -7,6 +7,7 @@
 #define STOIC_REPORT_H
 
 #include "stoic/budget.h"
+#include "stoic/compare.h"
 #include "stoic/explore.h"
 #include "stoic/records.h"
 #include "stoic/study.h"
@@ -47,6 +48,10 @@ STOIC_API stoic_status stoic_scaling_draw(const stoic_scaling_row *rows, size_t 
 STOIC_API stoic_status stoic_exploration_draw(const stoic_exploration *exploration,
                                               const char *folder,
                                               stoic_error *err) STOIC_MUST_CHECK;
+/* The same for a comparison: compare-N.svg for the N-th fault, the critical rate of each protection
+ * beside what it costs. */
+STOIC_API stoic_status stoic_comparison_draw(const stoic_comparison *comparison, const char *folder,
+                                             stoic_error *err) STOIC_MUST_CHECK;
 /* The same for a budget: explore-budget.svg, loss against memory, and its data. */
 STOIC_API stoic_status stoic_budget_draw(const stoic_budget *budget, const char *folder,
                                          stoic_error *err) STOIC_MUST_CHECK;

@@ -10,6 +10,7 @@
 #include "stoic/beam.h"
 #include "stoic/budget.h"
 #include "stoic/campaign.h"
+#include "stoic/compare.h"
 #include "stoic/dataset.h"
 #include "stoic/explore.h"
 #include "stoic/fault.h"

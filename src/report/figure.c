@@ -42,6 +42,7 @@ stoic_status stoic_figures_add(stoic_figures *figures, const char *key, int part
         snprintf(figure->key, sizeof figure->key, "%.20s-%d%c", key, part + 1, 'a' + i % 26);
     figure->width = width;
     figure->height = height;
+    figure->label_columns = STOIC_FIGURE_LABEL;
     figures->count++;
     *out = figure;
     return STOIC_OK;
@@ -74,7 +75,7 @@ void stoic_figure_label(stoic_figure *figure, const char *string) {
     }
     figure->labels[figure->n_labels] = copy;
     stoic_text_printf(&figure->script, "'@%03x", (unsigned)figure->n_labels++);
-    for (int i = stoic_markup_columns(string, STOIC_FIGURE_LABEL); i > 5; i--)
+    for (int i = stoic_markup_columns(string, figure->label_columns); i > 5; i--)
         stoic_text_puts(&figure->script, "_");
     stoic_text_puts(&figure->script, "@'");
 }

@@ -33,7 +33,8 @@ typedef struct stoic_figure {
     int width, height;
     char **labels;
     size_t n_labels;
-    stoic_text svg; /* empty: not drawn */
+    int label_columns; /* longer labels are cut; STOIC_FIGURE_LABEL unless set */
+    stoic_text svg;    /* empty: not drawn */
 } stoic_figure;
 
 typedef struct stoic_figures {

@@ -37,7 +37,7 @@ static bool exchange(const stoic_figure *figure, const char **s, stoic_text *out
         p++;
     if (*p != '@' || index >= figure->n_labels)
         return false;
-    stoic_markup_add(out, figure->labels[index], STOIC_FIGURE_LABEL);
+    stoic_markup_add(out, figure->labels[index], (size_t)figure->label_columns);
     *s = p + 1;
     return true;
 }

@@ -2,31 +2,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/fail.h"
 #include "base/text.h"
 #include "stoic/session.h"
 #include "study/explore_parts.h"
+#include "study/timing.h"
 
-enum { DECODINGS = 5, EVALUATIONS = 3, MAX_EVALUATIONS = 25 };
+enum { EVALUATIONS = 3, MAX_EVALUATIONS = 25 };
 static const double enough_seconds = 1.0; /* of evaluations, for their median to be steady */
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t n) {
-    qsort(values, n, sizeof *values, compare_doubles);
-    return values[n / 2];
-}
 
 static stoic_status check_cancel(const stoic_explorer *explorer, stoic_error *err) {
     const volatile int *cancel = explorer->options->cancel;
@@ -38,39 +22,6 @@ static void tell_measuring(const stoic_explorer *explorer, const stoic_store *st
     stoic_explore_progress progress = {explorer->campaigns + 1, stoic_store_text(store), NAN, NULL};
     if (options->progress)
         options->progress(options->user, &progress);
-}
-
-/* Every weight once, tensor after tensor. */
-static stoic_status decode_all(const stoic_store *store, float *weights, double *seconds,
-                               stoic_error *err) {
-    double start = now();
-    for (int i = 0; i < stoic_store_entry_count(store); i++) {
-        stoic_status status = stoic_store_decode(store, i, weights, err);
-        if (status != STOIC_OK)
-            return status;
-    }
-    *seconds = now() - start;
-    return STOIC_OK;
-}
-
-static stoic_status time_decoding(const stoic_store *store, double *out, stoic_error *err) {
-    stoic_status status = STOIC_OK;
-    int64_t most = 1;
-    double seconds[DECODINGS];
-    for (int i = 0; i < stoic_store_entry_count(store); i++) {
-        const stoic_store_entry *entry = stoic_store_entry_at(store, i);
-        most = entry->weights > most ? entry->weights : most;
-    }
-    float *weights = calloc((size_t)most, sizeof *weights);
-    if (!weights)
-        return stoic_fail_memory(err, "decoded weights",
-                                 (unsigned long long)most * sizeof *weights);
-    for (int i = 0; i < DECODINGS; i++)
-        TRY(decode_all(store, weights, &seconds[i], err));
-    *out = median(seconds, DECODINGS);
-done:
-    free(weights);
-    return status;
 }
 
 static stoic_status evaluate(const stoic_explorer *explorer, const stoic_store *store,
@@ -91,7 +42,7 @@ static stoic_status evaluate(const stoic_explorer *explorer, const stoic_store *
         seconds[n++] = once.seconds;
         spent += once.seconds;
     }
-    out->evaluate_seconds = median(seconds, n);
+    out->evaluate_seconds = stoic_median(seconds, n);
 done:
     stoic_program_free(program);
     stoic_model_free(golden);
@@ -126,7 +77,7 @@ stoic_status stoic_explorer_measure(stoic_explorer *explorer, const char *spec,
     stoic_explore_store *added = &out->stores[out->n_stores];
     *added = (stoic_explore_store){
         .kind = kind, .width = width, .weights = facts.weights, .bits = facts.total_bits};
-    TRY(time_decoding(store, &added->decode_seconds, err));
+    TRY(stoic_store_time(store, &added->decode_seconds, err));
     TRY(evaluate(explorer, store, added, err));
     added->text = strdup(stoic_store_text(store));
     if (!added->text) {
@@ -168,7 +119,9 @@ stoic_status stoic_explorer_campaign(stoic_explorer *explorer, const char *store
     const stoic_explore_options *options = explorer->options;
     stoic_campaign_options campaign = stoic_campaign_options_default();
     watch at = {explorer, store, ber};
-    char *path = stoic_work_folder_file(&explorer->folder, store, ber);
+    char rate[32];
+    snprintf(rate, sizeof rate, "ber-%.9g", ber);
+    char *path = stoic_work_folder_file(&explorer->folder, store, rate);
     if (!path)
         return stoic_fail_memory(err, "a path", 1);
     campaign.model_path = options->model_path;

@@ -43,17 +43,20 @@ stoic_status stoic_work_folder_open(const char *keep, stoic_work_folder *out, st
     return status;
 }
 
-/* "-0123abcd" where the letters of a spec that a file name may hold would not tell it apart, as in
+enum { KEPT = 120 }; /* characters of a name, and of a fault */
+
+/* "-0123abcd" where the letters that a file name may hold would not tell a name apart, as in
  * /0-2=… and /0+2=…; else "". */
-static bool mixed_mark(const char *store, char mark[18]) {
+static bool name_mark(const char *name, const char *fault, char mark[18]) {
     uint8_t sum[16];
     mark[0] = '\0';
-    if (!strchr(store, '/'))
+    if (!strchr(name, '/') && strlen(name) <= KEPT && strlen(fault) <= KEPT)
         return true;
     stoic_digest *digest = stoic_digest_create();
     if (!digest)
         return false;
-    stoic_digest_add_string(digest, store);
+    stoic_digest_add_string(digest, name);
+    stoic_digest_add_string(digest, fault);
     stoic_digest_finish(digest, sum);
     mark[0] = '-';
     for (int i = 0; i < 8; i++)
@@ -61,10 +64,10 @@ static bool mixed_mark(const char *store, char mark[18]) {
     return true;
 }
 
-char *stoic_work_folder_file(const stoic_work_folder *folder, const char *store, double ber) {
+char *stoic_work_folder_file(const stoic_work_folder *folder, const char *name, const char *fault) {
     char *path = NULL, mark[18];
-    if (!mixed_mark(store, mark) ||
-        asprintf(&path, "%s/%.120s%s.ber-%.9g.db", folder->path, store, mark, ber) < 0)
+    if (!name_mark(name, fault, mark) ||
+        asprintf(&path, "%s/%.*s%s.%.*s.db", folder->path, KEPT, name, mark, KEPT, fault) < 0)
         return NULL;
     for (char *p = path + strlen(folder->path) + 1; *p; p++) {
         if (!isalnum((unsigned char)*p) && *p != '.' && *p != '-')

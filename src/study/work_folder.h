@@ -14,9 +14,9 @@ typedef struct stoic_work_folder {
 /* `keep` is made if it is not there; NULL asks for a temporary one. */
 stoic_status stoic_work_folder_open(const char *keep, stoic_work_folder *out,
                                     stoic_error *err) STOIC_MUST_CHECK;
-/* The file for a store and a bit error rate; the caller frees. NULL: no memory. Long specs are cut,
- * and told apart by a digest. */
-char *stoic_work_folder_file(const stoic_work_folder *folder, const char *store, double ber);
+/* The file for a store, or another name, and what hits it; the caller frees. NULL: no memory. Long
+ * names are cut, and told apart by a digest. */
+char *stoic_work_folder_file(const stoic_work_folder *folder, const char *name, const char *fault);
 /* Removes a temporary folder and what is in it. */
 void stoic_work_folder_close(stoic_work_folder *folder);
 
