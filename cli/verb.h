@@ -16,6 +16,7 @@
     X(eval)                                                                                        \
     X(store)                                                                                       \
     X(harden)                                                                                      \
+    X(plan)                                                                                        \
     X(inject)                                                                                      \
     X(merge)                                                                                       \
     X(records)                                                                                     \
@@ -30,7 +31,6 @@
 
 /* Known names that this version refuses. */
 #define CLI_LATER_LIST(X)                                                                          \
-    X(plan)                                                                                        \
     X(infer)                                                                                       \
     X(attack)
 

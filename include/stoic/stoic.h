@@ -20,6 +20,7 @@
 #include "stoic/metrics.h"
 #include "stoic/model.h"
 #include "stoic/parse.h"
+#include "stoic/plan.h"
 #include "stoic/records.h"
 #include "stoic/report.h"
 #include "stoic/sensitivity.h"
