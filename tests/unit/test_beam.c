@@ -55,6 +55,11 @@ static void fit_by_hand(void **state) {
     assert_true(close_to(fit.high, section.high * 13e9, 1e-14));
     /* the paper's beam time: 6.5e10 n/cm² are 570,000 years of natural exposure */
     assert_true(close_to(6.5e10 / STOIC_BEAM_FLUX / 8766.0, 570000.0, 1e-3));
+    /* and its normalised rates on Pascal: 3.53 critical against 1.00 is 71.67 % less, tolerable
+     * ones 50.88 and 50.91 differ by nothing; of as many events in the same fluence */
+    assert_true(close_to(1 - stoic_beam_ratio(100, 1e10, 353, 1e10, 0.05).value, 0.7167, 1e-4));
+    stoic_interval tolerable = stoic_beam_ratio(5091, 1e10, 5088, 1e10, 0.05);
+    assert_true(tolerable.low < 1 && tolerable.high > 1 && close_to(tolerable.value, 1.0, 1e-3));
     assert_true(isnan(stoic_beam_section(1, 0.0, 0.05).value));
     assert_true(isnan(stoic_beam_section(1, -1.0, 0.05).value));
     assert_true(isnan(stoic_beam_section(1, NAN, 0.05).value));
