@@ -26,7 +26,7 @@ extern "C" {
       "every ReLU ends at the Q-th percentile of its largest values, and what follows it")         \
     X(smartpool, "smartpool", "[:K]", "survives",                                                  \
       "max-pools ignore what is above K times the largest value seen")                             \
-    X(tmr, "tmr", "", "survives in one run of three at most",                                      \
+    X(tmr, "tmr", "", "survives if two runs of three give it",                                     \
       "the whole computation three times, and a vote")
 
 /* Known names that this version refuses. */

@@ -70,6 +70,20 @@ static int64_t fit(const stoic_tape *t, int index) {
     return at;
 }
 
+/* Parameters whose only way to the loss is a comparison would keep a gradient that nobody writes.
+ */
+static stoic_status check_felt(const stoic_tape *t, stoic_error *err) {
+    for (int i = 0; i < t->n_steps; i++) {
+        const stoic_tape_value *out = &t->values[t->steps[i].out];
+        const stoic_node *n = &t->model->nodes[t->steps[i].node];
+        if (out->wanted && out->slot < 0)
+            return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "",
+                              "node '%s' (%s) is read by comparisons alone: it cannot be trained",
+                              n->name, n->op->name);
+    }
+    return STOIC_OK;
+}
+
 stoic_status stoic_tape_place(stoic_tape *t, stoic_error *err) {
     size_t most = ((size_t)t->n_steps + 1) * 2 + 1;
     for (int i = 0; i < t->n_steps; i++)
@@ -80,6 +94,9 @@ stoic_status stoic_tape_place(stoic_tape *t, stoic_error *err) {
     int head = stoic_tape_root(t, t->head);
     t->values[head].slot = new_slot(t, head, 0);
     walk(t);
+    stoic_status status = check_felt(t, err);
+    if (status != STOIC_OK)
+        return status;
     for (int i = 0; i < t->n_slots; i++) {
         stoic_tape_slot *s = &t->slots[i];
         /* Values of a shard lie image after image; sizes are rounded so that each begins at a

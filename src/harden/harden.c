@@ -67,7 +67,7 @@ static stoic_status parse_argument(const stoic_pass *pass, const char *text, con
                           pass->what, pass->name);
     if (!argument)
         return STOIC_OK;
-    stoic_status status = stoic_parse_number(argument, pass->what, out, err);
+    stoic_status status = stoic_parse_number(argument, text, out, err);
     if (status != STOIC_OK)
         return status;
     if (!(*out > pass->low && *out <= pass->high) || (float)*out == 0)

@@ -193,5 +193,5 @@ float stoic_percentile(float *values, int64_t n, double percent) {
 }
 
 bool stoic_bound_holds(double bound, double fresh) {
-    return fabs(bound - fresh) <= 1e-5 * bound;
+    return isfinite(bound) && fabs(bound - fresh) <= 1e-5 * bound;
 }

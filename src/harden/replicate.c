@@ -10,9 +10,26 @@ typedef struct replica {
     const stoic_model *model;
     stoic_builder *builder;
     int copies, copy;   /* from 0 */
+    char tag[32];       /* behind a name: which run it is of; no name of the model has it */
     char (*names)[320]; /* room for the operands of a node */
     const char **list;
 } replica;
+
+static void run_name(const replica *r, const char *name, int copy, char out[320]) {
+    snprintf(out, 320, "%.256s%s%d", name, r->tag, copy + 1);
+}
+
+/* A network that runs three times already has names with a tag. */
+static void choose_tag(replica *r) {
+    const stoic_model *m = r->model;
+    bool taken = true;
+    for (int n = 1; taken; n++) {
+        snprintf(r->tag, sizeof r->tag, "/run%.0d.", n - 1);
+        taken = false;
+        for (size_t v = 0; v < m->n_values && !taken; v++)
+            taken = strstr(m->values[v].name, r->tag) != NULL;
+    }
+}
 
 /* What a value is called in this copy: constants and the image are shared. The output's name stays
  * for what is voted. */
@@ -22,7 +39,7 @@ static const char *value_name(replica *r, int value, size_t slot) {
         return "";
     if (v->producer < 0 || (r->copy == 0 && (r->copies == 1 || value != r->model->output)))
         return v->name;
-    snprintf(r->names[slot], sizeof r->names[slot], "%.256s/run%d", v->name, r->copy + 1);
+    run_name(r, v->name, r->copy, r->names[slot]);
     return r->names[slot];
 }
 
@@ -61,7 +78,7 @@ static stoic_status add_node(replica *r, const stoic_node *n, stoic_error *err) 
         in[k] = value_name(r, n->in[k], slot);
     for (size_t k = 0; k < n->n_out; k++, slot++)
         out[k] = value_name(r, n->out[k], slot);
-    snprintf(name, sizeof name, "%.256s/run%d", n->name, r->copy + 1);
+    run_name(r, n->name, r->copy, name);
     stoic_status status = copy_attrs(n, &attrs, err);
     if (status != STOIC_OK)
         return status;
@@ -73,9 +90,9 @@ static stoic_status add_vote(replica *r, stoic_error *err) {
     const char *output = r->model->values[r->model->output].name;
     char runs[3][320], agree[320], vote[320];
     for (int i = 0; i < 3; i++)
-        snprintf(runs[i], sizeof runs[i], "%.256s/run%d", output, i + 1);
-    snprintf(agree, sizeof agree, "%.256s/agree", output);
-    snprintf(vote, sizeof vote, "%.256s/vote", output);
+        run_name(r, output, i, runs[i]);
+    snprintf(agree, sizeof agree, "%.256s%sagree", output, r->tag);
+    snprintf(vote, sizeof vote, "%.256s%svote", output, r->tag);
     const char *equal_out = agree;
     stoic_status status =
         stoic_builder_node(r->builder, agree, &stoic_op_equal, NULL, 0,
@@ -118,6 +135,7 @@ stoic_status stoic_model_replicate(const stoic_model *m, int copies, stoic_model
         most = operands > most ? operands : most;
     }
     *out = NULL;
+    choose_tag(&r);
     r.names = calloc(most, sizeof *r.names);
     r.list = calloc(most, sizeof *r.list);
     if (!r.names || !r.list) {

@@ -64,7 +64,8 @@ else
     passed=0 failed=1
     echo "not ok - harness: a command that fails is noticed"
 fi
-for file in "$root/README.md" "$root/docs/user.md" "$root/docs/stores.md"; do
+for file in "$root/README.md" "$root/docs/user.md" "$root/docs/stores.md" \
+    "$root/docs/hardening.md"; do
     fresh "$(basename "$file")"
     [ -f "$file" ] && run_markdown "$file"
 done

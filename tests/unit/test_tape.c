@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "exec/tape.h"
+#include "harden_kit.h"
 #include "plain_gradient.h"
 #include "plain_loss.h"
-#include "small_networks.h"
 #include "train/loss.h"
 
 /* Off by at most this part of a parameter's largest gradient: sums of some thousand products in
@@ -163,6 +163,10 @@ static double agree(stoic_model *model, int64_t batch, stoic_loss_kind kind) {
     return off;
 }
 
+static stoic_model *hardened(stoic_model *model, const char *passes) {
+    return kit_hardened(model, passes, NULL, NULL);
+}
+
 static void networks_agree(void **state) {
     (void)state;
     const struct {
@@ -180,6 +184,10 @@ static void networks_agree(void **state) {
         {"zoo lenet5-avgpool", kit_zoo("lenet5-avgpool"), 2, STOIC_LOSS_BCE},
         {"zoo lenet5-sigmoid", kit_zoo("lenet5-sigmoid"), 2, STOIC_LOSS_CE},
         {"zoo resnet20", kit_zoo("resnet20"), 2, STOIC_LOSS_CE},
+        {"hardened lenet", hardened(small_lenet(), "bound:0.5 nan-filter"), 5, STOIC_LOSS_BCE},
+        {"hardened resnet", hardened(small_resnet(), "bound:2 invert"), 7, STOIC_LOSS_CE},
+        {"filtered resnet", hardened(small_resnet(), "nan-filter invert bound:2"), 7,
+         STOIC_LOSS_CE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double off = agree(cases[i].model, cases[i].batch, cases[i].kind);
@@ -440,6 +448,22 @@ static void what_has_no_gradient_is_listed(void **state) {
     stoic_model_free(model);
 }
 
+/* Two runs of three meet in a comparison, through which nothing goes back. */
+static void what_is_only_compared_is_refused(void **state) {
+    (void)state;
+    stoic_model *model = hardened(small_lenet(), "tmr");
+    stoic_tape_options options = {.batch = 4};
+    stoic_tape *tape = NULL;
+    stoic_team *team;
+    stoic_error why = {.message = ""};
+    MUST(stoic_team_create(2, &team, err));
+    assert_int_equal(stoic_tape_create(model, &options, team, &tape, &why), STOIC_ERR_UNSUPPORTED);
+    assert_non_null(strstr(why.message, "is read by comparisons alone"));
+    assert_null(tape);
+    stoic_team_free(team);
+    stoic_model_free(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks_agree),
@@ -451,6 +475,7 @@ int main(void) {
         cmocka_unit_test(dropout_drops),
         cmocka_unit_test(a_wrong_weight_is_noticed),
         cmocka_unit_test(what_has_no_gradient_is_listed),
+        cmocka_unit_test(what_is_only_compared_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
