@@ -7,6 +7,7 @@
 #include "progress_text.h"
 #include "stoic/campaign.h"
 #include "stoic/fault.h"
+#include "stoic/map_fault.h"
 #include "stoic/parse.h"
 #include "summary.h"
 #include "verb.h"
@@ -24,6 +25,7 @@ typedef struct settings {
 enum { SAMPLING_SIMPLE, SAMPLING_STRATIFIED };
 
 #define FAULT_HELP(enumerator, name, argument, summary) name " "
+#define MAP_HELP(enumerator, name, summary)             name " "
 
 static const cli_option options[] = {
     CLI_DATA_OPTIONS(settings, data),
@@ -31,8 +33,12 @@ static const cli_option options[] = {
      .kind = CLI_LIST,
      .argument = "MODEL[,KEY=VALUE...]",
      .offset = offsetof(settings, faults),
-     .help = "what one trial is: " STOIC_FAULT_LIST(FAULT_HELP) "with the keys layer, bits, "
-                                                                "tensor, n, distance"},
+     .help = "what one trial is: " STOIC_FAULT_LIST(
+         FAULT_HELP) "with the keys layer, bits, tensor, n, distance; map:KIND, values of a "
+                     "feature "
+                     "map, KIND one of " STOIC_MAP_LIST(
+                         MAP_HELP) "with the keys layer, value, share, scope, n, rate "
+                                   "(docs/fault-models.md)"},
     {.name = "store",
      .kind = CLI_TEXT,
      .argument = "SPEC",
@@ -82,7 +88,8 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .argument = "all|N|auto",
      .offset = offsetof(settings, images_per_trial),
-     .help = "images each trial sees"},
+     .help = "images each trial sees",
+     .fallback = "all"},
     {.name = "by",
      .kind = CLI_TEXT,
      .argument = "layer,bit",
@@ -92,7 +99,9 @@ static const cli_option options[] = {
      .kind = CLI_CHOICE,
      .argument = "critical|all",
      .offset = offsetof(settings, outcomes),
-     .help = "count critical outcomes only, or masked and tolerable ones as well (slower)"},
+     .help = "count critical outcomes only, or masked and tolerable ones as well (slower with "
+             "faults in stored bits)",
+     .fallback = "critical, but all with map"},
     {.name = "engine",
      .kind = CLI_CHOICE,
      .argument = "auto|full",
@@ -125,7 +134,6 @@ static void defaults(void *given) {
     settings *set = given;
     stoic_campaign_options options_now = stoic_campaign_options_default();
     cli_data_default(&set->data);
-    set->images_per_trial = "all";
     set->confidence = options_now.confidence;
     set->margin_of = (int)options_now.margin_of;
     set->outcomes = (int)options_now.outcomes;
@@ -151,6 +159,8 @@ static stoic_status parse_shard(const char *text, stoic_campaign_options *out, s
 }
 
 static stoic_status parse_images(const char *text, int64_t *out, stoic_error *err) {
+    if (!text)
+        return STOIC_OK;
     if (!strcmp(text, "all")) {
         *out = 0;
         return STOIC_OK;
@@ -258,8 +268,9 @@ const cli_verb cli_verb_inject = {
     .name = "inject",
     .arguments = "MODEL.onnx --data SPEC --fault MODEL -o RUN.db",
     .summary = "a fault campaign",
-    .text = "Runs a campaign: each trial corrupts stored weights as --fault says and classifies "
-            "the images. The records do not depend on threads, memory or interruption. Ctrl-C "
+    .text = "Runs a campaign: each trial corrupts stored weights or computed values as --fault "
+            "says and classifies the images. The records do not depend on threads, memory or "
+            "interruption. Ctrl-C "
             "keeps what is done and prints the command that goes on.",
     .examples = {CLI_EXAMPLE_RUN,
                  "stoic inject " CLI_EXAMPLE_MODEL " --data fashion-mnist --images 100 \\\n"

@@ -98,6 +98,7 @@ static json_t *group_object(const groups *all, const stoic_group *group) {
     bad |= cli_put_interval(object, "accuracy", "mean", &group->accuracy);
     bad |= cli_put_number(json_object_get(object, "accuracy"), "min", group->accuracy_min);
     bad |= cli_put_interval(object, "critical_rate", "value", &group->critical_rate);
+    bad |= cli_put_interval(object, "pvf", "value", &group->pvf);
     bad |= put_outcomes(object, &group->totals);
     if (!bad)
         return object;
@@ -149,6 +150,7 @@ static json_t *summary_object(const cli_result *result, const groups *all) {
     bad |= cli_put_interval(object, "drop", "mean", &summary->drop);
     bad |= put_outcomes(object, &summary->totals);
     bad |= cli_put_interval(object, "critical_rate", "value", &summary->critical_rate);
+    bad |= cli_put_interval(object, "pvf", "value", &summary->pvf);
     bad |= cli_put_number(object, "confidence", summary->confidence);
     bad |= cli_put_text(object, "stopped", summary->stopped);
     bad |= cli_put_number(object, "seconds", result->seconds);
@@ -163,16 +165,33 @@ static json_t *summary_object(const cli_result *result, const groups *all) {
     return NULL;
 }
 
-static stoic_status write_groups(const groups *all, cli_output *output, stoic_error *err) {
-    static const char *const columns[] = {"layer",         "name",
-                                          "bit",           "trials",
-                                          "accuracy",      "accuracy_low",
-                                          "accuracy_high", "accuracy_min",
-                                          "critical_rate", "critical_low",
-                                          "critical_high", "critical",
-                                          "nan",           NULL};
+/* The columns of pvf are there where all outcomes were counted. */
+static stoic_status write_groups(const groups *all, bool pvf, cli_output *output,
+                                 stoic_error *err) {
+    static const char *const columns[] = {"layer",
+                                          "name",
+                                          "bit",
+                                          "trials",
+                                          "accuracy",
+                                          "accuracy_low",
+                                          "accuracy_high",
+                                          "accuracy_min",
+                                          "critical_rate",
+                                          "critical_low",
+                                          "critical_high",
+                                          "critical",
+                                          "nan",
+                                          "pvf",
+                                          "pvf_low",
+                                          "pvf_high",
+                                          NULL};
+    enum { COLUMNS = sizeof columns / sizeof *columns };
+    const char *shown[COLUMNS];
     cli_rows rows;
-    cli_rows_begin(&rows, output, columns);
+    memcpy((void *)shown, (const void *)columns, sizeof columns);
+    if (!pvf)
+        shown[COLUMNS - 4] = NULL;
+    cli_rows_begin(&rows, output, shown);
     for (size_t i = 0; i < all->count; i++) {
         const stoic_group *group = &all->items[i];
         const char *name =
@@ -189,7 +208,10 @@ static stoic_status write_groups(const groups *all, cli_output *output, stoic_er
                             cli_cell_double(group->critical_rate.low),
                             cli_cell_double(group->critical_rate.high),
                             cli_cell_count(group->totals.critical),
-                            cli_cell_count(group->totals.nan)};
+                            cli_cell_count(group->totals.nan),
+                            cli_cell_double(group->pvf.value),
+                            cli_cell_double(group->pvf.low),
+                            cli_cell_double(group->pvf.high)};
         if (!cli_rows_add(&rows, cells))
             break;
     }
@@ -252,6 +274,10 @@ static void print_summary(FILE *file, const cli_result *result, const groups *al
     print_interval(file, "drop", &summary->drop);
     fputc('\n', file);
     print_interval(file, "critical", &summary->critical_rate);
+    if (!isnan(summary->pvf.value)) {
+        fputc('\n', file);
+        print_interval(file, "pvf", &summary->pvf);
+    }
     fprintf(file, "\n           intervals at %g %%, for these images\noutcomes\n",
             100.0 * summary->confidence);
 #define PRINT(member, what)                                                                        \
@@ -277,7 +303,7 @@ stoic_status cli_result_write(const cli_result *result, int format, stoic_error 
         if (result->by) {
             if (output.format == CLI_TABLE)
                 fputc('\n', output.file);
-            status = write_groups(&all, &output, err);
+            status = write_groups(&all, !isnan(result->summary->pvf.value), &output, err);
             if (output.format == CLI_TABLE)
                 print_outside(output.file, &all);
         }

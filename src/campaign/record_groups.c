@@ -59,14 +59,6 @@ done:
     return status;
 }
 
-static bool one_layer(const stoic_site_list *sites) {
-    for (size_t i = 1; i < sites->count; i++) {
-        if (sites->items[i].layer != sites->items[0].layer)
-            return false;
-    }
-    return sites->count > 0;
-}
-
 static int compare_strata(const void *a, const void *b) {
     const stratum *x = a, *y = b;
     if (x->layer != y->layer)
@@ -100,11 +92,8 @@ static stoic_status read_prefix(stoic_records *records, int64_t prefix, strata *
         TRY(stoic_trial_cursor_next(&cursor, &row, err));
         if (!row)
             break;
-        stratum item = {.layer = -1, .bit = -1, .one_layer = one_layer(&cursor.list)};
-        if (item.one_layer)
-            item.layer = cursor.list.items[0].layer;
-        if (cursor.list.count == 1)
-            item.bit = cursor.list.items[0].bit;
+        stratum item = {0};
+        item.one_layer = stoic_trial_cursor_where(&cursor, &item.layer, &item.bit);
         stoic_moments_add(&item.moments, &cursor.counts);
         TRY(add_stratum(list, &item, err));
         if (list->count % MERGE_EVERY == 0)
@@ -139,6 +128,7 @@ static void fill_group(const stoic_records *records, const stratum *item, bool c
     out->trials = moments->trials;
     out->accuracy = stoic_moments_accuracy(moments, records->images, alpha, complete);
     out->critical_rate = stoic_moments_critical(moments, records->images, alpha, complete);
+    out->pvf = stoic_moments_pvf(moments, records->images, alpha, complete);
     out->accuracy_min = moments->totals.correct < 0
                             ? NAN
                             : (double)moments->correct.least / (double)records->images;

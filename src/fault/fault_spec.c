@@ -92,8 +92,8 @@ static stoic_status find_kind(const char *head, stoic_fault_kind *kind, const ch
     }
     if (length == 3 && !strncmp(head, "map", 3))
         return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "",
-                          "fault model '%s' is not supported here: in this version faults in "
-                          "feature maps are for training, 'stoic train --fault map:...'",
+                          "fault model '%s' hits computed values, no stored bits; it is not "
+                          "supported here",
                           head);
     if (length == 2 && !strncmp(head, "op", 2))
         return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "",
