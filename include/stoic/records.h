@@ -50,7 +50,7 @@ typedef struct stoic_site_record {
     int64_t trial;
     const char *kind; /* "flip", "stuck0", …, "multiply" */
     int layer;
-    const char *tensor;  /* "weight", "bias", "bn"; "map": a feature map */
+    const char *tensor;  /* "weight", "bias", "bn"; "map": a feature map; "op": an operation */
     int64_t word, index; /* word -1: a computed value */
     int bit;
     const char *role;    /* "data", "copy", "parity"; "" */
@@ -72,6 +72,7 @@ STOIC_API stoic_status stoic_records_each_site(stoic_records *records,
  * sites of a trial share it). critical_rate and accuracy carry intervals. */
 typedef struct stoic_group {
     int layer, bit; /* -1 where not grouped by it */
+    int position;   /* the third of the sum, 0 to 2; -1 likewise */
     int64_t trials;
     stoic_interval accuracy, critical_rate;
     stoic_interval pvf; /* with bounds only where a trial has one image */
@@ -82,6 +83,10 @@ typedef struct stoic_group {
 STOIC_API stoic_status stoic_records_groups(stoic_records *records, bool by_layer, bool by_bit,
                                             stoic_group **groups, size_t *n,
                                             stoic_error *err) STOIC_MUST_CHECK;
+/* The trials of one image with a fault in an operation, by the third of the sum in which its step
+ * lies. */
+STOIC_API stoic_status stoic_records_positions(stoic_records *records, stoic_group **groups,
+                                               size_t *n, stoic_error *err) STOIC_MUST_CHECK;
 STOIC_API void stoic_groups_free(stoic_group *groups);
 
 #ifdef __cplusplus

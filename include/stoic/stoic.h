@@ -16,6 +16,7 @@
 #include "stoic/map_fault.h"
 #include "stoic/metrics.h"
 #include "stoic/model.h"
+#include "stoic/op_fault.h"
 #include "stoic/parse.h"
 #include "stoic/records.h"
 #include "stoic/report.h"

@@ -93,13 +93,15 @@ void stoic_parts_deinit(stoic_parts *parts) {
 }
 
 void stoic_options_settle(stoic_campaign_options *options) {
-    bool transient = false;
-    for (size_t i = 0; i < options->n_faults; i++)
+    bool transient = false, operation = false;
+    for (size_t i = 0; i < options->n_faults; i++) {
         transient = transient || stoic_transient_is_spec(options->faults[i]);
+        operation = operation || stoic_op_fault_is_spec(options->faults[i]);
+    }
     if (options->outcomes == STOIC_OUTCOMES_AUTO)
         options->outcomes = transient ? STOIC_OUTCOMES_ALL : STOIC_OUTCOMES_CRITICAL;
     if (options->images_per_trial == STOIC_IMAGES_OPEN)
-        options->images_per_trial = 0;
+        options->images_per_trial = operation ? 1 : 0;
 }
 
 /* ---- facts ---- */

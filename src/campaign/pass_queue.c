@@ -9,8 +9,7 @@
 enum { PASSES = 128, ELEMENTS = 1 << 21, RETAINED = 1 << 16 };
 
 typedef struct waiting {
-    stoic_map_hits hits;
-    int node, layer;
+    stoic_transient_hits hits;
     float *input; /* one image, made when first needed */
     size_t trial; /* index into trials */
     int64_t image;
@@ -39,6 +38,20 @@ struct stoic_pass_queue {
     stoic_error error;
 };
 
+/* A layer that runs by its plain definition has no sums in single precision. */
+static stoic_status check_layers(const stoic_pass_queue *q, stoic_error *err) {
+    const stoic_op_fault *op = stoic_transient_operations(q->fault);
+    for (int i = 0; op && i < stoic_op_fault_layer_count(op); i++) {
+        int node, layer = stoic_op_fault_layer(op, i, &node);
+        if (!stoic_sweep_has_sums(q->sweep, node))
+            return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "--fault",
+                              "faults in operations are not supported in layer %d ('%s'), which is "
+                              "computed by its plain definition; layer= leaves it out",
+                              layer, q->program->model->nodes[node].name);
+    }
+    return STOIC_OK;
+}
+
 stoic_status stoic_pass_queue_create(const stoic_program *program, bool full,
                                      const stoic_transient *fault, int kept, stoic_pass_queue **out,
                                      stoic_error *err) {
@@ -50,6 +63,8 @@ stoic_status stoic_pass_queue_create(const stoic_program *program, bool full,
     q->kept = kept;
     stoic_status status = stoic_sweep_create(program, full, &q->sweep, err);
     if (status == STOIC_OK)
+        status = check_layers(q, err);
+    if (status == STOIC_OK)
         *out = q;
     else
         stoic_pass_queue_free(q);
@@ -60,7 +75,7 @@ void stoic_pass_queue_free(stoic_pass_queue *q) {
     if (!q)
         return;
     for (int i = 0; i < PASSES; i++) {
-        stoic_map_hits_deinit(&q->slots[i].hits);
+        stoic_transient_hits_deinit(&q->slots[i].hits);
         free(q->slots[i].input);
     }
     stoic_sweep_free(q->sweep);
@@ -114,9 +129,9 @@ stoic_status stoic_pass_queue_draw(stoic_pass_queue *q, int64_t image, bool *hit
     waiting *w = &q->slots[q->n];
     w->image = image;
     w->trial = q->n_trials - 1;
-    stoic_status status = stoic_transient_draw(q->fault, q->trials[w->trial].trial, image, &w->hits,
-                                               &w->node, &w->layer, err);
-    *hit = w->node >= 0;
+    stoic_status status =
+        stoic_transient_draw(q->fault, q->trials[w->trial].trial, image, &w->hits, err);
+    *hit = w->hits.hit;
     return status;
 }
 
@@ -135,10 +150,11 @@ stoic_status stoic_pass_queue_add(stoic_pass_queue *q, const stoic_block *block,
     q->passes[q->n] = (stoic_pass){.block = block,
                                    .image = block ? (int)(w->image - block->first) : 0,
                                    .input = w->input,
-                                   .node = w->node,
-                                   .hits = &w->hits,
+                                   .node = w->hits.node,
+                                   .hits = &w->hits.map,
+                                   .op = w->hits.operation ? &w->hits.op : NULL,
                                    .id = q->n};
-    q->elements += w->hits.count;
+    q->elements += w->hits.map.count;
     q->n++;
     return STOIC_OK;
 }
@@ -147,25 +163,42 @@ bool stoic_pass_queue_full(const stoic_pass_queue *q) {
     return q->n == PASSES || q->elements > ELEMENTS;
 }
 
+static void describe_map(const stoic_map_hits *hits, size_t i, stoic_upset *out) {
+    uint32_t bits = hits->bits[i];
+    bool one = hits->mode == STOIC_MAP_FLIP && bits && !(bits & (bits - 1));
+    out->index = hits->index[i];
+    out->elements = (int64_t)hits->count;
+    out->kind = (int32_t)(hits->mode == STOIC_MAP_MULTIPLY  ? STOIC_UPSET_MULTIPLY
+                          : hits->mode == STOIC_MAP_REPLACE ? STOIC_UPSET_REPLACE
+                                                            : STOIC_UPSET_FLIP);
+    out->bit = one ? __builtin_ctz(bits) : -1;
+    out->step = out->steps = -1;
+}
+
+static void describe_op(const stoic_op_hit *hit, size_t i, stoic_upset *out) {
+    out->index = hit->output + (int64_t)i;
+    out->elements = hit->outputs;
+    out->kind = (int32_t)(hit->flip ? STOIC_UPSET_OP_FLIP : STOIC_UPSET_OP_REPLACE);
+    out->bit = hit->flip ? __builtin_ctz(hit->bits) : -1;
+    out->step = hit->step;
+    out->steps = hit->steps;
+}
+
 static void keep_hit(void *user, size_t id, size_t i, float before, float after) {
     stoic_pass_queue *q = user;
     const waiting *w = &q->slots[id];
     if (i >= (size_t)q->kept || q->status != STOIC_OK)
         return;
-    uint32_t bits = w->hits.bits[i];
-    bool one = w->hits.mode == STOIC_MAP_FLIP && bits && !(bits & (bits - 1));
     stoic_upset upset = {.trial = q->trials[w->trial].trial,
                          .image = w->image,
-                         .index = w->hits.index[i],
-                         .elements = (int64_t)w->hits.count,
-                         .step = -1,
-                         .steps = -1,
-                         .layer = w->layer,
+                         .layer = w->hits.layer,
                          .ordinal = (int32_t)i,
-                         .kind = (int32_t)w->hits.mode,
-                         .bit = one ? __builtin_ctz(bits) : -1,
                          .before = before,
                          .after = after};
+    if (w->hits.operation)
+        describe_op(&w->hits.op, i, &upset);
+    else
+        describe_map(&w->hits.map, i, &upset);
     q->status = stoic_upset_list_add(&q->upsets, &upset, &q->error);
 }
 
@@ -185,8 +218,8 @@ stoic_status stoic_pass_queue_run(stoic_pass_queue *q, stoic_session *session, s
             *err = q->error;
     }
     for (size_t i = 0; i < q->n; i++) { /* a large map once in a while must not stay */
-        if (q->slots[i].hits.capacity > RETAINED)
-            stoic_map_hits_deinit(&q->slots[i].hits);
+        if (q->slots[i].hits.map.capacity > RETAINED)
+            stoic_map_hits_deinit(&q->slots[i].hits.map);
     }
     q->n = q->elements = 0;
     return status;

@@ -179,12 +179,10 @@ static int by_place(const void *a, const void *b) {
 
 /* What befalls an image, drawn again, and its elements as they were found and left. */
 static stoic_status tell_image(const replay *r, const stoic_parts *parts, const stoic_upset *first,
-                               size_t n, stoic_map_hits *hits, stoic_error *err) {
+                               size_t n, stoic_transient_hits *hits, stoic_error *err) {
     enum { MOST = 4 };
-    int node, layer;
     char text[300];
-    stoic_status status =
-        stoic_transient_draw(parts->transient, r->trial, first->image, hits, &node, &layer, err);
+    stoic_status status = stoic_transient_draw(parts->transient, r->trial, first->image, hits, err);
     if (status != STOIC_OK)
         return status;
     stoic_transient_tell(parts->transient, hits, text, sizeof text);
@@ -200,7 +198,7 @@ static stoic_status tell_image(const replay *r, const stoic_parts *parts, const 
 static stoic_status tell_upsets(const replay *r, const stoic_parts *parts, stoic_upset_list *upsets,
                                 stoic_error *err) {
     enum { MOST = 100 };
-    stoic_map_hits hits = {0};
+    stoic_transient_hits hits = {0};
     stoic_status status = STOIC_OK;
     size_t images = 0;
     if (upsets->count)
@@ -216,7 +214,7 @@ static stoic_status tell_upsets(const replay *r, const stoic_parts *parts, stoic
         say(r, "and %zu more images", images - MOST);
     say(r, "computed values of %zu image%s hit", images, images == 1 ? "" : "s");
 done:
-    stoic_map_hits_deinit(&hits);
+    stoic_transient_hits_deinit(&hits);
     return status;
 }
 

@@ -13,7 +13,9 @@
 #define STOIC_UPSET_LIST(X)                                                                        \
     X(STOIC_UPSET_MULTIPLY, "multiply", "map")                                                     \
     X(STOIC_UPSET_REPLACE, "replace", "map")                                                       \
-    X(STOIC_UPSET_FLIP, "flip", "map")
+    X(STOIC_UPSET_FLIP, "flip", "map")                                                             \
+    X(STOIC_UPSET_OP_FLIP, "flip", "op")                                                           \
+    X(STOIC_UPSET_OP_REPLACE, "replace", "op")
 
 #define STOIC_UPSET_ENUM(enumerator, name, tensor) enumerator,
 typedef enum stoic_upset_kind { STOIC_UPSET_LIST(STOIC_UPSET_ENUM) } stoic_upset_kind;
@@ -37,7 +39,7 @@ stoic_status stoic_upset_list_add(stoic_upset_list *list, const stoic_upset *ups
                                   stoic_error *err);
 
 const char *stoic_upset_kind_name(int kind);
-const char *stoic_upset_tensor(int kind); /* "map" */
+const char *stoic_upset_tensor(int kind); /* "map", "op" */
 
 /* Elements of an image that are kept: few where a trial sees all images. */
 int stoic_upsets_kept(int64_t images_per_trial);

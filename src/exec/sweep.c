@@ -4,12 +4,13 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "exec/run.h"
+#include "exec/scalar_sum.h"
 
 /* A pass on its way. */
 typedef struct entrant {
     const stoic_pass *pass;
     int start, step; /* where it begins, where it is hit */
+    bool spared;     /* the fault changed nothing */
 } entrant;
 
 struct stoic_sweep {
@@ -26,6 +27,7 @@ struct stoic_sweep {
     entrant *rows; /* of the tile */
     int n_rows;
     const stoic_pass_sink *sink;
+    stoic_scalar scalar;
 };
 
 /* Values that steps from `step` on read and steps before it wrote. */
@@ -87,7 +89,12 @@ void stoic_sweep_free(stoic_sweep *s) {
     free(s->live);
     free(s->order);
     free(s->rows);
+    free(s->scalar.weights);
     free(s);
+}
+
+bool stoic_sweep_has_sums(const stoic_sweep *s, int node) {
+    return s->step_of[node] >= 0 && stoic_scalar_knows(&s->program->steps[s->step_of[node]]);
 }
 
 /* ---- what befalls a value ---- */
@@ -105,36 +112,80 @@ static float with_bits(float x, uint32_t bits, bool flip) {
     return x;
 }
 
-static void strike(const stoic_sweep *s, const entrant *row, float *values) {
+static bool same(float a, float b) {
+    return !memcmp(&a, &b, sizeof a) || (a != a && b != b);
+}
+
+/* Both return whether a value is another now. */
+static bool strike_elements(const stoic_sweep *s, const entrant *row, float *values) {
     const stoic_map_hits *hits = row->pass->hits;
     const stoic_exec_value *v = &s->program->values[s->program->steps[row->step].out];
+    bool changed = false;
     for (size_t i = 0; i < hits->count; i++) {
         float *at = &values[place(v, hits->index[i])], before = *at;
         *at = hits->mode == STOIC_MAP_MULTIPLY
                   ? before * hits->factor
                   : with_bits(before, hits->bits[i], hits->mode == STOIC_MAP_FLIP);
+        changed = changed || !same(*at, before);
         s->sink->hit(s->sink->user, row->pass->id, i, before, *at);
     }
+    return changed;
+}
+
+static stoic_status strike_sums(stoic_sweep *s, const stoic_session *session, const entrant *row,
+                                const float *input, float *values, bool *changed,
+                                stoic_error *err) {
+    const stoic_op_hit *hit = row->pass->op;
+    const stoic_exec_step *step = &s->program->steps[row->step];
+    const stoic_exec_value *v = &s->program->values[step->out];
+    stoic_scalar_sum sums[STOIC_OP_WARP];
+    *changed = false;
+    stoic_status status = stoic_scalar_sums(&s->scalar, session, step, input, hit->output,
+                                            hit->outputs, hit, sums, err);
+    for (int64_t i = 0; i < hit->outputs && status == STOIC_OK; i++) {
+        if (!sums[i].hit)
+            continue;
+        s->sink->hit(s->sink->user, row->pass->id, (size_t)i, sums[i].clean, sums[i].faulty);
+        if (same(sums[i].clean, sums[i].faulty))
+            continue;
+        values[place(v, hit->output + i)] = sums[i].faulty;
+        *changed = true;
+    }
+    return status;
+}
+
+static stoic_status strike(stoic_sweep *s, const stoic_session *session, int r, stoic_error *err) {
+    entrant *row = &s->rows[r];
+    const stoic_exec_step *step = &s->program->steps[row->step];
+    const float *input = session->frame[step->in[0]] + r * s->program->values[step->in[0]].size;
+    float *values = session->frame[step->out] + r * s->program->values[step->out].size;
+    stoic_status status = STOIC_OK;
+    bool changed;
+    if (row->pass->op)
+        status = strike_sums(s, session, row, input, values, &changed, err);
+    else
+        changed = strike_elements(s, row, values);
+    row->spared = status == STOIC_OK && !changed;
+    return status;
 }
 
 /* One step for all rows; those it is the hit layer of are struck before anything is fused. */
 static stoic_status run_step(stoic_sweep *s, stoic_session *session, int k, stoic_error *err) {
     const stoic_exec_step *step = &s->program->steps[k];
     float *out = session->frame[step->out];
-    int64_t size = s->program->values[step->out].size;
     bool layer = step->kind == STOIC_STEP_LAYER;
     stoic_status status =
         layer ? stoic_layer_sums(session, step, session->frame[step->in[0]], out, s->n_rows, err)
               : stoic_session_step(session, k, s->n_rows, err);
     if (status != STOIC_OK)
         return status;
-    for (int r = 0; r < s->n_rows; r++) {
+    for (int r = 0; r < s->n_rows && status == STOIC_OK; r++) {
         if (s->rows[r].step == k)
-            strike(s, &s->rows[r], out + r * size);
+            status = strike(s, session, r, err);
     }
     if (layer)
         stoic_layer_finish(session, step, out, s->n_rows);
-    return STOIC_OK;
+    return status;
 }
 
 /* ---- who is in the tile ---- */
@@ -174,17 +225,21 @@ static bool is_golden(const stoic_sweep *s, const stoic_session *session, int r,
                    pass->block->golden[value] + pass->image * size, (size_t)size * sizeof(float));
 }
 
+static bool is_over(stoic_sweep *s, const stoic_session *session, int r, int k) {
+    if (s->rows[r].spared || k < s->rows[r].step)
+        return s->rows[r].spared;
+    bool golden = s->rows[r].pass->block && is_golden(s, session, r, s->program->steps[k].out);
+    if (golden)
+        find_live(s, k + 1);
+    for (int i = 0; golden && i < s->n_live; i++)
+        golden = is_golden(s, session, r, s->live[i]);
+    return golden;
+}
+
 /* Rows of which nothing is left of the fault. */
 static void let_go(stoic_sweep *s, stoic_session *session, int k) {
-    int out = s->program->steps[k].out;
     for (int r = s->n_rows - 1; r >= 0 && !s->full && !s->edited; r--) {
-        if (k < s->rows[r].step || !s->rows[r].pass->block || !is_golden(s, session, r, out))
-            continue;
-        bool same = true;
-        find_live(s, k + 1);
-        for (int i = 0; i < s->n_live && same; i++)
-            same = is_golden(s, session, r, s->live[i]);
-        if (same)
+        if (is_over(s, session, r, k))
             leave(s, session, r, k);
     }
 }
@@ -232,7 +287,7 @@ static stoic_status put_in_order(stoic_sweep *s, int first, const stoic_pass *pa
             return stoic_fail(err, STOIC_ERR_INTERNAL, "", "node %d begins no step",
                               passes[i].node);
         int start = s->begin[step < first ? step : first];
-        s->order[i] = (entrant){&passes[i], s->full || !passes[i].block ? 0 : start, step};
+        s->order[i] = (entrant){&passes[i], s->full || !passes[i].block ? 0 : start, step, false};
     }
     if (n)
         qsort(s->order, n, sizeof *s->order, by_start);

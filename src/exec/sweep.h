@@ -15,19 +15,23 @@
 
 #include "exec/block.h"
 #include "stoic/map_fault.h"
+#include "stoic/op_fault.h"
 
 typedef struct stoic_pass {
-    const stoic_block *block; /* with the image's golden values; NULL: `input` is all there is */
-    int image;                /* offset into the block */
-    const float *input;       /* the image in memory order; used without a block */
-    int node;                 /* whose output is hit: a layer */
-    const stoic_map_hits *hits;
-    size_t id; /* the caller's */
+    const stoic_block *block;   /* with the image's golden values; NULL: `input` is all there is */
+    int image;                  /* offset into the block */
+    const float *input;         /* the image in memory order; used without a block */
+    int node;                   /* whose output is hit: a layer */
+    const stoic_map_hits *hits; /* what befalls elements of the output, or */
+    const stoic_op_hit *op;     /* NULL, or the operation that is hit */
+    size_t id;                  /* the caller's */
 } stoic_pass;
 
 typedef struct stoic_pass_sink {
     void *user;
-    /* Element `i` of the hits of a pass, found and left. */
+    /* Element `i` of the hits of a pass, found and left. Of an operation the outputs that have the
+     * step, from hit.output on, by its own order of sums: where both are the same, to the bit or as
+     * NaN, the output stays as the canonical kernel has it. */
     void (*hit)(void *user, size_t id, size_t i, float before, float after);
     /* The output (memory order). Passes that are not reported have golden's, bit for bit. */
     void (*output)(void *user, size_t id, const float *output);
@@ -39,6 +43,8 @@ typedef struct stoic_sweep stoic_sweep;
 stoic_status stoic_sweep_create(const stoic_program *program, bool full, stoic_sweep **out,
                                 stoic_error *err) STOIC_MUST_CHECK;
 void stoic_sweep_free(stoic_sweep *sweep);
+/* Can an operation of this node be hit? */
+bool stoic_sweep_has_sums(const stoic_sweep *sweep, int node);
 
 /* Runs the passes, in any order. Edits of the session stay, and act on all of them. */
 stoic_status stoic_sweep_run(stoic_sweep *sweep, stoic_session *session, const stoic_pass *passes,

@@ -62,7 +62,7 @@ static const struct {
     {"exaustive", STOIC_ERR_ARGUMENT, "did you mean 'exhaustive'?"},
     {"quux", STOIC_ERR_ARGUMENT, "unknown fault model 'quux'"},
     {"map:line", STOIC_ERR_UNSUPPORTED, "computed values, no stored bits"},
-    {"op:flip", STOIC_ERR_UNSUPPORTED, "'op:flip' is not supported yet"},
+    {"op:flip", STOIC_ERR_UNSUPPORTED, "computed values, no stored bits"},
     {"flips", STOIC_ERR_ARGUMENT, "flips:N"},
     {"flips:0", STOIC_ERR_ARGUMENT, "flips:N"},
     {"flips:-3", STOIC_ERR_ARGUMENT, "flips:N"},
