@@ -7,6 +7,8 @@
 #include "progress_text.h"
 #include "stoic/campaign.h"
 #include "stoic/fault.h"
+#include "stoic/map_fault.h"
+#include "stoic/op_fault.h"
 #include "stoic/parse.h"
 #include "summary.h"
 #include "verb.h"
@@ -24,6 +26,14 @@ typedef struct settings {
 enum { SAMPLING_SIMPLE, SAMPLING_STRATIFIED };
 
 #define FAULT_HELP(enumerator, name, argument, summary) name " "
+#define MAP_HELP(enumerator, name, summary)             name " "
+#define OP_HELP(enumerator, name, summary)              name " "
+#define MAP_KINDS                                                                                  \
+    "map:KIND, values of a feature map, of " STOIC_MAP_LIST(                                       \
+        MAP_HELP) "with layer, value, share, scope, n, rate"
+#define OP_KINDS                                                                                   \
+    "op:KIND, the sum behind one multiply-accumulate, of " STOIC_OP_FAULT_LIST(                    \
+        OP_HELP) "with layer, bits (docs/fault-models.md)"
 
 static const cli_option options[] = {
     CLI_DATA_OPTIONS(settings, data),
@@ -32,7 +42,8 @@ static const cli_option options[] = {
      .argument = "MODEL[,KEY=VALUE...]",
      .offset = offsetof(settings, faults),
      .help = "what one trial is: " STOIC_FAULT_LIST(FAULT_HELP) "with the keys layer, bits, "
-                                                                "tensor, n, distance"},
+                                                                "tensor, n, distance; " MAP_KINDS
+                                                                "; " OP_KINDS},
     {.name = "store",
      .kind = CLI_TEXT,
      .argument = "SPEC",
@@ -82,17 +93,21 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .argument = "all|N|auto",
      .offset = offsetof(settings, images_per_trial),
-     .help = "images each trial sees"},
+     .help = "images each trial sees",
+     .fallback = "all, but 1 with op"},
     {.name = "by",
      .kind = CLI_TEXT,
-     .argument = "layer,bit",
+     .argument = "layer,bit|position",
      .offset = offsetof(settings, by),
-     .help = "also show the result by layer, by bit or by both"},
+     .help = "also show the result by layer, by bit or by both, or faults in operations by the "
+             "third of the sum"},
     {.name = "outcomes",
      .kind = CLI_CHOICE,
      .argument = "critical|all",
      .offset = offsetof(settings, outcomes),
-     .help = "count critical outcomes only, or masked and tolerable ones as well (slower)"},
+     .help = "count critical outcomes only, or masked and tolerable ones as well (slower with "
+             "faults in stored bits)",
+     .fallback = "critical, but all with map and op"},
     {.name = "engine",
      .kind = CLI_CHOICE,
      .argument = "auto|full",
@@ -125,7 +140,6 @@ static void defaults(void *given) {
     settings *set = given;
     stoic_campaign_options options_now = stoic_campaign_options_default();
     cli_data_default(&set->data);
-    set->images_per_trial = "all";
     set->confidence = options_now.confidence;
     set->margin_of = (int)options_now.margin_of;
     set->outcomes = (int)options_now.outcomes;
@@ -151,6 +165,8 @@ static stoic_status parse_shard(const char *text, stoic_campaign_options *out, s
 }
 
 static stoic_status parse_images(const char *text, int64_t *out, stoic_error *err) {
+    if (!text)
+        return STOIC_OK;
     if (!strcmp(text, "all")) {
         *out = 0;
         return STOIC_OK;
@@ -163,13 +179,13 @@ static stoic_status parse_images(const char *text, int64_t *out, stoic_error *er
 }
 
 static stoic_status check(const settings *set, const cli_call *call, stoic_error *err) {
-    bool layer, bit;
+    cli_by by;
     stoic_status status = STOIC_OK;
     TRY(cli_call_expect(call, 1, 1, "one model", err));
     TRY(cli_require(set->data.spec, "--data SPEC", err));
     TRY(cli_require(set->faults.count ? "" : NULL, "--fault MODEL", err));
     TRY(cli_require(set->common.output, "-o RUN.db", err));
-    TRY(cli_by_parse(set->by, &layer, &bit, err));
+    TRY(cli_by_parse(set->by, &by, err));
     if (set->keep && strcmp(set->keep, "images") != 0)
         return cli_fail(err, STOIC_ERR_ARGUMENT, "--keep", "expected images, found '%s'",
                         set->keep);
@@ -258,8 +274,9 @@ const cli_verb cli_verb_inject = {
     .name = "inject",
     .arguments = "MODEL.onnx --data SPEC --fault MODEL -o RUN.db",
     .summary = "a fault campaign",
-    .text = "Runs a campaign: each trial corrupts stored weights as --fault says and classifies "
-            "the images. The records do not depend on threads, memory or interruption. Ctrl-C "
+    .text = "Runs a campaign: each trial corrupts stored weights or computed values as --fault "
+            "says and classifies the images. The records do not depend on threads, memory or "
+            "interruption. Ctrl-C "
             "keeps what is done and prints the command that goes on.",
     .examples = {CLI_EXAMPLE_RUN,
                  "stoic inject " CLI_EXAMPLE_MODEL " --data fashion-mnist --images 100 \\\n"

@@ -11,9 +11,10 @@ static const cli_option options[] = {
     CLI_OUTPUT_OPTION(settings, "the campaign file to write"),
     {.name = "by",
      .kind = CLI_TEXT,
-     .argument = "layer,bit",
+     .argument = "layer,bit|position",
      .offset = offsetof(settings, by),
-     .help = "also show the result by layer, by bit or by both"},
+     .help = "also show the result by layer, by bit or by both, or faults in operations by the "
+             "third of the sum"},
     CLI_FORMAT_OPTION(settings),
     CLI_TALK_OPTIONS(settings),
     {.name = NULL},
@@ -22,12 +23,12 @@ static const cli_option options[] = {
 static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     const settings *set = given;
     stoic_summary summary;
-    bool layer, bit;
+    cli_by by;
     double start = cli_seconds();
     stoic_status status = STOIC_OK;
     TRY(cli_call_expect(call, 1, SIZE_MAX, "the campaign files of the shards", err));
     TRY(cli_require(set->common.output, "-o ALL.db", err));
-    TRY(cli_by_parse(set->by, &layer, &bit, err));
+    TRY(cli_by_parse(set->by, &by, err));
     TRY(stoic_campaign_merge(set->common.output, call->arguments.items, call->arguments.count,
                              &summary, err));
     cli_result result = {set->common.output, NULL, set->by, cli_seconds() - start, &summary};

@@ -20,17 +20,17 @@
     X(sdc10, "confidence moved by more than 10 %")                                                 \
     X(sdc20, "confidence moved by more than 20 %")
 
-stoic_status cli_by_parse(const char *text, bool *layer, bool *bit, stoic_error *err) {
-    *layer = *bit = false;
-    while (text && *text) {
+stoic_status cli_by_parse(const char *text, cli_by *by, stoic_error *err) {
+    *by = (cli_by){.position = text && !strcmp(text, "position")};
+    while (text && *text && !by->position) {
         size_t length = strcspn(text, ",");
         if (length == 5 && !memcmp(text, "layer", 5))
-            *layer = true;
+            by->layer = true;
         else if (length == 3 && !memcmp(text, "bit", 3))
-            *bit = true;
+            by->bit = true;
         else
             return cli_fail(err, STOIC_ERR_ARGUMENT, "--by",
-                            "expected layer, bit or layer,bit, found '%s'", text);
+                            "expected layer, bit, layer,bit or position, found '%s'", text);
         text += length;
         text += *text == ',';
     }
@@ -41,7 +41,7 @@ typedef struct groups {
     stoic_records *records;
     stoic_group *items;
     size_t count;
-    bool layer, bit;
+    cli_by by;
     int64_t several_layers; /* trials of no one layer; counted with --by layer */
     int64_t in_no_row;
 } groups;
@@ -66,14 +66,16 @@ static stoic_status count_several_layers(const stoic_summary *summary, groups *a
 }
 
 static stoic_status read_groups(const cli_result *result, groups *out, stoic_error *err) {
-    stoic_status status = cli_by_parse(result->by, &out->layer, &out->bit, err);
+    stoic_status status = cli_by_parse(result->by, &out->by, err);
     if (status == STOIC_OK)
         status = stoic_records_open(result->campaign, &out->records, err);
-    if (status == STOIC_OK && (out->layer || out->bit))
-        status =
-            stoic_records_groups(out->records, out->layer, out->bit, &out->items, &out->count, err);
+    if (status == STOIC_OK && (out->by.layer || out->by.bit))
+        status = stoic_records_groups(out->records, out->by.layer, out->by.bit, &out->items,
+                                      &out->count, err);
+    if (status == STOIC_OK && out->by.position)
+        status = stoic_records_positions(out->records, &out->items, &out->count, err);
     out->in_no_row = trials_outside(result->summary, out->items, out->count);
-    if (status == STOIC_OK && out->layer)
+    if (status == STOIC_OK && out->by.layer)
         status = count_several_layers(result->summary, out, err);
     return status;
 }
@@ -94,10 +96,13 @@ static json_t *group_object(const groups *all, const stoic_group *group) {
                         group->layer < 0 ? NULL
                                          : stoic_records_layer_name(all->records, group->layer));
     bad |= cli_put_count(object, "bit", group->bit);
+    if (all->by.position)
+        bad |= cli_put_count(object, "position", group->position);
     bad |= cli_put_count(object, "trials", group->trials);
     bad |= cli_put_interval(object, "accuracy", "mean", &group->accuracy);
     bad |= cli_put_number(json_object_get(object, "accuracy"), "min", group->accuracy_min);
     bad |= cli_put_interval(object, "critical_rate", "value", &group->critical_rate);
+    bad |= cli_put_interval(object, "pvf", "value", &group->pvf);
     bad |= put_outcomes(object, &group->totals);
     if (!bad)
         return object;
@@ -149,13 +154,14 @@ static json_t *summary_object(const cli_result *result, const groups *all) {
     bad |= cli_put_interval(object, "drop", "mean", &summary->drop);
     bad |= put_outcomes(object, &summary->totals);
     bad |= cli_put_interval(object, "critical_rate", "value", &summary->critical_rate);
+    bad |= cli_put_interval(object, "pvf", "value", &summary->pvf);
     bad |= cli_put_number(object, "confidence", summary->confidence);
     bad |= cli_put_text(object, "stopped", summary->stopped);
     bad |= cli_put_number(object, "seconds", result->seconds);
     for (size_t i = 0; i < all->count; i++)
         bad |= json_array_append_new(list, group_object(all, &all->items[i]));
     bad |= json_object_set_new(object, "groups", list);
-    if (all->layer)
+    if (all->by.layer)
         bad |= cli_put_count(object, "several_layers", all->several_layers);
     if (!bad)
         return object;
@@ -163,21 +169,43 @@ static json_t *summary_object(const cli_result *result, const groups *all) {
     return NULL;
 }
 
-static stoic_status write_groups(const groups *all, cli_output *output, stoic_error *err) {
-    static const char *const columns[] = {"layer",         "name",
-                                          "bit",           "trials",
-                                          "accuracy",      "accuracy_low",
-                                          "accuracy_high", "accuracy_min",
-                                          "critical_rate", "critical_low",
-                                          "critical_high", "critical",
-                                          "nan",           NULL};
+/* The columns of pvf are there where all outcomes were counted; a position stands for the layer. */
+static stoic_status write_groups(const groups *all, bool pvf, cli_output *output,
+                                 stoic_error *err) {
+    static const char *const columns[] = {"layer",
+                                          "name",
+                                          "bit",
+                                          "trials",
+                                          "accuracy",
+                                          "accuracy_low",
+                                          "accuracy_high",
+                                          "accuracy_min",
+                                          "critical_rate",
+                                          "critical_low",
+                                          "critical_high",
+                                          "critical",
+                                          "nan",
+                                          "pvf",
+                                          "pvf_low",
+                                          "pvf_high",
+                                          NULL};
+    static const char *const thirds[] = {"first third", "middle third", "last third"};
+    enum { COLUMNS = sizeof columns / sizeof *columns };
+    const char *shown[COLUMNS];
     cli_rows rows;
-    cli_rows_begin(&rows, output, columns);
+    memcpy((void *)shown, (const void *)columns, sizeof columns);
+    if (!pvf)
+        shown[COLUMNS - 4] = NULL;
+    if (all->by.position)
+        shown[0] = "position";
+    cli_rows_begin(&rows, output, shown);
     for (size_t i = 0; i < all->count; i++) {
         const stoic_group *group = &all->items[i];
-        const char *name =
-            group->layer < 0 ? NULL : stoic_records_layer_name(all->records, group->layer);
-        cli_cell cells[] = {cli_cell_count(group->layer),
+        const char *name = all->by.position ? thirds[group->position]
+                           : group->layer < 0
+                               ? NULL
+                               : stoic_records_layer_name(all->records, group->layer);
+        cli_cell cells[] = {cli_cell_count(all->by.position ? group->position : group->layer),
                             cli_cell_text(name),
                             cli_cell_count(group->bit),
                             cli_cell_count(group->trials),
@@ -189,7 +217,10 @@ static stoic_status write_groups(const groups *all, cli_output *output, stoic_er
                             cli_cell_double(group->critical_rate.low),
                             cli_cell_double(group->critical_rate.high),
                             cli_cell_count(group->totals.critical),
-                            cli_cell_count(group->totals.nan)};
+                            cli_cell_count(group->totals.nan),
+                            cli_cell_double(group->pvf.value),
+                            cli_cell_double(group->pvf.low),
+                            cli_cell_double(group->pvf.high)};
         if (!cli_rows_add(&rows, cells))
             break;
     }
@@ -202,8 +233,10 @@ static void print_outside(FILE *file, const groups *all) {
     bool none = false;
     if (all->in_no_row < 1)
         return;
-    if (all->layer)
-        what = all->bit ? "several layers or bits" : "several layers";
+    if (all->by.position)
+        what = "no operation, or several images,";
+    if (all->by.layer)
+        what = all->by.bit ? "several layers or bits" : "several layers";
     for (int i = 0; (fault = fault_text(all->records, i)) != NULL; i++)
         none = none || !strncmp(fault, "ber:", 4);
     fprintf(file, "%lld trial%s hit %s%s and %s in no row\n", (long long)all->in_no_row,
@@ -252,6 +285,10 @@ static void print_summary(FILE *file, const cli_result *result, const groups *al
     print_interval(file, "drop", &summary->drop);
     fputc('\n', file);
     print_interval(file, "critical", &summary->critical_rate);
+    if (!isnan(summary->pvf.value)) {
+        fputc('\n', file);
+        print_interval(file, "pvf", &summary->pvf);
+    }
     fprintf(file, "\n           intervals at %g %%, for these images\noutcomes\n",
             100.0 * summary->confidence);
 #define PRINT(member, what)                                                                        \
@@ -277,7 +314,7 @@ stoic_status cli_result_write(const cli_result *result, int format, stoic_error 
         if (result->by) {
             if (output.format == CLI_TABLE)
                 fputc('\n', output.file);
-            status = write_groups(&all, &output, err);
+            status = write_groups(&all, !isnan(result->summary->pvf.value), &output, err);
             if (output.format == CLI_TABLE)
                 print_outside(output.file, &all);
         }

@@ -18,7 +18,12 @@
 extern "C" {
 #endif
 
-typedef enum stoic_outcomes { STOIC_OUTCOMES_CRITICAL, STOIC_OUTCOMES_ALL } stoic_outcomes;
+/* AUTO: all where a fault lies in computed values, else critical. */
+typedef enum stoic_outcomes {
+    STOIC_OUTCOMES_CRITICAL,
+    STOIC_OUTCOMES_ALL,
+    STOIC_OUTCOMES_AUTO
+} stoic_outcomes;
 typedef enum stoic_engine_kind { STOIC_ENGINE_AUTO, STOIC_ENGINE_FULL } stoic_engine_kind;
 typedef enum stoic_nan_rule { STOIC_NAN_STRICT, STOIC_NAN_ARGMAX } stoic_nan_rule;
 typedef enum stoic_margin_of {
@@ -46,6 +51,7 @@ typedef struct stoic_summary {
     int64_t images;  /* per trial */
     double golden_accuracy;
     stoic_interval accuracy, drop, critical_rate;
+    stoic_interval pvf; /* (tolerable + critical) / images: each image's pass is an injection */
     double accuracy_std, accuracy_min, accuracy_max;
     stoic_counts totals; /* summed over the trials */
     double confidence;
@@ -62,17 +68,19 @@ typedef struct stoic_campaign_progress {
     double accuracy;
 } stoic_campaign_progress;
 
+enum { STOIC_IMAGES_OPEN = -2 };
+
 typedef struct stoic_campaign_options {
     const char *model_path, *data_spec; /* kept in the file for `replay`; may be NULL */
     const char *store;                  /* spec; NULL: fp32 */
-    const char *const *faults;          /* specs; a trial draws from each */
+    const char *const *faults;          /* specs; a trial draws from each; one of maps at most */
     size_t n_faults;
     int64_t trials; /* 0: what the fault model fixes, else 100 */
     double margin;  /* half-width to reach; 0: none */
     stoic_margin_of margin_of;
     double confidence;
     int64_t max_trials;       /* with margin; 0: population or 1,000,000 */
-    int64_t images_per_trial; /* 0: all; -1: auto */
+    int64_t images_per_trial; /* 0: all; -1: auto; STOIC_IMAGES_OPEN: as the fault model wants */
     stoic_outcomes outcomes;
     stoic_engine_kind engine;
     stoic_nan_rule nan_rule;

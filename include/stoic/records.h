@@ -43,15 +43,17 @@ typedef struct stoic_record {
     double accuracy, drop;
 } stoic_record;
 
-/* One corrupted stored bit (or word). Strings live until the next call. */
+/* One corrupted stored bit (or word), or one computed value. Of those of one image the first 32 are
+ * kept, or the first alone where a trial sees more than 16 images. Strings live until the next
+ * call. */
 typedef struct stoic_site_record {
     int64_t trial;
-    const char *kind; /* "flip", "stuck0", … */
+    const char *kind; /* "flip", "stuck0", …, "multiply" */
     int layer;
-    const char *tensor; /* "weight", "bias", "bn" */
-    int64_t word, index;
+    const char *tensor;  /* "weight", "bias", "bn"; "map": a feature map; "op": an operation */
+    int64_t word, index; /* word -1: a computed value */
     int bit;
-    const char *role;    /* "data", "copy", "parity" */
+    const char *role;    /* "data", "copy", "parity"; "" */
     int64_t image, step; /* -1 where they do not apply */
     float before, after;
     const char *field; /* "sign", "exponent", "parity" …; of a copy, that of the bit it repeats */
@@ -70,8 +72,10 @@ STOIC_API stoic_status stoic_records_each_site(stoic_records *records,
  * sites of a trial share it). critical_rate and accuracy carry intervals. */
 typedef struct stoic_group {
     int layer, bit; /* -1 where not grouped by it */
+    int position;   /* the third of the sum, 0 to 2; -1 likewise */
     int64_t trials;
     stoic_interval accuracy, critical_rate;
+    stoic_interval pvf; /* with bounds only where a trial has one image */
     double accuracy_min;
     stoic_counts totals;
 } stoic_group;
@@ -79,6 +83,10 @@ typedef struct stoic_group {
 STOIC_API stoic_status stoic_records_groups(stoic_records *records, bool by_layer, bool by_bit,
                                             stoic_group **groups, size_t *n,
                                             stoic_error *err) STOIC_MUST_CHECK;
+/* The trials of one image with a fault in an operation, by the third of the sum in which its step
+ * lies. */
+STOIC_API stoic_status stoic_records_positions(stoic_records *records, stoic_group **groups,
+                                               size_t *n, stoic_error *err) STOIC_MUST_CHECK;
 STOIC_API void stoic_groups_free(stoic_group *groups);
 
 #ifdef __cplusplus

@@ -19,6 +19,7 @@
 #include "stoic/map_fault.h"
 #include "stoic/metrics.h"
 #include "stoic/model.h"
+#include "stoic/op_fault.h"
 #include "stoic/parse.h"
 #include "stoic/plan.h"
 #include "stoic/records.h"

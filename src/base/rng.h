@@ -22,6 +22,8 @@ typedef enum stoic_stream {
     STOIC_STREAM_MAP_VALUE = 10, /* feature maps: what becomes of them, by group of images */
     STOIC_STREAM_AUGMENT = 11,   /* crops and flips of training images */
     STOIC_STREAM_SCALING = 12,   /* analyze scaling: which bits flip, by weight */
+    STOIC_STREAM_OP_SITE = 13,   /* operations: which multiply-accumulate, by image */
+    STOIC_STREAM_OP_VALUE = 14,  /* operations: what becomes of the sum, by image */
 } stoic_stream;
 
 /* A sequence of draws of one (seed, trial, stream). */

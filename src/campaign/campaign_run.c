@@ -13,7 +13,8 @@ static const int64_t default_trials = 100, default_max_trials = 1000000;
 static const int64_t max_kept_bytes = (int64_t)1 << 30; /* of per-image outcomes */
 
 stoic_campaign_options stoic_campaign_options_default(void) {
-    return (stoic_campaign_options){.confidence = 0.95};
+    return (stoic_campaign_options){
+        .confidence = 0.95, .outcomes = STOIC_OUTCOMES_AUTO, .images_per_trial = STOIC_IMAGES_OPEN};
 }
 
 static stoic_status check_numbers(const stoic_campaign_options *options, int64_t images,
@@ -115,7 +116,7 @@ static stoic_status run_in_file(stoic_campaign_file *file, const stoic_parts *pa
     fill_run(&run, options, design, parts);
     TRY(check_kept(options, design, run.trials, err));
     TRY(stoic_engine_create(parts->golden, parts->data, parts->store, parts->faults,
-                            parts->n_faults, options, design, &engine, err));
+                            parts->n_faults, parts->transient, options, design, &engine, err));
     const stoic_golden *golden = stoic_engine_golden(engine);
     TRY(stoic_identity_golden(facts, golden, err));
     if (file->fresh)
@@ -126,7 +127,8 @@ static stoic_status run_in_file(stoic_campaign_file *file, const stoic_parts *pa
     stoic_facts_number_text(options->confidence, confidence);
     TRY(stoic_campaign_file_set(file, "confidence", err, "%s", confidence));
     stoic_site_source source = stoic_site_drawer_source(&drawer);
-    run.sites = &source;
+    run.sites = parts->n_faults ? &source : NULL;
+    run.transient = parts->transient != NULL;
     stoic_engine_worker_api(engine, &run.worker);
     status = stoic_campaign_execute(file, &run, summary, err);
 done:
@@ -136,8 +138,10 @@ done:
 }
 
 stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *data,
-                                const stoic_campaign_options *options, const char *path,
+                                const stoic_campaign_options *given, const char *path,
                                 stoic_summary *summary, stoic_error *err) {
+    stoic_campaign_options settled = *given;
+    const stoic_campaign_options *options = &settled;
     stoic_parts parts = {0};
     stoic_facts facts = {0};
     stoic_campaign_file *file = NULL;
@@ -145,12 +149,13 @@ stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *d
     stoic_status status;
     int64_t images = stoic_dataset_count(data);
     *summary = (stoic_summary){.stopped = "interrupted"};
+    stoic_options_settle(&settled);
     TRY(check_numbers(options, images, err));
     TRY(stoic_parts_init(&parts, model, data, options, err));
     TRY(stoic_campaign_file_open(path, true, &file, err));
     if (file->fresh)
-        design =
-            stoic_engine_design(parts.golden, images, images_per_trial(options, images), options);
+        design = stoic_engine_design(parts.golden, images, images_per_trial(options, images),
+                                     parts.n_faults > 0);
     else
         TRY(stoic_identity_design(file, &design, err));
     TRY(stoic_identity_facts(&parts, options, &design, &facts, err));

@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "campaign/hit_sites.h"
 #include "campaign/outcome.h"
+#include "campaign/pass_queue.h"
 #include "exec/faulty.h"
 
 struct stoic_engine {
@@ -20,8 +21,11 @@ struct stoic_engine {
     const stoic_store *store;
     stoic_fault *const *faults;
     size_t n_faults;
+    const stoic_transient *transient;
     stoic_campaign_options options;
     stoic_design design;
+    int64_t grain; /* images a block of golden values has */
+    bool single;   /* trials see few images, each for itself: blocks that are not kept do not pay */
     stoic_program *program;
     stoic_chains *chains;
     stoic_golden golden;
@@ -50,6 +54,9 @@ typedef struct worker {
     bool own; /* the block is this worker's alone */
     float *images;
     int *labels;
+    int64_t first, count; /* the current images */
+    stoic_pass_queue *queue;
+    int32_t *spared; /* images that the transient fault leaves out */
     stoic_site_drawer drawer;
     edit_list drawn[DRAWN_TRIALS]; /* a chunk's trials come again for every block */
 } worker;
@@ -61,26 +68,39 @@ static void worker_close(void *state);
 static stoic_status make_block(worker *w, int64_t first, int64_t count, stoic_block **out,
                                stoic_error *err);
 
-stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64_t images_per_trial,
-                                 const stoic_campaign_options *options) {
-    /* 7.5e9 multiply-adds are an eighth of a second or so on one core of 2020's */
-    const int64_t unit = 7500000000;
-    (void)options;
+/* Multiply-adds of a unit: an eighth of a second or so on one core of 2020's. */
+static const int64_t unit_macs = 7500000000;
+
+static int64_t macs_of(const stoic_model *model) {
     int64_t macs = stoic_model_macs(model);
-    macs = macs < 10000 ? 10000 : macs;
-    int64_t block = unit / 16 / macs / STOIC_LANES * STOIC_LANES;
-    block = block < STOIC_LANES ? STOIC_LANES : block > 512 ? 512 : block;
-    int64_t chunk = unit / block / macs;
+    return macs < 10000 ? 10000 : macs;
+}
+
+static int64_t block_for(int64_t macs) {
+    int64_t block = unit_macs / 16 / macs / STOIC_LANES * STOIC_LANES;
+    return block < STOIC_LANES ? STOIC_LANES : block > 512 ? 512 : block;
+}
+
+stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64_t images_per_trial,
+                                 bool stored) {
+    int64_t macs = macs_of(model), block = block_for(macs);
+    int64_t chunk = unit_macs / block / macs;
     chunk = chunk < 1 ? 1 : chunk > 64 ? 64 : chunk;
-    if (images_per_trial > 0) /* few images of a block are used: more trials make a unit worth it */
+    if (images_per_trial > 0 && stored) /* few images of a block are used: more trials make a unit
+                                           worth it */
         chunk = 1024;
+    if (images_per_trial > 0 && !stored) { /* each pass by itself: no need to go by blocks */
+        block = images;
+        chunk = unit_macs / images_per_trial / macs;
+        chunk = chunk < 1 ? 1 : chunk > 1024 ? 1024 : chunk;
+    }
     return (stoic_design){
         .chunk = chunk, .block = block, .images = images, .images_per_trial = images_per_trial};
 }
 
 /* Blocks are shared by all workers when all of them fit into the memory allowed. */
 static stoic_status plan_blocks(stoic_engine *e, stoic_error *err) {
-    e->n_blocks = (e->design.images + e->design.block - 1) / e->design.block;
+    e->n_blocks = (e->design.images + e->grain - 1) / e->grain;
     int64_t memory = e->options.memory > 0 ? e->options.memory : stoic_memory_available() / 2;
     /* values once in memory order, once side by side, and as much again for bounds */
     int64_t needed = stoic_block_bytes(e->program) * 3 * e->design.images;
@@ -93,7 +113,7 @@ static stoic_status plan_blocks(stoic_engine *e, stoic_error *err) {
 
 static int64_t block_images(const stoic_engine *e, int64_t first) {
     int64_t left = e->design.images - first;
-    return left < e->design.block ? left : e->design.block;
+    return left < e->grain ? left : e->grain;
 }
 
 /* Outputs, labels, classes and hits of one block's images. */
@@ -126,7 +146,7 @@ static stoic_status golden_blocks(golden_pass *pass, worker *w, stoic_error *err
             return STOIC_OK;
         if (e->options.cancel && *e->options.cancel)
             return stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped");
-        int64_t first = index * e->design.block;
+        int64_t first = index * e->grain;
         stoic_block *b = NULL;
         stoic_status status = make_block(w, first, block_images(e, first), &b, err);
         if (status != STOIC_OK)
@@ -210,8 +230,9 @@ done:
 
 stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *data,
                                  const stoic_store *store, stoic_fault *const *faults,
-                                 size_t n_faults, const stoic_campaign_options *options,
-                                 const stoic_design *design, stoic_engine **out, stoic_error *err) {
+                                 size_t n_faults, const stoic_transient *transient,
+                                 const stoic_campaign_options *options, const stoic_design *design,
+                                 stoic_engine **out, stoic_error *err) {
     stoic_status status = STOIC_OK;
     stoic_engine *e = calloc(1, sizeof *e);
     if (!e)
@@ -222,11 +243,14 @@ stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *
     e->store = store;
     e->faults = faults;
     e->n_faults = n_faults;
+    e->transient = transient;
     e->options = *options;
     e->design = *design;
+    e->single = n_faults == 0 && design->images_per_trial > 0;
+    e->grain = e->single ? block_for(macs_of(model)) : design->block;
     stoic_program_options program = stoic_program_options_default();
     TRY(stoic_program_compile(model, &program, &e->program, err));
-    if (options->engine != STOIC_ENGINE_FULL)
+    if (options->engine != STOIC_ENGINE_FULL && n_faults > 0)
         TRY(stoic_chains_create(e->program, &e->chains, err));
     TRY(plan_blocks(e, err));
     TRY(run_golden(e, err));
@@ -277,7 +301,9 @@ static void worker_close(void *state) {
                       (long long)c->small, (long long)c->again);
     }
     stoic_faulty_free(w->faulty);
+    stoic_pass_queue_free(w->queue);
     stoic_site_drawer_deinit(&w->drawer);
+    free(w->spared);
     free(w->images);
     free(w->labels);
     for (int i = 0; i < DRAWN_TRIALS; i++)
@@ -295,14 +321,18 @@ static stoic_status worker_open(void *user, int index, void **state, stoic_error
     w->engine = e;
     stoic_site_drawer_init(&w->drawer, e->store, e->faults, e->n_faults);
     int64_t size = stoic_shape_count(stoic_model_input_shape(e->model));
-    w->images = malloc((size_t)(e->design.block * size) * sizeof *w->images);
-    w->labels = malloc((size_t)e->design.block * sizeof *w->labels);
-    if (!w->images || !w->labels) {
-        status = stoic_fail_memory(err, "images", (unsigned long long)(e->design.block * size * 4));
+    bool full = e->options.engine == STOIC_ENGINE_FULL;
+    w->images = malloc((size_t)(e->grain * size) * sizeof *w->images);
+    w->labels = malloc((size_t)e->grain * sizeof *w->labels);
+    w->spared = malloc((size_t)e->grain * sizeof *w->spared);
+    if (!w->images || !w->labels || !w->spared) {
+        status = stoic_fail_memory(err, "images", (unsigned long long)(e->grain * size * 4));
         goto done;
     }
-    TRY(stoic_faulty_create(e->program, e->chains, e->options.engine == STOIC_ENGINE_FULL,
-                            &w->faulty, err));
+    TRY(stoic_faulty_create(e->program, e->chains, full, &w->faulty, err));
+    if (e->transient)
+        TRY(stoic_pass_queue_create(e->program, full, e->transient,
+                                    stoic_upsets_kept(e->design.images_per_trial), &w->queue, err));
     *state = w;
     w = NULL;
 done:
@@ -323,7 +353,11 @@ static stoic_status make_block(worker *w, int64_t first, int64_t count, stoic_bl
 static stoic_status worker_block(void *state, int64_t first, int64_t count, stoic_error *err) {
     worker *w = state;
     stoic_engine *e = w->engine;
-    if (w->block && w->block->first == first && w->block->count == count)
+    w->first = first;
+    w->count = count;
+    if (w->queue)
+        stoic_pass_queue_clear(w->queue);
+    if (e->single || (w->block && w->block->first == first && w->block->count == count))
         return STOIC_OK;
     if (!e->blocks) {
         stoic_block_free(w->block);
@@ -331,7 +365,7 @@ static stoic_status worker_block(void *state, int64_t first, int64_t count, stoi
         w->own = true;
         return make_block(w, first, count, &w->block, err);
     }
-    stoic_block **slot = &e->blocks[first / e->design.block];
+    stoic_block **slot = &e->blocks[first / e->grain];
     pthread_mutex_lock(&e->lock);
     w->block = *slot;
     pthread_mutex_unlock(&e->lock);
@@ -377,30 +411,85 @@ static stoic_status draw(worker *w, int64_t trial, const edit_list **out, stoic_
     return STOIC_OK;
 }
 
+/* One more pass, if the fault hits the image at all. */
+static stoic_status add_pass(worker *w, int64_t image, bool *hit, stoic_error *err) {
+    stoic_engine *e = w->engine;
+    stoic_status status = stoic_pass_queue_draw(w->queue, image, hit, err);
+    if (status != STOIC_OK || !*hit)
+        return status;
+    const stoic_block *block = e->single && e->blocks ? e->blocks[image / e->grain] : w->block;
+    if (!block)
+        TRY(stoic_dataset_read(e->data, image, 1, w->images, w->labels, err));
+    TRY(stoic_pass_queue_add(w->queue, block, w->images, err));
+    if (stoic_pass_queue_full(w->queue))
+        status = stoic_pass_queue_run(w->queue, stoic_faulty_session(w->faulty), err);
+done:
+    return status;
+}
+
+/* Faulty weights stay while the trial's own passes run; what is left are images that only the
+ * weights change. */
+static stoic_status transient_trial(worker *w, int64_t trial, const edit_list *drawn,
+                                    const stoic_tallying *begun, const stoic_sink *sink,
+                                    stoic_error *err) {
+    stoic_session *session = stoic_faulty_session(w->faulty);
+    stoic_status status = STOIC_OK;
+    stoic_tallying *t;
+    bool hit;
+    int spared = 0;
+    TRY(stoic_pass_queue_trial(w->queue, trial, begun, &t, err));
+    TRY(stoic_session_edit(session, drawn->edits, drawn->n, err));
+    for (int64_t k = 0; k < t->n; k++) {
+        int32_t offset = t->images ? t->images[k] : (int32_t)k;
+        TRY(add_pass(w, t->first + offset, &hit, err));
+        if (!hit && drawn->n)
+            w->spared[spared++] = offset;
+    }
+    if (drawn->n == 0)
+        goto done; /* the passes wait for those of other trials */
+    TRY(stoic_pass_queue_run(w->queue, session, err));
+    stoic_session_restore(session);
+    if (spared)
+        status = stoic_faulty_run(w->faulty, w->block, w->spared, spared, drawn->edits, drawn->n,
+                                  sink, err);
+done:
+    return status;
+}
+
 static stoic_status worker_trial(void *state, int64_t trial, const int32_t *images,
                                  int64_t n_images, stoic_counts *counts, uint8_t *outcome,
                                  stoic_error *err) {
     worker *w = state;
     stoic_engine *e = w->engine;
-    const edit_list *drawn;
-    stoic_status status = draw(w, trial, &drawn, err);
+    const edit_list nothing = {0}, *drawn = &nothing;
+    stoic_status status = e->n_faults ? draw(w, trial, &drawn, err) : STOIC_OK;
     if (status != STOIC_OK)
         return status;
     bool all = e->options.outcomes == STOIC_OUTCOMES_ALL;
     stoic_tallying t;
-    stoic_tallying_begin(&t, &e->outputs, w->block->first, w->block->count,
-                         n_images > 0 ? images : NULL, n_images, all, counts, outcome);
+    stoic_tallying_begin(&t, &e->outputs, w->first, w->count, n_images > 0 ? images : NULL,
+                         n_images, all, counts, outcome);
     stoic_sink sink = {&t, stoic_tallying_output, all ? NULL : stoic_tallying_top1};
     if (drawn->due)
         stoic_tallying_due(&t);
+    if (e->transient && !drawn->due)
+        return transient_trial(w, trial, drawn, &t, &sink, err);
     if (drawn->due || drawn->n == 0)
         return STOIC_OK;
     return stoic_faulty_run(w->faulty, w->block, n_images > 0 ? images : NULL, (int)n_images,
                             drawn->edits, drawn->n, &sink, err);
 }
 
+static stoic_status worker_finish(void *state, const stoic_upset_list **upsets, stoic_error *err) {
+    worker *w = state;
+    *upsets = w->queue ? stoic_pass_queue_upsets(w->queue) : NULL;
+    return w->queue ? stoic_pass_queue_run(w->queue, stoic_faulty_session(w->faulty), err)
+                    : STOIC_OK;
+}
+
 void stoic_engine_worker_api(stoic_engine *e, stoic_worker_api *out) {
-    *out = (stoic_worker_api){e, worker_open, worker_close, worker_block, worker_trial};
+    *out =
+        (stoic_worker_api){e, worker_open, worker_close, worker_block, worker_trial, worker_finish};
 }
 
 /* ---- telling what happened ---- */

@@ -9,6 +9,7 @@
 #ifndef STOIC_CAMPAIGN_ENGINE_H
 #define STOIC_CAMPAIGN_ENGINE_H
 
+#include "campaign/transient.h"
 #include "campaign/worker.h"
 
 typedef struct stoic_engine stoic_engine;
@@ -23,17 +24,19 @@ typedef struct stoic_golden {
 
 /* The design of a new campaign: from counted multiply-adds, never from clocks, threads or memory,
  * because it decides the order of work in every continuation and shard. One unit (chunk x block)
- * should take well below a quarter of a second: a kill loses what is in flight. */
+ * should take well below a quarter of a second: a kill loses what is in flight. `stored`: some of
+ * the faults lie in stored bits. */
 stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64_t images_per_trial,
-                                 const stoic_campaign_options *options);
+                                 bool stored);
 
-/* Runs the golden pass. A trial applies the hits of all `faults`, in order. Of `options` it reads
- * outcomes, engine, nan_rule, seed, threads, memory and cancel. */
+/* Runs the golden pass. A trial applies the hits of all `faults`, in order, and `transient` (NULL:
+ * none) in each pass. Of `options` it reads outcomes, engine, nan_rule, seed, threads, memory and
+ * cancel. */
 stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *data,
                                  const stoic_store *store, stoic_fault *const *faults,
-                                 size_t n_faults, const stoic_campaign_options *options,
-                                 const stoic_design *design, stoic_engine **out,
-                                 stoic_error *err) STOIC_MUST_CHECK;
+                                 size_t n_faults, const stoic_transient *transient,
+                                 const stoic_campaign_options *options, const stoic_design *design,
+                                 stoic_engine **out, stoic_error *err) STOIC_MUST_CHECK;
 void stoic_engine_free(stoic_engine *engine);
 
 const stoic_golden *stoic_engine_golden(const stoic_engine *engine);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fail.h"
 #include "campaign/rows.h"
 
 int64_t stoic_estimate_prefix(const stoic_campaign_file *file) {
@@ -22,6 +23,34 @@ bool stoic_estimate_complete(const stoic_campaign_file *file, int64_t trials) {
            stoic_campaign_file_integer(file, "fault_space", -1) == trials &&
            stoic_campaign_file_integer(file, "trial_images", -1) ==
                stoic_campaign_file_integer(file, "images", -2);
+}
+
+/* The outcomes that are neither masked nor a DUE, trial by trial: no sum in the strata has them. */
+static stoic_status estimate_pvf(const stoic_campaign_file *file, const stoic_moments *moments,
+                                 int64_t images, double alpha, stoic_interval *out,
+                                 stoic_error *err) {
+    sqlite3_stmt *row = NULL;
+    stoic_status status = STOIC_OK;
+    stoic_tally tally = {0};
+    bool any, complete = stoic_estimate_complete(file, moments->trials);
+    int64_t prefix = stoic_estimate_prefix(file);
+    *out = stoic_moments_pvf(moments, images, alpha, complete);
+    if (isnan(out->value) || !isnan(out->low))
+        return STOIC_OK;
+    TRY(stoic_sql_prepare(file->db,
+                          "SELECT count(*), sum(x), sum(x * x) FROM (SELECT tolerable + critical"
+                          " AS x FROM trials JOIN more USING(trial) WHERE trial < ?)",
+                          &row, err));
+    sqlite3_bind_int64(row, 1, prefix < 0 ? INT64_MAX : prefix);
+    TRY(stoic_sql_step(row, &any, err));
+    tally.trials = sqlite3_column_int64(row, 0);
+    tally.sum = (uint64_t)sqlite3_column_int64(row, 1);
+    tally.squares_low = (uint64_t)sqlite3_column_int64(row, 2);
+    if (tally.trials > 0)
+        *out = stoic_tally_rate(&tally, images, alpha);
+done:
+    sqlite3_finalize(row);
+    return status;
 }
 
 stoic_status stoic_estimate_summary(stoic_campaign_file *file, stoic_summary *out,
@@ -48,7 +77,7 @@ stoic_status stoic_estimate_summary(stoic_campaign_file *file, stoic_summary *ou
     out->totals = moments.totals;
     out->confidence = 1.0 - alpha;
     snprintf(out->stopped, sizeof out->stopped, "%s", stopped ? stopped : "");
-    return STOIC_OK;
+    return estimate_pvf(file, &moments, out->images, alpha, &out->pvf, err);
 }
 
 double stoic_estimate_half_width(const stoic_moments *moments, int64_t images, double alpha,

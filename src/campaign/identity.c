@@ -22,6 +22,34 @@ static bool has_finite_space(const stoic_fault *fault) {
            stoic_fault_max_trials(fault) == stoic_fault_population(fault);
 }
 
+static stoic_status add_transient(stoic_parts *parts, const char *spec, uint64_t seed,
+                                  stoic_error *err) {
+    if (parts->transient)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--fault",
+                          "one fault model of computed values at a time, found a second: '%s'",
+                          spec);
+    return stoic_transient_create(parts->golden, spec, seed, &parts->transient, err);
+}
+
+static stoic_status add_fault(stoic_parts *parts, const char *spec, uint64_t seed,
+                              stoic_error *err) {
+    stoic_fault **fault = &parts->faults[parts->n_faults];
+    stoic_status status;
+    if (stoic_transient_is_spec(spec)) {
+        TRY(add_transient(parts, spec, seed, err));
+        parts->texts[parts->n_texts++] = stoic_transient_text(parts->transient);
+        return STOIC_OK;
+    }
+    TRY(stoic_fault_create(parts->store, spec, seed, fault, err));
+    parts->n_faults++;
+    parts->texts[parts->n_texts++] = stoic_fault_text(*fault);
+    parts->fixed = smaller(parts->fixed, stoic_fault_trials(*fault));
+    parts->limit = smaller(parts->limit, stoic_fault_trials(*fault));
+    parts->limit = smaller(parts->limit, stoic_fault_max_trials(*fault));
+done:
+    return status;
+}
+
 stoic_status stoic_parts_init(stoic_parts *parts, const stoic_model *model,
                               const stoic_dataset *data, const stoic_campaign_options *options,
                               stoic_error *err) {
@@ -33,20 +61,19 @@ stoic_status stoic_parts_init(stoic_parts *parts, const stoic_model *model,
     if (options->n_faults == 0)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--fault", "expected at least one fault model");
     parts->faults = calloc(options->n_faults, sizeof *parts->faults);
-    if (!parts->faults)
-        return stoic_fail_memory(err, "fault models", options->n_faults * sizeof *parts->faults);
+    parts->texts = calloc(options->n_faults, sizeof *parts->texts);
+    if (!parts->faults || !parts->texts) {
+        status = stoic_fail_memory(err, "fault models", options->n_faults * sizeof *parts->faults);
+        goto done;
+    }
     TRY(stoic_store_create(model, options->store, &parts->store, err));
     TRY(stoic_store_golden(parts->store, &parts->golden, err));
     for (size_t i = 0; i < options->n_faults; i++) {
         /* models of one campaign must not share random numbers, or equal ones would cancel */
         uint64_t seed = options->seed + i * UINT64_C(0x9e3779b97f4a7c15);
-        TRY(stoic_fault_create(parts->store, options->faults[i], seed, &parts->faults[i], err));
-        parts->n_faults++;
-        parts->fixed = smaller(parts->fixed, stoic_fault_trials(parts->faults[i]));
-        parts->limit = smaller(parts->limit, stoic_fault_trials(parts->faults[i]));
-        parts->limit = smaller(parts->limit, stoic_fault_max_trials(parts->faults[i]));
+        TRY(add_fault(parts, options->faults[i], seed, err));
     }
-    if (parts->n_faults == 1 && has_finite_space(parts->faults[0]))
+    if (parts->n_texts == 1 && parts->n_faults == 1 && has_finite_space(parts->faults[0]))
         parts->space = stoic_fault_population(parts->faults[0]);
 done:
     if (status != STOIC_OK)
@@ -58,9 +85,23 @@ void stoic_parts_deinit(stoic_parts *parts) {
     for (size_t i = 0; i < parts->n_faults; i++)
         stoic_fault_free(parts->faults[i]);
     free(parts->faults);
+    free((void *)parts->texts);
+    stoic_transient_free(parts->transient);
     stoic_model_free(parts->golden);
     stoic_store_free(parts->store);
     memset(parts, 0, sizeof *parts);
+}
+
+void stoic_options_settle(stoic_campaign_options *options) {
+    bool transient = false, operation = false;
+    for (size_t i = 0; i < options->n_faults; i++) {
+        transient = transient || stoic_transient_is_spec(options->faults[i]);
+        operation = operation || stoic_op_fault_is_spec(options->faults[i]);
+    }
+    if (options->outcomes == STOIC_OUTCOMES_AUTO)
+        options->outcomes = transient ? STOIC_OUTCOMES_ALL : STOIC_OUTCOMES_CRITICAL;
+    if (options->images_per_trial == STOIC_IMAGES_OPEN)
+        options->images_per_trial = operation ? 1 : 0;
 }
 
 /* ---- facts ---- */
@@ -84,11 +125,11 @@ done:
 static stoic_status add_faults(const stoic_parts *parts, stoic_facts *facts, stoic_error *err) {
     stoic_status status = STOIC_OK;
     SET("store", "%s", stoic_store_text(parts->store));
-    SET("fault", "%s", stoic_fault_text(parts->faults[0]));
-    for (size_t i = 1; i < parts->n_faults; i++) {
+    SET("fault", "%s", parts->texts[0]);
+    for (size_t i = 1; i < parts->n_texts; i++) {
         char key[32];
         snprintf(key, sizeof key, "fault_%zu", i + 1);
-        SET(key, "%s", stoic_fault_text(parts->faults[i]));
+        SET(key, "%s", parts->texts[i]);
     }
 done:
     return status;

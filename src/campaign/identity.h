@@ -11,8 +11,11 @@ typedef struct stoic_parts {
     stoic_model *golden; /* the model as the store gives it back: what runs */
     const stoic_dataset *data;
     stoic_store *store;
-    stoic_fault **faults;
+    stoic_fault **faults; /* in stored bits */
     size_t n_faults;
+    stoic_transient *transient; /* in computed values; NULL: none */
+    const char **texts;         /* of all, as given */
+    size_t n_texts;
     int64_t limit; /* trials there are; -1: any number */
     int64_t fixed; /* trials that the fault model fixes; -1 */
     int64_t space; /* single-site faults, where running them all leaves nothing to chance; -1 */
@@ -23,6 +26,9 @@ stoic_status stoic_parts_init(stoic_parts *parts, const stoic_model *model,
                               const stoic_dataset *data, const stoic_campaign_options *options,
                               stoic_error *err) STOIC_MUST_CHECK;
 void stoic_parts_deinit(stoic_parts *parts);
+
+/* What the options leave open, by the fault models: --outcomes and the images a trial sees. */
+void stoic_options_settle(stoic_campaign_options *options);
 
 /* The facts known before the network has run; then those of the golden pass. */
 stoic_status stoic_identity_facts(const stoic_parts *parts, const stoic_campaign_options *options,

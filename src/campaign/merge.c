@@ -20,6 +20,8 @@ static const char copy_sql[] =
     "INSERT INTO main.outcomes SELECT * FROM part.outcomes;"
     "INSERT INTO main.strata SELECT * FROM part.strata WHERE true" STOIC_STRATA_ADD_UP ";";
 
+static const char upsets_sql[] = "INSERT INTO main.upsets SELECT * FROM part.upsets";
+
 static const char frame_sql[] = "INSERT INTO main.layers SELECT * FROM part.layers;"
                                 "INSERT INTO main.entries SELECT * FROM part.entries;"
                                 "INSERT INTO main.golden SELECT * FROM part.golden;";
@@ -68,6 +70,7 @@ static stoic_status add_part(stoic_campaign_file *out, const char *path, stoic_e
     stoic_campaign_file *part = NULL;
     stoic_status status;
     bool attached = false, first = out->fresh;
+    int64_t upsets;
     TRY(stoic_campaign_file_open(path, false, &part, err));
     TRY(begin_or_match(out, part, err));
     int64_t planned = stoic_campaign_file_integer(part, "planned", 0);
@@ -80,6 +83,10 @@ static stoic_status add_part(stoic_campaign_file *out, const char *path, stoic_e
         TRY(stoic_sql_exec(out->db, frame_sql, err));
     TRY(refuse_overlap(out, path, err));
     TRY(stoic_sql_exec(out->db, copy_sql, err));
+    TRY(stoic_sql_integer(out->db, "SELECT count(*) FROM part.sqlite_master WHERE name = 'upsets'",
+                          0, &upsets, err));
+    if (upsets) /* older files have none */
+        TRY(stoic_sql_exec(out->db, upsets_sql, err));
     status = stoic_sql_exec(out->db, "COMMIT", err);
 done:
     if (status != STOIC_OK)

@@ -60,6 +60,21 @@ stoic_interval stoic_moments_accuracy(const stoic_moments *moments, int64_t imag
     return accuracy;
 }
 
+stoic_interval stoic_moments_pvf(const stoic_moments *moments, int64_t images, double alpha,
+                                 bool complete) {
+    const stoic_counts *totals = &moments->totals;
+    if (moments->trials == 0 || totals->masked < 0)
+        return unknown;
+    uint64_t sum = (uint64_t)(totals->tolerable + totals->critical);
+    stoic_tally tally = {.trials = moments->trials, .sum = sum, .squares_low = sum};
+    stoic_interval rate = stoic_tally_rate(&tally, images, alpha);
+    if (images > 1)
+        rate.low = rate.high = NAN;
+    if (complete)
+        rate.low = rate.high = rate.value;
+    return rate;
+}
+
 stoic_interval stoic_accuracy_drop(stoic_interval accuracy, double golden) {
     return (stoic_interval){golden - accuracy.value, golden - accuracy.high, golden - accuracy.low};
 }

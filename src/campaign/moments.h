@@ -29,6 +29,10 @@ stoic_interval stoic_moments_critical(const stoic_moments *moments, int64_t imag
                                       bool complete);
 stoic_interval stoic_moments_accuracy(const stoic_moments *moments, int64_t images, double alpha,
                                       bool complete);
+/* (tolerable + critical) / images, likewise. Its bounds follow from the moments where a trial has
+ * one image, and are NaN otherwise. */
+stoic_interval stoic_moments_pvf(const stoic_moments *moments, int64_t images, double alpha,
+                                 bool complete);
 /* golden - accuracy. */
 stoic_interval stoic_accuracy_drop(stoic_interval accuracy, double golden);
 

@@ -59,14 +59,6 @@ done:
     return status;
 }
 
-static bool one_layer(const stoic_site_list *sites) {
-    for (size_t i = 1; i < sites->count; i++) {
-        if (sites->items[i].layer != sites->items[0].layer)
-            return false;
-    }
-    return sites->count > 0;
-}
-
 static int compare_strata(const void *a, const void *b) {
     const stratum *x = a, *y = b;
     if (x->layer != y->layer)
@@ -100,11 +92,8 @@ static stoic_status read_prefix(stoic_records *records, int64_t prefix, strata *
         TRY(stoic_trial_cursor_next(&cursor, &row, err));
         if (!row)
             break;
-        stratum item = {.layer = -1, .bit = -1, .one_layer = one_layer(&cursor.list)};
-        if (item.one_layer)
-            item.layer = cursor.list.items[0].layer;
-        if (cursor.list.count == 1)
-            item.bit = cursor.list.items[0].bit;
+        stratum item = {0};
+        item.one_layer = stoic_trial_cursor_where(&cursor, &item.layer, &item.bit);
         stoic_moments_add(&item.moments, &cursor.counts);
         TRY(add_stratum(list, &item, err));
         if (list->count % MERGE_EVERY == 0)
@@ -136,9 +125,11 @@ static void fill_group(const stoic_records *records, const stratum *item, bool c
     const stoic_moments *moments = &item->moments;
     out->layer = item->layer;
     out->bit = item->bit;
+    out->position = -1;
     out->trials = moments->trials;
     out->accuracy = stoic_moments_accuracy(moments, records->images, alpha, complete);
     out->critical_rate = stoic_moments_critical(moments, records->images, alpha, complete);
+    out->pvf = stoic_moments_pvf(moments, records->images, alpha, complete);
     out->accuracy_min = moments->totals.correct < 0
                             ? NAN
                             : (double)moments->correct.least / (double)records->images;
@@ -168,6 +159,67 @@ stoic_status stoic_records_groups(stoic_records *records, bool by_layer, bool by
     *n = list.count;
 done:
     free(list.items);
+    return status;
+}
+
+/* ---- the place of an operation in its sum ---- */
+
+static const char position_sql[] =
+    "SELECT min(2, 3 * step / steps) AS third, count(*), sum(correct), sum(critical), sum(nan),"
+    " sum(masked), sum(tolerable), sum(due), sum(sdc5), sum(sdc10), sum(sdc20), min(correct),"
+    " max(correct), count(masked) FROM upsets JOIN trials USING(trial) LEFT JOIN more USING(trial)"
+    " WHERE trial < ? AND steps > 0 AND ordinal = 0 GROUP BY third ORDER BY third";
+
+/* With one image a trial counts are 0 or 1, so that their squares are themselves. */
+static void read_position(sqlite3_stmt *row, stratum *out) {
+    stoic_moments *m = &out->moments;
+    *out = (stratum){.layer = -1, .bit = -1};
+    m->trials = sqlite3_column_int64(row, 1);
+    int64_t *fields = stoic_counts_fields(&m->totals);
+    fields[0] = m->trials;
+    for (int i = 1; i < STOIC_COUNT_FIELDS; i++)
+        fields[i] = stoic_sql_count(row, i + 1);
+    if (sqlite3_column_int64(row, 13) != m->trials)
+        m->totals.masked = m->totals.tolerable = -1;
+    m->correct = m->critical = (stoic_tally){.trials = m->trials};
+    m->correct.sum = m->correct.squares_low = (uint64_t)m->totals.correct;
+    m->correct.least = sqlite3_column_int64(row, 11);
+    m->correct.most = sqlite3_column_int64(row, 12);
+    m->critical.sum = m->critical.squares_low = (uint64_t)m->totals.critical;
+}
+
+stoic_status stoic_records_positions(stoic_records *records, stoic_group **groups, size_t *n,
+                                     stoic_error *err) {
+    enum { THIRDS = 3 };
+    sqlite3_stmt *row = NULL;
+    stoic_status status = STOIC_OK;
+    int64_t prefix = stoic_estimate_prefix(records->file), table;
+    bool any = true;
+    *n = 0;
+    *groups = calloc(THIRDS, sizeof **groups);
+    if (!*groups)
+        return stoic_fail_memory(err, "groups", THIRDS * sizeof **groups);
+    TRY(stoic_sql_integer(records->file->db,
+                          "SELECT count(*) FROM sqlite_master WHERE name = 'upsets'", 0, &table,
+                          err));
+    if (!table || records->images != 1)
+        return STOIC_OK;
+    TRY(stoic_sql_prepare(records->file->db, position_sql, &row, err));
+    sqlite3_bind_int64(row, 1, prefix < 0 ? INT64_MAX : prefix);
+    while (*n < THIRDS) {
+        stratum item;
+        TRY(stoic_sql_step(row, &any, err));
+        if (!any)
+            break;
+        int64_t third = sqlite3_column_int64(row, 0);
+        read_position(row, &item);
+        if (third < 0 || item.moments.totals.correct < 0 || item.moments.totals.critical < 0)
+            continue; /* no file of ours */
+        fill_group(records, &item, false, &(*groups)[*n]);
+        (*groups)[(*n)++].position = (int)third;
+    }
+done:
+    sqlite3_finalize(row);
     return status;
 }
 

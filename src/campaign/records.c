@@ -174,7 +174,7 @@ stoic_status stoic_records_each_site(stoic_records *records,
         return status;
     for (bool more = true; more;) {
         TRY(stoic_trial_cursor_next(&cursor, &more, err));
-        for (size_t i = 0; more && i < cursor.list.count; i++) {
+        for (size_t i = 0; more && i < stoic_trial_cursor_sites(&cursor); i++) {
             stoic_site_record site;
             stoic_trial_cursor_site(&cursor, i, &site);
             more = row(user, &site);

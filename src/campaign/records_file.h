@@ -6,6 +6,7 @@
 #include "campaign/hit_sites.h"
 #include "campaign/moments.h"
 #include "campaign/spans.h"
+#include "campaign/upsets.h"
 #include "stoic/records.h"
 #include "store/layout.h"
 
@@ -32,13 +33,16 @@ struct stoic_records {
 typedef struct stoic_trial_cursor {
     stoic_records *records;
     sqlite3_stmt *trials, *sites, *spans;
-    bool snapshot; /* a savepoint is open */
-    bool site_row; /* `sites` stands on a row that was not used yet */
-    bool span_row; /* `span` and `stored` hold a span */
+    sqlite3_stmt *upset_rows; /* NULL: an older file without this table */
+    bool snapshot;            /* a savepoint is open */
+    bool site_row;            /* `sites` stands on a row that was not used yet */
+    bool span_row;            /* `span` and `stored` hold a span */
+    bool upset_row;
     stoic_span span;
     uint32_t *stored;
     size_t stored_capacity;
-    stoic_site_list list; /* sites of the current trial */
+    stoic_site_list list;    /* sites of the current trial */
+    stoic_upset_list upsets; /* and its computed values */
     int64_t trial, image;
     stoic_counts counts;
 } stoic_trial_cursor;
@@ -51,6 +55,11 @@ stoic_status stoic_trial_cursor_next(stoic_trial_cursor *cursor, bool *row,
 void stoic_trial_cursor_close(stoic_trial_cursor *cursor);
 /* The current trial as a row. */
 void stoic_trial_cursor_record(const stoic_trial_cursor *cursor, stoic_record *out);
+/* Its number of sites, of both kinds. */
+size_t stoic_trial_cursor_sites(const stoic_trial_cursor *cursor);
+/* Where all of them lie: -1 and false where they do not share a layer; a bit only of a single one.
+ */
+bool stoic_trial_cursor_where(const stoic_trial_cursor *cursor, int *layer, int *bit);
 /* One site of the current trial as a row. */
 void stoic_trial_cursor_site(const stoic_trial_cursor *cursor, size_t i, stoic_site_record *out);
 

@@ -141,9 +141,9 @@ done:
     return status;
 }
 
-/* All blocks of the one trial, summed. */
+/* All blocks of the one trial, summed, and all computed values that it hits. */
 static stoic_status evaluate(const stoic_run_options *run, int64_t trial, stoic_counts *counts,
-                             stoic_error *err) {
+                             stoic_upset_list *upsets, stoic_error *err) {
     stoic_piece piece = {.lo = trial, .hi = trial + 1};
     stoic_unit *unit = NULL;
     stoic_unit_state state;
@@ -158,11 +158,63 @@ static stoic_status evaluate(const stoic_run_options *run, int64_t trial, stoic_
     for (unit->block = 0; unit->block * run->design.block < run->design.images; unit->block++) {
         TRY(stoic_unit_run(unit, &state, &never, err));
         stoic_counts_add(counts, &unit->counts[0]);
+        for (size_t i = 0; i < unit->upsets.count; i++)
+            TRY(stoic_upset_list_add(upsets, &unit->upsets.items[i], err));
     }
 done:
     if (open)
         stoic_unit_state_close(&state);
     stoic_unit_free_list(unit);
+    return status;
+}
+
+/* ---- faults in computed values ---- */
+
+static int by_place(const void *a, const void *b) {
+    const stoic_upset *x = a, *y = b;
+    if (x->image != y->image)
+        return x->image < y->image ? -1 : 1;
+    return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+}
+
+/* What befalls an image, drawn again, and its elements as they were found and left. */
+static stoic_status tell_image(const replay *r, const stoic_parts *parts, const stoic_upset *first,
+                               size_t n, stoic_transient_hits *hits, stoic_error *err) {
+    enum { MOST = 4 };
+    char text[300];
+    stoic_status status = stoic_transient_draw(parts->transient, r->trial, first->image, hits, err);
+    if (status != STOIC_OK)
+        return status;
+    stoic_transient_tell(parts->transient, hits, text, sizeof text);
+    say(r, "image %lld: %s", (long long)first->image, text);
+    for (size_t i = 0; i < n && i < MOST; i++)
+        say(r, "  element %lld: %.9g becomes %.9g", (long long)first[i].index,
+            (double)first[i].before, (double)first[i].after);
+    if (first->elements > MOST && n > MOST)
+        say(r, "  and %lld more elements", (long long)first->elements - MOST);
+    return STOIC_OK;
+}
+
+static stoic_status tell_upsets(const replay *r, const stoic_parts *parts, stoic_upset_list *upsets,
+                                stoic_error *err) {
+    enum { MOST = 100 };
+    stoic_transient_hits hits = {0};
+    stoic_status status = STOIC_OK;
+    size_t images = 0;
+    if (upsets->count)
+        qsort(upsets->items, upsets->count, sizeof *upsets->items, by_place);
+    for (size_t i = 0, n; i < upsets->count; i += n, images++) {
+        const stoic_upset *first = &upsets->items[i];
+        for (n = 1; i + n < upsets->count && first[n].image == first->image;)
+            n++;
+        if (images < MOST)
+            TRY(tell_image(r, parts, first, n, &hits, err));
+    }
+    if (images > MOST)
+        say(r, "and %zu more images", images - MOST);
+    say(r, "computed values of %zu image%s hit", images, images == 1 ? "" : "s");
+done:
+    stoic_transient_hits_deinit(&hits);
     return status;
 }
 
@@ -195,21 +247,26 @@ static stoic_status replay_in(replay *r, const stoic_parts *parts, const stoic_r
     stoic_site_drawer drawer;
     stoic_status status;
     stoic_counts counts;
+    stoic_upset_list upsets = {0};
     stoic_campaign_options full = r->options;
     full.engine = STOIC_ENGINE_FULL;
     full.threads = 1;
     stoic_site_drawer_init(&drawer, parts->store, parts->faults, parts->n_faults);
     TRY(stoic_engine_create(parts->golden, parts->data, parts->store, parts->faults,
-                            parts->n_faults, &full, design, &engine, err));
+                            parts->n_faults, parts->transient, &full, design, &engine, err));
     TRY(stoic_identity_golden(facts, stoic_engine_golden(engine), err));
     TRY(stoic_facts_match(&r->file->facts, facts, true, r->file->path, err));
-    TRY(tell_sites(r, parts, engine, &drawer, record->image, err));
+    if (parts->n_faults)
+        TRY(tell_sites(r, parts, engine, &drawer, record->image, err));
     stoic_run_options run = {.design = *design, .seed = r->options.seed};
     stoic_engine_worker_api(engine, &run.worker);
-    TRY(evaluate(&run, r->trial, &counts, err));
+    TRY(evaluate(&run, r->trial, &counts, &upsets, err));
+    if (parts->transient)
+        TRY(tell_upsets(r, parts, &upsets, err));
     *identical = compare(r, record, &counts);
     say(r, "%s", *identical ? "identical to the record" : "different from the record");
 done:
+    stoic_upset_list_deinit(&upsets);
     stoic_site_drawer_deinit(&drawer);
     stoic_engine_free(engine);
     return status;
@@ -235,8 +292,9 @@ stoic_status stoic_campaign_replay(const stoic_model *model, const stoic_dataset
     TRY(stoic_parts_init(&parts, model, data, &r.options, err));
     TRY(stoic_identity_facts(&parts, &r.options, &design, &facts, err));
     TRY(stoic_facts_match(&file->facts, &facts, false, path, err));
-    say(&r, "trial %lld, store %s, fault %s, seed %llu", (long long)trial, r.options.store,
-        r.faults[0], (unsigned long long)r.options.seed);
+    say(&r, "trial %lld, store %s, fault %s%s%s, seed %llu", (long long)trial, r.options.store,
+        r.faults[0], r.options.n_faults > 1 ? " and " : "",
+        r.options.n_faults > 1 ? r.faults[1] : "", (unsigned long long)r.options.seed);
     if (record.image >= 0)
         say(&r, "image %lld", (long long)record.image);
     status = replay_in(&r, &parts, &record, &design, &facts, identical, err);

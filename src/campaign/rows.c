@@ -19,7 +19,10 @@
     X(CHUNK, "INSERT INTO chunks VALUES(?, ?) ON CONFLICT(chunk) DO UPDATE SET"                    \
              " trials = trials + excluded.trials")                                                 \
     X(OUTCOME, "INSERT OR REPLACE INTO outcomes VALUES(?, ?, ?, ?, ?, ?)")                         \
-    X(STRATUM, stratum_sql)
+    X(STRATUM, stratum_sql)                                                                        \
+    X(UPSET, stoic_upset_insert)                                                                   \
+    X(WHERE, "SELECT count(*), min(layer), max(layer), max(elements), max(bit) FROM upsets"        \
+             " WHERE trial = ?")
 
 static const char stratum_sql[] = "INSERT INTO strata VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                                   "?, ?, ?, ?, ?)" STOIC_STRATA_ADD_UP;
@@ -35,6 +38,7 @@ enum { LAYER_MIXED = -2, BITS = 194 };
 struct stoic_rows {
     sqlite3 *db;
     const stoic_site_source *source;
+    bool transient;
     sqlite3_stmt *statements[N_STATEMENTS];
     stoic_site_list sites;
     stoic_span_list spans;
@@ -47,15 +51,17 @@ struct stoic_rows {
 };
 
 stoic_status stoic_rows_create(stoic_campaign_file *file, const stoic_site_source *sites,
-                               stoic_rows **out, stoic_error *err) {
+                               bool transient, stoic_rows **out, stoic_error *err) {
     *out = NULL;
     stoic_rows *rows = calloc(1, sizeof *rows);
     if (!rows)
         return stoic_fail_memory(err, "a campaign's rows", sizeof *rows);
     rows->db = file->db;
     rows->source = sites;
+    rows->transient = transient;
     stoic_status status = STOIC_OK;
-    for (int i = 0; i < N_STATEMENTS; i++)
+    int n = transient ? N_STATEMENTS : UPSET; /* older files have no table `upsets` */
+    for (int i = 0; i < n; i++)
         TRY(stoic_sql_prepare(rows->db, statement_sql[i], &rows->statements[i], err));
     *out = rows;
     rows = NULL;
@@ -275,6 +281,38 @@ done:
     return status;
 }
 
+/* ---- upsets ---- */
+
+stoic_status stoic_rows_upsets(stoic_rows *rows, const stoic_upset_list *upsets, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    for (size_t i = 0; i < upsets->count; i++)
+        TRY(stoic_upset_write(rows->statements[UPSET], &upsets->items[i], err));
+done:
+    return status;
+}
+
+/* The stratum of a trial, of which that of its sites in stored bits is known (-1: it has none). */
+static stoic_status join_upsets(stoic_rows *rows, int64_t trial, int32_t *where, stoic_error *err) {
+    sqlite3_stmt *row = rows->statements[WHERE];
+    stoic_status status;
+    bool any;
+    sqlite3_bind_int64(row, 1, trial);
+    TRY(stoic_sql_step(row, &any, err));
+    int64_t n = any ? sqlite3_column_int64(row, 0) : 0;
+    if (n > 0) {
+        int64_t layer = sqlite3_column_int64(row, 1);
+        bool one_layer = layer == sqlite3_column_int64(row, 2);
+        bool one_bit = n == 1 && sqlite3_column_int64(row, 3) == 1 && *where < 0;
+        one_layer = one_layer && (*where < 0 || *where / BITS + LAYER_MIXED == layer);
+        int64_t bit = one_bit ? stoic_sql_count(row, 4) + 1 : 0;
+        *where = one_layer ? (int32_t)((layer - LAYER_MIXED) * BITS + bit) : 0;
+    }
+    *where = *where < 0 ? 0 : *where;
+    sqlite3_reset(row);
+done:
+    return status;
+}
+
 /* ---- trials ---- */
 
 static stoic_status write_trial(stoic_rows *rows, int64_t trial, const stoic_counts *counts,
@@ -345,6 +383,10 @@ stoic_status stoic_rows_fold(stoic_rows *rows, const stoic_complete *piece, stoi
     memset(rows->where, 0, n * sizeof *rows->where);
     if (rows->source)
         TRY(fold_sites(rows, piece, err));
+    for (size_t i = 0; i < n && rows->transient; i++) {
+        rows->where[i] = rows->source ? rows->where[i] : -1;
+        TRY(join_upsets(rows, piece->lo + (int64_t)i, &rows->where[i], err));
+    }
     for (size_t i = 0; i < n; i++) {
         int64_t image = piece->images ? piece->images[i] : -1;
         TRY(write_trial(rows, piece->lo + (int64_t)i, &piece->counts[i], image, err));

@@ -9,6 +9,7 @@
 #include "campaign/campaign_file.h"
 #include "campaign/hit_sites.h"
 #include "campaign/moments.h"
+#include "campaign/upsets.h"
 
 typedef struct stoic_rows stoic_rows;
 
@@ -19,8 +20,9 @@ typedef struct stoic_complete {
     const int64_t *images;      /* the image of each trial where there is one a trial, or NULL */
 } stoic_complete;
 
+/* `transient`: the trials have upsets, which say where they belong. */
 stoic_status stoic_rows_create(stoic_campaign_file *file, const stoic_site_source *sites,
-                               stoic_rows **out, stoic_error *err) STOIC_MUST_CHECK;
+                               bool transient, stoic_rows **out, stoic_error *err) STOIC_MUST_CHECK;
 void stoic_rows_free(stoic_rows *rows);
 
 stoic_status stoic_rows_begin(stoic_rows *rows, stoic_error *err) STOIC_MUST_CHECK;
@@ -31,6 +33,9 @@ void stoic_rows_rollback(stoic_rows *rows);
 stoic_status stoic_rows_journal(stoic_rows *rows, int64_t chunk, int64_t block, int64_t lo,
                                 int64_t trials, const stoic_counts *counts,
                                 stoic_error *err) STOIC_MUST_CHECK;
+/* Before the trials are folded. */
+stoic_status stoic_rows_upsets(stoic_rows *rows, const stoic_upset_list *upsets,
+                               stoic_error *err) STOIC_MUST_CHECK;
 stoic_status stoic_rows_fold(stoic_rows *rows, const stoic_complete *piece,
                              stoic_error *err) STOIC_MUST_CHECK;
 /* One byte an image: bit 0 critical, bit 1 correct, bit 2 nan. */

@@ -180,6 +180,7 @@ static stoic_status write_batch(runner *run, stoic_unit *batch, stoic_error *err
             stoic_counts_add(&unit->piece->counts[t], &unit->counts[t]);
         unit->last = --unit->piece->left == 0;
         TRY(write_outcomes(run, unit, err));
+        TRY(stoic_rows_upsets(run->rows, &unit->upsets, err));
     }
     for (stoic_unit *unit = batch; unit; unit = unit->next) {
         const stoic_piece *piece = unit->piece;
@@ -397,7 +398,7 @@ stoic_status stoic_campaign_execute(stoic_campaign_file *file, const stoic_run_o
     stoic_status status = init_sync(&run, err);
     if (status != STOIC_OK)
         return status;
-    TRY(stoic_rows_create(file, options->sites, &run.rows, err));
+    TRY(stoic_rows_create(file, options->sites, options->transient, &run.rows, err));
     TRY(stoic_sql_exec(file->db, "BEGIN IMMEDIATE", err));
     TRY(begin(&run, err));
     TRY(stoic_campaign_file_set(file, "stopped", err, "%s", reason(&run)));

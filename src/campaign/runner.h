@@ -12,6 +12,7 @@
 typedef struct stoic_run_options {
     stoic_worker_api worker;
     const stoic_site_source *sites; /* NULL: no sites are recorded */
+    bool transient;                 /* faults in computed values: units bring upsets */
     stoic_design design;            /* the file's */
     uint64_t seed;
     int64_t trials; /* asked for; with a margin the most there may be */

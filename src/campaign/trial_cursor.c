@@ -97,6 +97,37 @@ done:
     return status;
 }
 
+/* Trials that are not complete have upsets already: these are passed over. */
+static stoic_status read_upsets(stoic_trial_cursor *cursor, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    stoic_upset upset;
+    cursor->upsets.count = 0;
+    while (cursor->upset_row && sqlite3_column_int64(cursor->upset_rows, 0) <= cursor->trial) {
+        if (!stoic_upset_read(cursor->upset_rows, (int64_t)cursor->records->n_layers, &upset))
+            return damaged(cursor, "upsets", sqlite3_column_int64(cursor->upset_rows, 0), err);
+        if (upset.trial == cursor->trial)
+            TRY(stoic_upset_list_add(&cursor->upsets, &upset, err));
+        TRY(stoic_sql_step(cursor->upset_rows, &cursor->upset_row, err));
+    }
+done:
+    return status;
+}
+
+static stoic_status open_upsets(stoic_trial_cursor *cursor, int64_t low, int64_t high,
+                                stoic_error *err) {
+    sqlite3 *db = cursor->records->file->db;
+    int64_t table;
+    stoic_status status;
+    TRY(stoic_sql_integer(db, "SELECT count(*) FROM sqlite_master WHERE name = 'upsets'", 0, &table,
+                          err));
+    if (!table)
+        return STOIC_OK;
+    TRY(prepare_range(db, stoic_upset_select, low, high, &cursor->upset_rows, err));
+    status = stoic_sql_step(cursor->upset_rows, &cursor->upset_row, err);
+done:
+    return status;
+}
+
 static stoic_status read_sites(stoic_trial_cursor *cursor, stoic_error *err) {
     stoic_status status = STOIC_OK;
     cursor->list.count = 0;
@@ -111,6 +142,7 @@ static stoic_status read_sites(stoic_trial_cursor *cursor, stoic_error *err) {
     }
     while (cursor->site_row && sqlite3_column_int64(cursor->sites, 0) <= cursor->trial)
         TRY(take_site(cursor, err));
+    status = read_upsets(cursor, err);
 done:
     return status;
 }
@@ -127,6 +159,7 @@ stoic_status stoic_trial_cursor_open(stoic_records *records, int64_t low, int64_
     TRY(prepare_range(db, sites_sql, low, high, &out->sites, err));
     TRY(prepare_range(db, spans_sql, low, high, &out->spans, err));
     TRY(stoic_sql_step(out->sites, &out->site_row, err));
+    TRY(open_upsets(out, low, high, err));
     status = read_span(out, err);
 done:
     if (status != STOIC_OK)
@@ -154,35 +187,66 @@ void stoic_trial_cursor_close(stoic_trial_cursor *cursor) {
     sqlite3_finalize(cursor->trials);
     sqlite3_finalize(cursor->sites);
     sqlite3_finalize(cursor->spans);
+    sqlite3_finalize(cursor->upset_rows);
     if (cursor->snapshot)
         sqlite3_exec(cursor->records->file->db, "RELEASE cursor", NULL, NULL, NULL);
     stoic_site_list_deinit(&cursor->list);
+    stoic_upset_list_deinit(&cursor->upsets);
     free(cursor->stored);
     memset(cursor, 0, sizeof *cursor);
 }
 
-void stoic_trial_cursor_record(const stoic_trial_cursor *cursor, stoic_record *out) {
+size_t stoic_trial_cursor_sites(const stoic_trial_cursor *cursor) {
+    return cursor->list.count + cursor->upsets.count;
+}
+
+/* The only site of the trial: an upset of an image in which nothing else was hit, or a stored bit.
+ */
+static const stoic_upset *only_upset(const stoic_trial_cursor *cursor) {
+    const stoic_upset *first = cursor->upsets.items;
+    return stoic_trial_cursor_sites(cursor) == 1 && cursor->upsets.count && first->elements == 1
+               ? first
+               : NULL;
+}
+
+static const stoic_site *only_site(const stoic_trial_cursor *cursor) {
+    bool one = stoic_trial_cursor_sites(cursor) == 1 && cursor->list.count == 1;
+    return one ? cursor->list.items : NULL;
+}
+
+bool stoic_trial_cursor_where(const stoic_trial_cursor *cursor, int *layer, int *bit) {
     const stoic_site_list *sites = &cursor->list;
+    const stoic_upset_list *upsets = &cursor->upsets;
+    const stoic_upset *upset = only_upset(cursor);
+    const stoic_site *site = only_site(cursor);
+    bool one = stoic_trial_cursor_sites(cursor) > 0;
+    *layer = !one ? -1 : sites->count ? sites->items[0].layer : upsets->items[0].layer;
+    for (size_t i = 0; i < sites->count; i++)
+        one = one && sites->items[i].layer == *layer;
+    for (size_t i = 0; i < upsets->count; i++)
+        one = one && upsets->items[i].layer == *layer;
+    *layer = one ? *layer : -1;
+    *bit = site ? site->bit : upset ? upset->bit : -1;
+    return one;
+}
+
+void stoic_trial_cursor_record(const stoic_trial_cursor *cursor, stoic_record *out) {
+    const stoic_upset *upset = only_upset(cursor);
+    const stoic_site *site = only_site(cursor);
     const stoic_records *records = cursor->records;
     *out = (stoic_record){.trial = cursor->trial,
-                          .layer = -1,
                           .index = -1,
-                          .bit = -1,
                           .before = NAN,
                           .after = NAN,
                           .image = cursor->image,
                           .counts = cursor->counts,
                           .accuracy = NAN,
                           .drop = NAN};
-    if (sites->count > 0)
-        out->layer = sites->items[0].layer;
-    for (size_t i = 1; i < sites->count; i++)
-        out->layer = sites->items[i].layer == out->layer ? out->layer : -1;
-    if (sites->count == 1) {
-        out->index = sites->items[0].index;
-        out->bit = sites->items[0].bit;
-        out->before = sites->items[0].before;
-        out->after = sites->items[0].after;
+    stoic_trial_cursor_where(cursor, &out->layer, &out->bit);
+    if (site || upset) {
+        out->index = site ? site->index : upset->index;
+        out->before = site ? site->before : upset->before;
+        out->after = site ? site->after : upset->after;
     }
     if (out->counts.correct >= 0) {
         out->accuracy = (double)out->counts.correct / (double)records->images;
@@ -190,7 +254,29 @@ void stoic_trial_cursor_record(const stoic_trial_cursor *cursor, stoic_record *o
     }
 }
 
+static void describe_upset(const stoic_trial_cursor *cursor, const stoic_upset *upset,
+                           stoic_site_record *out) {
+    const char *field = upset->bit < 23 ? "mantissa" : upset->bit < 31 ? "exponent" : "sign";
+    *out = (stoic_site_record){.trial = cursor->trial,
+                               .kind = stoic_upset_kind_name(upset->kind),
+                               .layer = upset->layer,
+                               .tensor = stoic_upset_tensor(upset->kind),
+                               .word = -1,
+                               .index = upset->index,
+                               .bit = upset->bit,
+                               .role = "",
+                               .image = upset->image,
+                               .step = upset->step,
+                               .before = upset->before,
+                               .after = upset->after,
+                               .field = upset->bit < 0 ? "" : field};
+}
+
 void stoic_trial_cursor_site(const stoic_trial_cursor *cursor, size_t i, stoic_site_record *out) {
+    if (i >= cursor->list.count) {
+        describe_upset(cursor, &cursor->upsets.items[i - cursor->list.count], out);
+        return;
+    }
     const stoic_site *site = &cursor->list.items[i];
     *out = (stoic_site_record){
         .trial = cursor->trial,

@@ -8,7 +8,10 @@
 
 stoic_status stoic_unit_create(const stoic_run_options *options, stoic_unit **out,
                                stoic_error *err) {
-    size_t trials = (size_t)options->design.chunk, images = (size_t)options->design.block;
+    const stoic_design *design = &options->design;
+    size_t trials = (size_t)design->chunk, images = (size_t)design->block;
+    if (design->images_per_trial > 0 && design->images_per_trial < design->block)
+        images = (size_t)design->images_per_trial;
     stoic_unit *unit = calloc(1, sizeof *unit);
     *out = unit;
     if (unit) {
@@ -29,6 +32,7 @@ void stoic_unit_free_list(stoic_unit *units) {
         free(units->counts);
         free(units->evaluated);
         free(units->outcome);
+        stoic_upset_list_deinit(&units->upsets);
         free(units);
         units = next;
     }
@@ -79,6 +83,18 @@ static int64_t images_in_block(stoic_unit_state *state, int64_t trial, int64_t f
     return n;
 }
 
+static stoic_status finish(stoic_unit *unit, stoic_unit_state *state, stoic_error *err) {
+    const stoic_worker_api *api = &state->options->worker;
+    const stoic_upset_list *upsets = NULL;
+    stoic_status status = STOIC_OK;
+    if (api->finish)
+        TRY(api->finish(state->worker, &upsets, err));
+    for (size_t i = 0; upsets && i < upsets->count; i++)
+        TRY(stoic_upset_list_add(&unit->upsets, &upsets->items[i], err));
+done:
+    return status;
+}
+
 stoic_status stoic_unit_run(stoic_unit *unit, stoic_unit_state *state, const atomic_bool *abort,
                             stoic_error *err) {
     const stoic_worker_api *api = &state->options->worker;
@@ -87,6 +103,7 @@ stoic_status stoic_unit_run(stoic_unit *unit, stoic_unit_state *state, const ato
     uint8_t *outcome = unit->outcome;
     stoic_status status = STOIC_OK;
     unit->dropped = false;
+    unit->upsets.count = 0;
     for (int64_t t = 0; t < unit->piece->hi - unit->piece->lo; t++) {
         int64_t trial = unit->piece->lo + t;
         int64_t n = picks ? images_in_block(state, trial, first, count) : 0;
@@ -110,6 +127,8 @@ stoic_status stoic_unit_run(stoic_unit *unit, stoic_unit_state *state, const ato
         if (outcome)
             outcome += unit->evaluated[t];
     }
+    if (ready)
+        status = finish(unit, state, err);
 done:
     return status;
 }

@@ -10,11 +10,12 @@
 typedef struct stoic_unit {
     stoic_piece *piece;
     int64_t block;
-    stoic_counts *counts; /* one a trial */
-    uint8_t *outcome;     /* one byte an evaluated image, trial after trial; NULL: not kept */
-    int64_t *evaluated;   /* images of the block that each trial used */
-    bool dropped;         /* given up half-way: the counts mean nothing */
-    bool last;            /* its result completed the piece */
+    stoic_counts *counts;    /* one a trial */
+    uint8_t *outcome;        /* one byte an evaluated image, trial after trial; NULL: not kept */
+    int64_t *evaluated;      /* images of the block that each trial used */
+    stoic_upset_list upsets; /* of all trials */
+    bool dropped;            /* given up half-way: the counts mean nothing */
+    bool last;               /* its result completed the piece */
     struct stoic_unit *next;
 } stoic_unit;
 

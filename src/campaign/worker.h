@@ -9,6 +9,7 @@
 #ifndef STOIC_CAMPAIGN_WORKER_H
 #define STOIC_CAMPAIGN_WORKER_H
 
+#include "campaign/upsets.h"
 #include "stoic/campaign.h"
 
 typedef struct stoic_worker_api {
@@ -23,6 +24,9 @@ typedef struct stoic_worker_api {
      * bit 0 critical, bit 1 correct, bit 2 nan. */
     stoic_status (*trial)(void *state, int64_t trial, const int32_t *images, int64_t n_images,
                           stoic_counts *counts, uint8_t *outcome, stoic_error *err);
+    /* Trials may be put off: all since block() are evaluated now. *upsets: the computed values
+     * that these trials hit, or NULL; it lives until the next block(). NULL: trial() does it. */
+    stoic_status (*finish)(void *state, const stoic_upset_list **upsets, stoic_error *err);
 } stoic_worker_api;
 
 /* The parts of a campaign that decide its bytes; frozen in the file when it is created. */

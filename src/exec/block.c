@@ -17,7 +17,7 @@ static bool has_constants(const stoic_program *g, int step) {
  * inputs reads it, or a change is looked at there, behind a layer and the local steps (pools,
  * functions) that follow it one by one. What lies between is by far the largest, and nobody asks.
  */
-static bool kept(const stoic_program *g, int value) {
+bool stoic_block_keeps(const stoic_program *g, int value) {
     const stoic_exec_value *v = &g->values[value];
     int readers = 0;
     bool local = false;
@@ -39,7 +39,7 @@ static bool kept(const stoic_program *g, int value) {
 int64_t stoic_block_bytes(const stoic_program *g) {
     int64_t floats = 0;
     for (size_t v = 0; v < g->model->n_values; v++)
-        floats += kept(g, (int)v) ? g->values[v].size : 0;
+        floats += stoic_block_keeps(g, (int)v) ? g->values[v].size : 0;
     return floats * (int64_t)sizeof(float);
 }
 
@@ -64,7 +64,7 @@ static stoic_status block_allocate(const stoic_program *g, int64_t first, int co
     b->errors = calloc((size_t)g->n_layers + 1, sizeof *b->errors);
     bool ok = b->golden && b->lanes && b->sums && b->probes && b->errors;
     for (size_t v = 0; ok && v < g->model->n_values; v++) {
-        if (kept(g, (int)v))
+        if (stoic_block_keeps(g, (int)v))
             ok = (b->golden[v] = floats(g->values[v].size * count)) != NULL;
     }
     if (!ok) {

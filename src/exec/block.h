@@ -31,6 +31,8 @@ typedef struct stoic_block {
     pthread_mutex_t lock;
 } stoic_block;
 
+/* Does a block keep golden values of this value? */
+bool stoic_block_keeps(const stoic_program *program, int value);
 /* Bytes of golden values an image. */
 int64_t stoic_block_bytes(const stoic_program *program);
 

@@ -90,14 +90,10 @@ static stoic_status find_kind(const char *head, stoic_fault_kind *kind, const ch
             return STOIC_OK;
         }
     }
-    if (length == 3 && !strncmp(head, "map", 3))
+    if ((length == 3 && !strncmp(head, "map", 3)) || (length == 2 && !strncmp(head, "op", 2)))
         return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "",
-                          "fault model '%s' is not supported here: in this version faults in "
-                          "feature maps are for training, 'stoic train --fault map:...'",
-                          head);
-    if (length == 2 && !strncmp(head, "op", 2))
-        return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "",
-                          "fault model '%s' is not supported yet: faults in single operations",
+                          "fault model '%s' hits computed values, no stored bits; it is not "
+                          "supported here",
                           head);
     char name[65] = "";
     memcpy(name, head, length < 64 ? length : 64);
