@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "fault/spelling.h"
 #include "model/graph.h"
+#include "model/layer_list.h"
 #include "op/geometry.h"
 #include "store/field.h"
 
@@ -167,7 +168,8 @@ static stoic_status select_layers(stoic_op_fault *fault, const char *list, stoic
         goto done;
     }
     if (!every)
-        TRY(stoic_layers_parse(fault->model, list, chosen, err));
+        TRY(stoic_layers_parse(fault->model, stoic_model_layer_count(fault->model), list, chosen,
+                               err));
     for (int layer = 0; layer < count; layer++) {
         if (every || chosen[layer])
             TRY(measure(fault, layer, err));
