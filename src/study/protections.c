@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/spec.h"
 #include "stoic/map_fault.h"
+#include "stoic/op_fault.h"
 
 /* What "all" stands for. What needs training first is asked for by model:FILE. */
 static const char *const all_stores[] = {"fp16",
@@ -62,8 +63,8 @@ stoic_status stoic_variants_skip(stoic_variants *variants, int i, const stoic_er
     stoic_variant *variant = &variants->items[i];
     const bool baseline = variants->protections[i].kind == STOIC_PROTECT_NOTHING;
     if (!variant->optional || !excuses(why->code))
-        return stoic_fail(err, why->code, baseline ? "--fault" : variants->protections[i].name, "%s%s%s", why->place,
-                          *why->place ? ": " : "", why->message);
+        return stoic_fail(err, why->code, baseline ? "--fault" : variants->protections[i].name,
+                          "%s%s%s", why->place, *why->place ? ": " : "", why->message);
     stoic_model_free(variant->model);
     variant->model = NULL;
     variants->protections[i].skipped = strdup(why->message);
@@ -203,7 +204,8 @@ static stoic_status make(stoic_variants *variants, const stoic_model *model, con
 /* Do faults hit what is stored, as opposed to what is computed? */
 static bool hits_stores(const stoic_compare_options *options) {
     for (size_t i = 0; i < options->n_faults; i++) {
-        if (strncmp(options->faults[i], "op:", 3) && !stoic_map_fault_is_spec(options->faults[i]))
+        if (!stoic_op_fault_is_spec(options->faults[i]) &&
+            !stoic_map_fault_is_spec(options->faults[i]))
             return true;
     }
     return false;

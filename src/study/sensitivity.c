@@ -100,29 +100,51 @@ static stoic_status refuse_several(const scan *s, int64_t trial, stoic_error *er
                       (long long)trial, layers ? "layers" : "sites");
 }
 
+/* Channel of an element of a layer's output: of an image its map, else itself. */
+static int64_t output_channel(const stoic_model *model, int layer, int64_t index) {
+    const stoic_shape shape = stoic_model_layer(model, layer).output;
+    int64_t inner = 1;
+    for (int i = 2; i < shape.rank; i++)
+        inner *= shape.dim[i];
+    return index / inner;
+}
+
+/* The group of a trial that hit a single site; a computed value is an element, not a weight. */
+static stoic_status key_of_site(const scan *s, const stoic_trial_cursor *cursor, group_key *key,
+                                stoic_error *err) {
+    const stoic_upset *upset = cursor->upsets.count ? cursor->upsets.items : NULL;
+    const stoic_site *site = cursor->list.count ? cursor->list.items : NULL;
+    if (stoic_trial_cursor_sites(cursor) != 1 || (upset && upset->elements != 1))
+        return refuse_several(s, cursor->trial, err);
+    if (upset && s->by & STOIC_BY_WEIGHT)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, s->path,
+                          "trial %lld hit a computed value, which is no weight",
+                          (long long)cursor->trial);
+    const stoic_role role = upset ? STOIC_ROLE_WEIGHT : s->records->entries[site->entry].role;
+    key->role = s->by & (STOIC_BY_CHANNEL | STOIC_BY_WEIGHT) ? (int)role : STOIC_ROLE_WEIGHT;
+    key->index = s->by & STOIC_BY_WEIGHT ? site->index : -1;
+    if (s->by & STOIC_BY_CHANNEL && key->layer >= 0)
+        key->channel = upset ? output_channel(s->model, key->layer, upset->index)
+                             : channel_of(s->model, key->layer, role, site->index);
+    return STOIC_OK;
+}
+
 /* The group of a trial; *none: it hit nothing. */
 static stoic_status key_of(const scan *s, const stoic_trial_cursor *cursor, group_key *key,
                            bool *none, stoic_error *err) {
-    const stoic_site_list *sites = &cursor->list;
-    *none = sites->count == 0; /* a rate that hit nothing */
+    int layer, bit;
+    bool one = stoic_trial_cursor_where(cursor, &layer, &bit);
+    *none = stoic_trial_cursor_sites(cursor) == 0; /* a rate that hit nothing */
+    *key = (group_key){.channel = -1,
+                       .index = -1,
+                       .layer = s->by & STOIC_BY_LAYER ? layer : -1,
+                       .bit = s->by & STOIC_BY_BIT ? bit : -1,
+                       .role = STOIC_ROLE_WEIGHT};
     if (*none)
         return STOIC_OK;
-    const stoic_site *site = &sites->items[0];
-    for (size_t i = 1; i < sites->count; i++) {
-        if (s->by != STOIC_BY_LAYER || sites->items[i].layer != site->layer)
-            return refuse_several(s, cursor->trial, err);
-    }
-    const bool places = s->by & (STOIC_BY_CHANNEL | STOIC_BY_WEIGHT);
-    const stoic_role role = s->records->entries[site->entry].role;
-    const bool in_layer = site->layer >= 0;
-    key->layer = s->by & STOIC_BY_LAYER ? site->layer : -1;
-    key->role = places ? (int)role : STOIC_ROLE_WEIGHT;
-    key->index = s->by & STOIC_BY_WEIGHT ? site->index : -1;
-    key->channel = s->by & STOIC_BY_CHANNEL && in_layer
-                       ? channel_of(s->model, site->layer, role, site->index)
-                       : -1;
-    key->bit = s->by & STOIC_BY_BIT ? site->bit : -1;
-    return STOIC_OK;
+    if (s->by != STOIC_BY_LAYER)
+        return key_of_site(s, cursor, key, err);
+    return one ? STOIC_OK : refuse_several(s, cursor->trial, err);
 }
 
 static stoic_status read_trials(scan *s, int64_t *trials, stoic_error *err) {
