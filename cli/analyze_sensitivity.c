@@ -53,11 +53,10 @@ static const char *const columns[] = {
 enum { COLUMNS = 12 };
 
 static void row_cells(const ranking *at, const stoic_sensitivity_row *row, cli_cell cells[]) {
-    const bool places = at->by & (STOIC_BY_CHANNEL | STOIC_BY_WEIGHT);
     const cli_cell all[COLUMNS] = {
         cli_cell_count(row->layer),
         cli_cell_text(row->layer < 0 ? NULL : stoic_records_layer_name(at->records, row->layer)),
-        cli_cell_text(places ? stoic_role_name(row->tensor) : NULL),
+        cli_cell_text(row->tensor),
         cli_cell_count(row->channel),
         cli_cell_count(row->index),
         cli_cell_count(row->bit),

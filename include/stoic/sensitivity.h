@@ -9,7 +9,6 @@
 #define STOIC_SENSITIVITY_H
 
 #include "stoic/campaign.h"
-#include "stoic/store.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,7 +25,8 @@ enum {
 typedef struct stoic_sensitivity_row {
     int layer;              /* -1 where not grouped by it, and for batch normalisation */
     int64_t channel, index; /* -1 where not grouped by it, and where it does not apply */
-    stoic_role tensor;      /* of what was hit; weights where grouped by layer or bit alone */
+    const char *tensor; /* "weight", "bias", "bn", or of a computed value "map", "op"; NULL where
+                         * grouped by layer or bit alone. Static */
     int bit;
     int64_t trials;
     stoic_interval critical_rate;

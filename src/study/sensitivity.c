@@ -13,13 +13,22 @@
 /* What trials of one group have in common; -1 where they need not. */
 typedef struct group_key {
     int64_t channel, index;
-    int layer, bit, role;
+    int layer, bit, tensor; /* what was hit, as name_of() knows it */
 } group_key;
 
 typedef struct group {
     group_key key;
     stoic_moments moments; /* no trials: a free slot */
 } group;
+
+/* A role; an upset's kind above UPSETS. */
+enum { UNTOLD = 7, UPSETS = 8 };
+
+static const char *name_of(int tensor) {
+    return tensor == UNTOLD   ? NULL
+           : tensor >= UPSETS ? stoic_upset_tensor(tensor - UPSETS)
+                              : stoic_role_name((stoic_role)tensor);
+}
 
 /* Open addressing, at most half full. */
 typedef struct group_table {
@@ -28,7 +37,7 @@ typedef struct group_table {
 } group_table;
 
 static bool same_key(const group_key *a, const group_key *b) {
-    return a->layer == b->layer && a->bit == b->bit && a->role == b->role &&
+    return a->layer == b->layer && a->bit == b->bit && a->tensor == b->tensor &&
            a->channel == b->channel && a->index == b->index;
 }
 
@@ -36,7 +45,7 @@ static size_t slot_of(const group_table *table, const group_key *key) {
     uint64_t h = (uint64_t)(key->layer + 1) * UINT64_C(0x9E3779B97F4A7C15);
     h = (h ^ (uint64_t)key->index) * UINT64_C(0xBF58476D1CE4E5B9);
     h = (h ^ (uint64_t)key->channel ^ h >> 29) * UINT64_C(0x94D049BB133111EB);
-    h = (h ^ (uint64_t)(key->bit * 4 + key->role) ^ h >> 31) * UINT64_C(0x9E3779B97F4A7C15);
+    h = (h ^ (uint64_t)(key->bit * 16 + key->tensor) ^ h >> 31) * UINT64_C(0x9E3779B97F4A7C15);
     size_t at = (size_t)(h >> 20) & (table->size - 1);
     while (table->slots[at].moments.trials && !same_key(&table->slots[at].key, key))
         at = (at + 1) & (table->size - 1);
@@ -121,7 +130,8 @@ static stoic_status key_of_site(const scan *s, const stoic_trial_cursor *cursor,
                           "trial %lld hit a computed value, which is no weight",
                           (long long)cursor->trial);
     const stoic_role role = upset ? STOIC_ROLE_WEIGHT : s->records->entries[site->entry].role;
-    key->role = s->by & (STOIC_BY_CHANNEL | STOIC_BY_WEIGHT) ? (int)role : STOIC_ROLE_WEIGHT;
+    if (s->by & (STOIC_BY_CHANNEL | STOIC_BY_WEIGHT))
+        key->tensor = upset ? UPSETS + upset->kind : (int)role;
     key->index = s->by & STOIC_BY_WEIGHT ? site->index : -1;
     if (s->by & STOIC_BY_CHANNEL && key->layer >= 0)
         key->channel = upset ? output_channel(s->model, key->layer, upset->index)
@@ -139,7 +149,7 @@ static stoic_status key_of(const scan *s, const stoic_trial_cursor *cursor, grou
                        .index = -1,
                        .layer = s->by & STOIC_BY_LAYER ? layer : -1,
                        .bit = s->by & STOIC_BY_BIT ? bit : -1,
-                       .role = STOIC_ROLE_WEIGHT};
+                       .tensor = UNTOLD};
     if (*none)
         return STOIC_OK;
     if (s->by != STOIC_BY_LAYER)
@@ -180,8 +190,8 @@ static int compare_rows(const void *a, const void *b) {
         return x->critical_rate.value > y->critical_rate.value ? -1 : 1;
     if (x->layer != y->layer)
         return x->layer < y->layer ? -1 : 1;
-    if (x->tensor != y->tensor)
-        return x->tensor < y->tensor ? -1 : 1;
+    if (x->tensor != y->tensor) /* not NULL: rows of one ranking are told alike */
+        return strcmp(x->tensor, y->tensor);
     if (x->channel != y->channel)
         return x->channel < y->channel ? -1 : 1;
     if (x->index != y->index)
@@ -206,7 +216,7 @@ static stoic_status rank(const scan *s, int64_t trials, stoic_sensitivity_row **
             (stoic_sensitivity_row){.layer = in->key.layer,
                                     .channel = in->key.channel,
                                     .index = in->key.index,
-                                    .tensor = (stoic_role)in->key.role,
+                                    .tensor = name_of(in->key.tensor),
                                     .bit = in->key.bit,
                                     .trials = in->moments.trials,
                                     .share = (double)in->moments.totals.critical,

@@ -18,7 +18,7 @@ enum { IMAGES = 40, TRIALS = 400, MOST = 4096 };
 static stoic_model *model;
 static stoic_dataset *data;
 static char folder[] = "/tmp/stoic-sensitivity-XXXXXX";
-static char flips[64], rates[64];
+static char flips[64], rates[64], sums[64];
 
 static void run(const char *path, const char *fault, int64_t trials) {
     stoic_campaign_options options = stoic_campaign_options_default();
@@ -45,6 +45,8 @@ static int open_all(void **state) {
     assert_int_equal(stoic_dataset_open("fashion-mnist", &options, &data, NULL), STOIC_OK);
     run(flips, "flips:1,bits=exponent", TRIALS);
     run(rates, "ber:1e-4", 3);
+    snprintf(sums, sizeof sums, "%s/sums.db", folder);
+    run(sums, "op:flip", 300);
     return 0;
 }
 
@@ -54,6 +56,7 @@ static int close_all(void **state) {
     stoic_model_free(model);
     unlink(flips);
     unlink(rates);
+    unlink(sums);
     return rmdir(folder);
 }
 
@@ -135,6 +138,35 @@ static void the_worst_bit_is_first(void **state) {
     free(r.items);
 }
 
+/* Elements of a layer's output: maps of 24 x 24 and 8 x 8, then vectors. */
+static bool count_sums(void *user, const stoic_record *r) {
+    static const int64_t inner[] = {576, 64, 1, 1, 1};
+    brute *b = user;
+    bool same = r->layer == b->row->layer && r->index / inner[r->layer] == b->row->channel;
+    b->trials += same;
+    b->critical += same ? r->counts.critical : 0;
+    return true;
+}
+
+static void computed_values_have_channels_too(void **state) {
+    (void)state;
+    rows r = rank(sums, STOIC_BY_CHANNEL);
+    stoic_records *records = NULL;
+    int64_t trials = 0;
+    assert_int_equal(stoic_records_open(sums, &records, NULL), STOIC_OK);
+    for (size_t i = 0; i < r.n; i++) {
+        brute b = {.row = &r.items[i]};
+        assert_int_equal(stoic_records_each(records, count_sums, &b, NULL), STOIC_OK);
+        assert_int_equal(r.items[i].trials, b.trials);
+        assert_true(r.items[i].critical_rate.value == (double)b.critical / (double)b.trials);
+        assert_string_equal(r.items[i].tensor, "op");
+        trials += b.trials;
+    }
+    assert_int_equal(trials, 300);
+    stoic_records_free(records);
+    free(r.items);
+}
+
 static void refusals(void **state) {
     (void)state;
     stoic_sensitivity_row *items = NULL;
@@ -154,6 +186,9 @@ static void refusals(void **state) {
     assert_int_equal(stoic_sensitivity_measure(flips, other, STOIC_BY_CHANNEL, &items, &n, &err),
                      STOIC_ERR_MISMATCH);
     stoic_model_free(other);
+    assert_int_equal(stoic_sensitivity_measure(sums, model, STOIC_BY_WEIGHT, &items, &n, &err),
+                     STOIC_ERR_ARGUMENT);
+    assert_non_null(strstr(err.message, "no weight"));
     assert_null(items);
 }
 
@@ -161,6 +196,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_are_those_of_the_trials),
         cmocka_unit_test(the_worst_bit_is_first),
+        cmocka_unit_test(computed_values_have_channels_too),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
