@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "campaign/transient.h"
 #include "stoic/fault.h"
-#include "stoic/map_fault.h"
-#include "stoic/op_fault.h"
 #include "stoic/records.h"
 #include "stoic/session.h"
 #include "stoic/stats.h"
@@ -66,17 +65,12 @@ static stoic_status try_faults(const comparing *c, const stoic_variant *variant,
     for (size_t i = 0; i < c->options->n_faults; i++) {
         const char *spec = c->options->faults[i];
         stoic_fault *fault = NULL;
-        stoic_map_fault *map = NULL;
-        stoic_op_fault *op = NULL;
-        stoic_status status = STOIC_OK;
-        if (stoic_map_fault_is_spec(spec))
-            status = stoic_map_fault_create(variant->model, spec, 0, &map, err);
-        else if (stoic_op_fault_is_spec(spec))
-            status = stoic_op_fault_create(variant->model, spec, 0, &op, err);
-        else
-            status = stoic_fault_create(store, spec, c->options->seed, &fault, err);
-        stoic_map_fault_free(map);
-        stoic_op_fault_free(op);
+        stoic_transient *transient = NULL;
+        stoic_status status =
+            stoic_transient_is_spec(spec)
+                ? stoic_transient_create(variant->model, spec, c->options->seed, &transient, err)
+                : stoic_fault_create(store, spec, c->options->seed, &fault, err);
+        stoic_transient_free(transient);
         stoic_fault_free(fault);
         if (status != STOIC_OK)
             return status;

@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "base/spec.h"
-#include "stoic/map_fault.h"
-#include "stoic/op_fault.h"
+#include "campaign/transient.h"
 
 /* What "all" stands for. What needs training first is asked for by model:FILE. */
 static const char *const all_stores[] = {"fp16",
@@ -204,8 +202,7 @@ static stoic_status make(stoic_variants *variants, const stoic_model *model, con
 /* Do faults hit what is stored, as opposed to what is computed? */
 static bool hits_stores(const stoic_compare_options *options) {
     for (size_t i = 0; i < options->n_faults; i++) {
-        if (!stoic_op_fault_is_spec(options->faults[i]) &&
-            !stoic_map_fault_is_spec(options->faults[i]))
+        if (!stoic_transient_is_spec(options->faults[i]))
             return true;
     }
     return false;
