@@ -1,10 +1,12 @@
 #include "analyze_sensitivity.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
 #include "output.h"
+#include "stoic/parse.h"
 #include "stoic/records.h"
 #include "stoic/sensitivity.h"
 #include "verb.h"
@@ -113,12 +115,21 @@ static stoic_status write_rows(const ranking *at, cli_output *output, stoic_erro
     return cli_rows_end(&rows, err);
 }
 
+static double confidence_of(const ranking *at) {
+    const char *text = stoic_records_info(at->records, "confidence");
+    double value = (double)NAN;
+    if (text && stoic_parse_number(text, "", &value, NULL) != STOIC_OK)
+        value = (double)NAN;
+    return value;
+}
+
 static json_t *result_object(const ranking *at) {
     json_t *object = json_object(), *rows = json_array();
     int bad = cli_put_text(object, "campaign", at->campaign);
     bad |= cli_put_text(object, "model", stoic_records_info(at->records, "model"));
     bad |= cli_put_text(object, "store", stoic_records_info(at->records, "store"));
     bad |= cli_put_text(object, "fault", stoic_records_info(at->records, "fault"));
+    bad |= cli_put_number(object, "confidence", confidence_of(at));
     bad |= cli_put_count(object, "groups", (int64_t)at->n);
     for (size_t i = 0; i < at->shown; i++) {
         cli_cell cells[COLUMNS];
@@ -136,8 +147,9 @@ static void print_head(FILE *file, const ranking *at) {
     const char *model = stoic_records_info(at->records, "model");
     fputs("model     ", file);
     cli_put_plain(file, model ? model : "unknown");
-    fprintf(file, "\ncampaign  %s on %s\n\n", stoic_records_info(at->records, "fault"),
-            stoic_records_info(at->records, "store"));
+    fprintf(file, "\ncampaign  %s on %s; its intervals are at %g %%\n\n",
+            stoic_records_info(at->records, "fault"), stoic_records_info(at->records, "store"),
+            100 * confidence_of(at));
 }
 
 /* A list that layer= and the parts of a store take. */

@@ -128,7 +128,10 @@ static stoic_status parse_widths(const char *text, stoic_explore_options *out, s
     stoic_status status = stoic_parse_count(dash ? dash + 1 : number, "--width", STOIC_NARROWEST,
                                             STOIC_WIDEST, &high, err);
     if (status == STOIC_OK)
-        status = stoic_parse_count(number, "--width", STOIC_NARROWEST, high, &low, err);
+        status = stoic_parse_count(number, "--width", STOIC_NARROWEST, STOIC_WIDEST, &low, err);
+    if (status == STOIC_OK && low > high)
+        status =
+            cli_fail(err, STOIC_ERR_ARGUMENT, "--width", "the range '%s' runs backwards", text);
     if (status == STOIC_OK) {
         out->narrowest = (int)low;
         out->widest = (int)high;

@@ -142,7 +142,7 @@ static void print_head(FILE *file, const planned *at) {
     fprintf(file, ", z = %.6g, for a rate near %g\n", plan->z, at->options->p);
     fprintf(file, "samples     %lld for the model", (long long)plan->samples);
     if (plan->n_groups > 1)
-        fprintf(file, "; %lld for every group by itself", (long long)all);
+        fprintf(file, "; %lld in all, if each group is sampled for itself", (long long)all);
     fputs("\n\n", file);
 }
 

@@ -142,8 +142,9 @@ static void print_interval(FILE *file, const stoic_interval *value) {
 static void print_row(FILE *file, const cli_comparison *at, const stoic_compare_row *row,
                       int width) {
     const stoic_protection *p = &at->found->protections[row->protection];
-    fprintf(file, " %c %-*s  %6.2f  %6.2f", row->pareto ? '*' : ' ', width, p->name,
-            100 * p->clean_accuracy, 100 * row->faulty_accuracy);
+    bool dear = p->clean_accuracy < at->found->protections[0].clean_accuracy - at->loss;
+    fprintf(file, " %c %-*s  %6.2f%c %6.2f", row->pareto ? '*' : ' ', width, p->name,
+            100 * p->clean_accuracy, dear ? '-' : ' ', 100 * row->faulty_accuracy);
     print_interval(file, &row->critical_rate);
     print_interval(file, &row->coverage);
     fprintf(file, "  %6.3g  %5.2f  %s\n", bits_a_weight(p), p->time_ratio, p->needs);
@@ -153,7 +154,10 @@ static void print_best(FILE *file, const cli_comparison *at, int fault) {
     const stoic_comparison *found = at->found;
     stoic_recommendation best = stoic_comparison_recommend(found, fault, at->loss);
     if (best.safest < 0) {
-        fprintf(file, "   nothing here keeps the accuracy within %g points\n", 100 * at->loss);
+        fprintf(file,
+                "   safest     none: nothing here is safer than the baseline within %g points of "
+                "its clean accuracy\n",
+                100 * at->loss);
         return;
     }
     const stoic_compare_row *row = &found->rows[best.safest];
@@ -189,8 +193,10 @@ static void print_tables(FILE *file, const cli_comparison *at) {
             "           percent, with %g %% intervals; coverage: 1 - critical / critical of the "
             "baseline, same trials\n"
             "           *: nothing else is at least as good in critical rate, clean accuracy, bits "
-            "and time\n",
-            100 * at->options->confidence);
+            "and time\n"
+            "           -: costs more than %g of the clean accuracy, too much to be "
+            "recommended\n",
+            100 * at->options->confidence, at->loss);
     for (int fault = 0; fault < found->n_faults; fault++) {
         fprintf(file, "\n%s\n   %-*s  %6s  %6s  %-23s  %-23s  %6s  %5s  %s\n", found->faults[fault],
                 width, "name", "clean", "faulty", "critical rate", "coverage", "bits/w", "time",

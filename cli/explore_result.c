@@ -114,7 +114,35 @@ static const stoic_explore_probe *chosen_probe(const cli_exploration *at) {
     return NULL;
 }
 
-enum { REMARKS = 4, REMARK = 320 };
+enum { REMARKS = 5, REMARK = 640 };
+
+/* The best store within the budget whose layers are all alike; -1: there is none. */
+static int best_alike(const stoic_budget *budget) {
+    int best = -1;
+    for (int i = 0; i < budget->measured->n_stores; i++) {
+        const stoic_explore_store *store = &budget->measured->stores[i];
+        if (store->kind != STOIC_EXPLORE_MIXED && store->bits <= budget->budget &&
+            (best < 0 || budget->points[i].loss.value < budget->points[best].loss.value))
+            best = i;
+    }
+    return best;
+}
+
+/* Is what was chosen for its layers any better than a store without? */
+static int remark_mixture(const stoic_budget *budget, char remark[REMARK]) {
+    int alike = best_alike(budget), chosen = budget->chosen;
+    if (chosen < 0 || alike < 0 || chosen == alike ||
+        budget->points[chosen].loss.high < budget->points[alike].loss.low)
+        return 0;
+    snprintf(remark, REMARK,
+             "what was chosen loses %.2f ± %.2f points, %.400s in all layers %.2f ± %.2f: the "
+             "difference may be chance, more --trials would tell",
+             100 * budget->points[chosen].loss.value,
+             100 * (budget->points[chosen].loss.high - budget->points[chosen].loss.value),
+             budget->measured->stores[alike].text, 100 * budget->points[alike].loss.value,
+             100 * (budget->points[alike].loss.high - budget->points[alike].loss.value));
+    return 1;
+}
 
 static int remarks_of(const cli_exploration *at, char remarks[REMARKS][REMARK]) {
     const stoic_exploration *found = at->found;
@@ -126,6 +154,8 @@ static int remarks_of(const cli_exploration *at, char remarks[REMARKS][REMARK]) 
                  "the interval of the drop at width %d, %.4g to %.4g, contains --max-drop: more "
                  "--trials would tell",
                  probe->width, probe->drop.low, probe->drop.high);
+    if (at->budget)
+        n += remark_mixture(at->budget, remarks[n]);
     if (found->wider_failed)
         snprintf(remarks[n++], REMARK,
                  "width %d failed although the narrower %d passed: wider is not always better "

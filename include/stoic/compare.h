@@ -73,7 +73,8 @@ typedef struct stoic_compare_row {
     stoic_interval drop, critical_rate;
     stoic_interval coverage; /* NaN for the baseline, and where that has nothing critical */
     bool pareto; /* no other has at most its critical rate, bits, time and loss of clean accuracy,
-                  * and less of one of them; times within 10 % count as equal */
+                  * and less of one of them, or is named before it; times within 10 % count as equal
+                  */
 } stoic_compare_row;
 
 typedef struct stoic_comparison {
@@ -95,8 +96,8 @@ STOIC_API stoic_status stoic_compare(const stoic_model *model, const stoic_datas
 STOIC_API void stoic_comparison_free(stoic_comparison *comparison);
 
 /* The rows of a fault that a reader should look at first: the least critical one, and the cheapest
- * in bits that covers at least nine tenths, both among those that lose at most `loss` of clean
- * accuracy; -1: there is none. */
+ * in bits that covers at least nine tenths, both among those that cover something and lose at most
+ * `loss` of clean accuracy; -1: there is none. */
 typedef struct stoic_recommendation {
     int safest, cheapest; /* rows */
 } stoic_recommendation;

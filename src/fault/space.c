@@ -115,6 +115,9 @@ static stoic_status add_entry(stoic_fault *fault, int entry, const char *bits, s
     int rest = (int)(e->weights % held), n_data;
     int16_t list[64 * STOIC_WORD_PARTS];
     stoic_status status = stoic_store_bits(fault->store, entry, bits, &fault->fields[entry], err);
+    if (status != STOIC_OK && err && stoic_store_differs(fault->store))
+        snprintf(err->place, sizeof err->place, "layer %d ('%.200s'); layer= can leave it out",
+                 e->layer, e->name);
     if (status != STOIC_OK)
         return status;
     if (!stoic_field_count(&fault->fields[entry]))

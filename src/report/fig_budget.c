@@ -8,8 +8,16 @@
 #include "report/markup.h"
 #include "stoic/report.h"
 
-/* The axis is logarithmic; what is below it is drawn on it. */
+/* The axis is logarithmic; what is below its power of ten is drawn on it. */
 static const double least_loss = 1e-4;
+static double axis_loss(const stoic_budget *budget) {
+    double least = 1;
+    for (int i = 0; i < budget->measured->n_stores; i++) {
+        double loss = budget->points[i].loss.value;
+        least = loss > least_loss && loss < least ? loss : least;
+    }
+    return fmax(least_loss, pow(10, floor(log10(least))));
+}
 
 static const struct {
     stoic_explore_kind kind;
@@ -23,8 +31,8 @@ static double bits_a_weight(const stoic_budget *budget, int64_t bits) {
     return (double)bits / (double)budget->measured->stores[0].weights;
 }
 
-static double on_axis(double loss) {
-    return loss > least_loss ? loss : least_loss;
+static double on_axis(const stoic_budget *budget, double loss) {
+    return fmax(loss, axis_loss(budget));
 }
 
 /* The baseline stands among the unprotected. */
@@ -36,9 +44,9 @@ static bool belongs(const stoic_explore_store *store, int s) {
 static void write_point(stoic_figure *figure, const stoic_budget *budget, int i) {
     const stoic_interval *loss = &budget->points[i].loss;
     stoic_figure_number(&figure->data, bits_a_weight(budget, budget->measured->stores[i].bits));
-    stoic_figure_number(&figure->data, on_axis(loss->value));
-    stoic_figure_number(&figure->data, on_axis(loss->low));
-    stoic_figure_number(&figure->data, on_axis(loss->high));
+    stoic_figure_number(&figure->data, on_axis(budget, loss->value));
+    stoic_figure_number(&figure->data, on_axis(budget, loss->low));
+    stoic_figure_number(&figure->data, on_axis(budget, loss->high));
     stoic_text_puts(&figure->data, "\n");
 }
 
@@ -101,7 +109,7 @@ static void write_csv(stoic_figure *figure, const stoic_budget *budget) {
 }
 
 static void write_axes(stoic_figure *figure, const stoic_budget *budget) {
-    double low = INFINITY, high = 0, most = 10 * least_loss;
+    double low = INFINITY, high = 0, most = 10 * axis_loss(budget);
     const double at = bits_a_weight(budget, budget->budget);
     for (int i = 0; i < budget->measured->n_stores; i++) {
         double bits = bits_a_weight(budget, budget->measured->stores[i].bits);
@@ -109,18 +117,19 @@ static void write_axes(stoic_figure *figure, const stoic_budget *budget) {
         high = fmax(high, bits);
         most = fmax(most, budget->points[i].loss.high);
     }
-    stoic_text_printf(&figure->script,
-                      "set xrange [%.9g:%.9g]\nset logscale y\nset yrange [%.9g:%.9g]\n"
-                      "set xlabel 'stored bits a weight'\n"
-                      "set ylabel 'loss against float32 (share of images)'\n"
-                      "set ytics 1e-5,10 format '%%g'\nset tmargin 4.5\nset rmargin 3\n"
-                      "set key at screen 0.98, screen 0.985 right top Left "
-                      "reverse width 2\n"
-                      "set arrow 1 from %.9g, graph 0 to %.9g, graph 1 nohead dt (5,4) lw 1.2 "
-                      "lc rgb '#808080' back\n"
-                      "set label 1 'budget' at %.9g, graph 0.04 left offset char 0.6,0 tc rgb "
-                      "'#808080'\n",
-                      floor(low) - 0.5, ceil(high) + 0.5, 0.8 * least_loss, 1.5 * most, at, at, at);
+    stoic_text_printf(
+        &figure->script,
+        "set xrange [%.9g:%.9g]\nset logscale y\nset yrange [%.9g:%.9g]\n"
+        "set xlabel 'stored bits a weight'\n"
+        "set ylabel 'loss against float32 (share of images)'\n"
+        "set ytics 1e-5,10 format '%%g'\nset tmargin 4.5\nset rmargin 3\nset lmargin 11\n"
+        "set key at screen 0.98, screen 0.985 right top Left "
+        "reverse width 2\n"
+        "set arrow 1 from %.9g, graph 0 to %.9g, graph 1 nohead dt (5,4) lw 1.2 "
+        "lc rgb '#808080' back\n"
+        "set label 1 'budget' at %.9g, graph 0.04 left offset char 0.6,0 tc rgb "
+        "'#808080'\n",
+        floor(low) - 0.5, ceil(high) + 0.5, 0.8 * axis_loss(budget), 1.5 * most, at, at, at);
 }
 
 stoic_status stoic_budget_draw(const stoic_budget *budget, const char *folder, stoic_error *err) {

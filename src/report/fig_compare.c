@@ -94,9 +94,9 @@ static void write_plot(stoic_figure *figure, const chart *c) {
     stoic_text_printf(
         &figure->script,
         "plot 'data' index %d using 1:2:3:4 with xerrorbars pt 6 ps 0.9 lw 1.3 lc rgb '%s' title "
-        "'another is as good in everything', \\\n'' index %d using 1:2:3:4 with xerrorbars pt 7 "
+        "'beaten by another', \\\n'' index %d using 1:2:3:4 with xerrorbars pt 7 "
         "ps 0.9 lw 1.3 "
-        "lc rgb '%s' title 'none is'\n",
+        "lc rgb '%s' title 'on the front'\n",
         rest, stoic_figure_colour[1], front, stoic_figure_colour[0]);
 }
 

@@ -148,6 +148,8 @@ bool stoic_store_holds(const stoic_store *store, int entry, float value);
 /* Bits of a weight's data, and redundant bits of a word. */
 int stoic_store_data_bits(const stoic_store *store, int entry);
 int stoic_store_redundant_bits(const stoic_store *store, int entry);
+/* Are there layers with a layout of their own? */
+bool stoic_store_differs(const stoic_store *store);
 /* Has any layer a code? */
 bool stoic_store_is_coded(const stoic_store *store);
 bool stoic_store_protects(const stoic_store *store, int entry, int bit);

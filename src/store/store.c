@@ -252,6 +252,10 @@ bool stoic_store_protects(const stoic_store *store, int entry, int bit) {
     return stoic_field_has(&stoic_layout_of(store, entry)->protect, bit);
 }
 
+bool stoic_store_differs(const stoic_store *store) {
+    return store->layouts.n > 1;
+}
+
 bool stoic_store_divides(const stoic_store *store) {
     return store->layouts.items[0].rescale == STOIC_RESCALE_WEIGHTS;
 }

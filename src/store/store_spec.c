@@ -24,8 +24,15 @@ static stoic_status choose(const char *key, const char *text, const char *const 
             return STOIC_OK;
     }
     const char *near = stoic_nearest(text, names);
-    return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "store: unknown %s '%s'%s%s%s", key, text,
-                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    char all[160];
+    size_t used = 0;
+    if (near)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "store: unknown %s '%s'; did you mean '%s'?",
+                          key, text, near);
+    for (int i = 0; names[i]; i++)
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", names[i]);
+    return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "store: unknown %s '%s'; expected one of %s",
+                      key, text, all);
 }
 
 /* A key without argument; the default stays where it is absent. */

@@ -331,6 +331,11 @@ stoic_status stoic_explore_budget(const stoic_model *model, const stoic_dataset 
     if (options->all || !isnan(options->min_accuracy) || !isnan(options->max_drop))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--budget",
                           "a budget takes no --all, --min-accuracy and --max-drop");
+    if (options->store && strchr(options->store, '/'))
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--store",
+                          "a budget chooses the store of every layer; leave out what stands "
+                          "behind the first '/' of '%s'",
+                          options->store);
     p.out = calloc(1, sizeof *p.out);
     if (!p.out)
         return stoic_fail_memory(err, "a budget", sizeof *p.out);

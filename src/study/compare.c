@@ -53,6 +53,13 @@ static stoic_status check_options(const comparing *c, stoic_error *err) {
     if (c->options->n_with < 1)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--with",
                           "expected what to compare: store:SPEC, pass:P+P, model:FILE or all");
+    for (size_t i = 0; i < c->options->n_with; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (!strcmp(c->options->with[i], c->options->with[k]))
+                return stoic_fail(err, STOIC_ERR_ARGUMENT, "--with", "%s is given twice",
+                                  c->options->with[i]);
+        }
+    }
     if (c->options->trials < 2)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--trials", "expected 2 or more, found %lld",
                           (long long)c->options->trials);
@@ -173,8 +180,10 @@ static stoic_status read_file(const char *path, gathered *g, char **fault, stoic
     return status;
 }
 
-/* 1 - sum(ours) / sum(theirs) over paired trials, the interval by linearisation of the ratio. */
+/* 1 - sum(ours) / sum(theirs) over paired trials, the interval by linearisation of the ratio; where
+ * nothing was critical, by what the critical rate may be all the same. */
 static stoic_interval coverage_of(const int64_t *ours, const int64_t *theirs, int64_t n,
+                                  const stoic_interval *critical, int64_t images,
                                   double confidence) {
     double a = 0, b = 0, squares = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -188,6 +197,8 @@ static stoic_interval coverage_of(const int64_t *ours, const int64_t *theirs, in
         double rest = (double)ours[i] - ratio * (double)theirs[i];
         squares += rest * rest;
     }
+    if (a == 0)
+        return (stoic_interval){1, fmax(1 - critical->high * (double)images / mean, 0), 1};
     double variance = squares / (double)(n - 1) / (mean * mean);
     stoic_interval r = stoic_mean_interval(ratio, variance, n, 1 - confidence);
     return (stoic_interval){1 - ratio, 1 - r.high, fmin(1 - r.low, 1.0)};
@@ -261,7 +272,8 @@ static stoic_status run_one(comparing *c, int protection, int fault, stoic_error
     if (p->kind == STOIC_PROTECT_NOTHING)
         memcpy(baseline, g.critical, (size_t)g.n * sizeof *baseline);
     else
-        row->coverage = coverage_of(g.critical, baseline, g.n, c->options->confidence);
+        row->coverage = coverage_of(g.critical, baseline, g.n, &row->critical_rate, summary.images,
+                                    c->options->confidence);
 done:
     free(g.critical);
     free(kept);
@@ -283,7 +295,7 @@ done:
 
 /* ---- the answer ---- */
 
-/* Is y no worse than x in everything, and better in something? */
+/* Is y no worse than x in everything, and better in something, or the same and named earlier? */
 static bool beats(const stoic_comparison *out, const stoic_compare_row *y,
                   const stoic_compare_row *x) {
     const stoic_protection *p = &out->protections[y->protection];
@@ -294,7 +306,7 @@ static bool beats(const stoic_comparison *out, const stoic_compare_row *y,
         p->clean_accuracy < q->clean_accuracy)
         return false;
     return y->critical_rate.value < x->critical_rate.value || p->bits < q->bits || faster ||
-           p->clean_accuracy > q->clean_accuracy;
+           p->clean_accuracy > q->clean_accuracy || y->protection < x->protection;
 }
 
 static void find_front(stoic_comparison *out) {
@@ -315,9 +327,9 @@ stoic_recommendation stoic_comparison_recommend(const stoic_comparison *comparis
     const stoic_compare_row *rows = comparison->rows;
     for (int i = 0; i < comparison->n_rows; i++) {
         const stoic_protection *p = &all[rows[i].protection];
-        if (rows[i].fault != fault || p->kind == STOIC_PROTECT_NOTHING ||
+        if (rows[i].fault != fault || !(rows[i].coverage.value > 0) ||
             p->clean_accuracy < all[0].clean_accuracy - loss)
-            continue;
+            continue; /* also the baseline, which has no coverage */
         const stoic_compare_row *safest = best.safest < 0 ? NULL : &rows[best.safest];
         if (!safest || rows[i].critical_rate.value < safest->critical_rate.value ||
             (rows[i].critical_rate.value == safest->critical_rate.value &&

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "stoic/session.h"
+#include "store/layout.h"
 #include "study/explore_parts.h"
 #include "study/timing.h"
 
@@ -32,9 +33,13 @@ static stoic_status evaluate(const stoic_explorer *explorer, const stoic_store *
     stoic_status status = STOIC_OK;
     double seconds[MAX_EVALUATIONS], spent = 0.0;
     size_t n = 0;
+    /* weights that are only read otherwise leave the graph as the baseline has it: timing it again
+     * would add noise alone */
+    const bool timed = explorer->out->n_stores == 0 || !stoic_store_divides(store);
     TRY(stoic_store_golden(store, &golden, err));
     TRY(stoic_program_compile(golden, &compile, &program, err));
-    while (n < EVALUATIONS || (n < MAX_EVALUATIONS && spent < enough_seconds)) {
+    while (n < (timed ? EVALUATIONS : 1) ||
+           (timed && n < MAX_EVALUATIONS && spent < enough_seconds)) {
         stoic_evaluation once;
         TRY(check_cancel(explorer, err));
         TRY(stoic_evaluate(program, explorer->data, explorer->options->threads, NULL, &once, err));
@@ -42,7 +47,8 @@ static stoic_status evaluate(const stoic_explorer *explorer, const stoic_store *
         seconds[n++] = once.seconds;
         spent += once.seconds;
     }
-    out->evaluate_seconds = stoic_median(seconds, n);
+    out->evaluate_seconds =
+        timed ? stoic_median(seconds, n) : explorer->out->stores[0].evaluate_seconds;
 done:
     stoic_program_free(program);
     stoic_model_free(golden);

@@ -33,13 +33,13 @@ stoic_status stoic_family_spec(const char *pattern, int width, bool unprotected,
     stoic_text text = {0};
     *out = NULL;
     for (const char *item = pattern; *item;) {
-        size_t length = strcspn(item, ",");
+        size_t length = strcspn(item, ",/"); /* a store's layers are parts of their own */
         if (!unprotected || !belongs_to_code(item)) {
-            stoic_text_puts(&text, text.length ? "," : "");
+            stoic_text_add(&text, item - 1, item > pattern);
             add_item(&text, item, length, width);
         }
         item += length;
-        item += *item == ',';
+        item += *item != '\0';
     }
     stoic_status status = stoic_text_finish(&text, err);
     if (status == STOIC_OK)

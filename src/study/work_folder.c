@@ -56,7 +56,7 @@ static bool name_mark(const char *name, const char *fault, char mark[18]) {
     if (!digest)
         return false;
     stoic_digest_add_string(digest, name);
-    stoic_digest_add_string(digest, fault);
+    stoic_digest_add_string(digest, strlen(fault) <= KEPT ? "" : fault);
     stoic_digest_finish(digest, sum);
     mark[0] = '-';
     for (int i = 0; i < 8; i++)
