@@ -26,11 +26,13 @@ extern "C" {
       "every ReLU ends at the Q-th percentile of its largest values, and what follows it")         \
     X(smartpool, "smartpool", "[:K]", "survives",                                                  \
       "max-pools ignore what is above K times the largest value seen")                             \
+    X(clipact, "clipact", "", "survives",                                                          \
+      "what is above a threshold becomes 0, found by injecting faults on training images")         \
     X(tmr, "tmr", "", "survives if two runs of three give it",                                     \
       "the whole computation three times, and a vote")
 
 /* Known names that this version refuses. */
-#define STOIC_PASS_LATER_LIST(X) X("clipact") X("fitact") X("abft") X("abed") X("duplicate")
+#define STOIC_PASS_LATER_LIST(X) X("fitact") X("abft") X("abed") X("duplicate")
 
 /* The passes there are, in the order of the list: "ranger[:Q]", and what it does. */
 STOIC_API size_t stoic_pass_count(void);

@@ -14,7 +14,7 @@
 /* A convolution and what belongs to it; `inverted`: in the order that is wanted already. */
 typedef struct triple {
     int norm, act;
-    int end; /* the value behind the activation and its NaN filter */
+    int end; /* the value behind the activation and its filters */
     bool inverted;
 } triple;
 

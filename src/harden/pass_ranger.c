@@ -53,7 +53,7 @@ static range following(const ranger *r, const stoic_node *n) {
     return all;
 }
 
-/* What a node gives, if it is a pool or the like, a NaN filter, or Dropout. */
+/* What a node gives, if it is a pool or the like, a filter, or Dropout. */
 static range range_behind(const stoic_pass_run *run, const ranger *r, int node) {
     const stoic_node *n = &run->model->nodes[node];
     int source = stoic_anatomy_unfiltered(run->anatomy, n->out[0]);

@@ -44,7 +44,7 @@ static void specs(void **state) {
         {"relu7", "unknown pass 'relu7'; do you mean 'relu6'?"},
         {"nonsense", "unknown pass 'nonsense'"},
         {"", "unknown pass ''"},
-        {"clipact", "the pass clipact is not supported yet"},
+        {"clipact:3", "clipact takes no argument"},
         {"fitact", "not supported yet"},
         {"abft", "not supported yet"},
         {"abed", "not supported yet"},
