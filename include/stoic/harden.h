@@ -98,8 +98,8 @@ typedef struct stoic_price {
 
 STOIC_API stoic_price stoic_model_price(const stoic_model *model);
 
-/* The time of one evaluation of `after` over that of `before`, measured in turns on one thread, the
- * quickest of several rounds each; on images of `data`, or on random ones where it is NULL. */
+/* The processor time of one evaluation of `after` over that of `before`, in turns on one thread,
+ * the quickest of several rounds each; on images of `data`, or on random ones where it is NULL. */
 STOIC_API stoic_status stoic_model_time_ratio(const stoic_model *before, const stoic_model *after,
                                               const stoic_dataset *data, double *ratio,
                                               stoic_error *err) STOIC_MUST_CHECK;
