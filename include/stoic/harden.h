@@ -28,11 +28,13 @@ extern "C" {
       "max-pools ignore what is above K times the largest value seen")                             \
     X(clipact, "clipact", "", "survives",                                                          \
       "what is above a threshold becomes 0, found by injecting faults on training images")         \
+    X(fitact, "fitact", "", "survives",                                                            \
+      "what is above a bound fades to 0, the bound of each channel trained")                       \
     X(tmr, "tmr", "", "survives if two runs of three give it",                                     \
       "the whole computation three times, and a vote")
 
 /* Known names that this version refuses. */
-#define STOIC_PASS_LATER_LIST(X) X("fitact") X("abft") X("abed") X("duplicate")
+#define STOIC_PASS_LATER_LIST(X) X("abft") X("abed") X("duplicate")
 
 /* The passes there are, in the order of the list: "ranger[:Q]", and what it does. */
 STOIC_API size_t stoic_pass_count(void);

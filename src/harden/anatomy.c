@@ -1,5 +1,6 @@
 #include "harden/anatomy.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -77,7 +78,8 @@ int stoic_anatomy_choice(const stoic_anatomy *a, int value, stoic_choice *out) {
 /* One choice further, or `value`. */
 static int next_filtered(const stoic_anatomy *a, int value, stoic_choice *choice) {
     int where = a->readers[value] == 2 ? stoic_anatomy_choice(a, value, choice) : -1;
-    return where >= 0 && choice->kind != STOIC_CHOICE_BELOW && choice->with == 0
+    return where >= 0 && choice->kind != STOIC_CHOICE_BELOW && choice->with == 0 &&
+                   choice->limit < FLT_MAX
                ? a->model->nodes[where].out[0]
                : value;
 }

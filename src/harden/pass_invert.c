@@ -27,6 +27,12 @@ static bool is_activation(const stoic_model *m, int node) {
     return node >= 0 && stoic_anatomy_is_activation(&m->nodes[node]);
 }
 
+/* FitAct is read in several places: it is no single node that could change places. */
+static bool is_spread(const stoic_anatomy *a, int end) {
+    stoic_choice choice;
+    return stoic_anatomy_choice(a, end, &choice) >= 0;
+}
+
 static bool find_triple(const stoic_anatomy *a, int conv, triple *t) {
     const stoic_model *m = a->model;
     int sums = m->nodes[conv].out[0], next = stoic_anatomy_sole(a, sums);
@@ -44,7 +50,7 @@ static bool find_triple(const stoic_anatomy *a, int conv, triple *t) {
     if (!is_activation(m, t->act))
         return false;
     t->end = stoic_anatomy_filtered(a, m->nodes[t->act].out[0]);
-    return true;
+    return !is_spread(a, t->end);
 }
 
 static stoic_status invert(stoic_pass_run *run, int conv, stoic_error *err) {

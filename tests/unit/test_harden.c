@@ -45,7 +45,7 @@ static void specs(void **state) {
         {"nonsense", "unknown pass 'nonsense'"},
         {"", "unknown pass ''"},
         {"clipact:3", "clipact takes no argument"},
-        {"fitact", "not supported yet"},
+        {"fitact:3", "fitact takes no argument"},
         {"abft", "not supported yet"},
         {"abed", "not supported yet"},
         {"duplicate:0.1", "the pass duplicate is not supported yet"},
