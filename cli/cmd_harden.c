@@ -179,8 +179,8 @@ static stoic_status open_data(const settings *set, const stoic_model *model, boo
     cli_data given = set->data;
     if (!given.spec)
         return needed ? cli_fail(err, STOIC_ERR_ARGUMENT, "",
-                                 "missing option --data SPEC: ranger and smartpool profile "
-                                 "activations on training images")
+                                 "missing option --data SPEC: ranger, smartpool, "
+                                 "clipact and fitact profile activations on training images")
                       : STOIC_OK;
     given.spec = cli_data_part(given.spec, true);
     return cli_data_open(&given, model, data, err);

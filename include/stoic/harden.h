@@ -26,11 +26,15 @@ extern "C" {
       "every ReLU ends at the Q-th percentile of its largest values, and what follows it")         \
     X(smartpool, "smartpool", "[:K]", "survives",                                                  \
       "max-pools ignore what is above K times the largest value seen")                             \
+    X(clipact, "clipact", "", "survives",                                                          \
+      "what is above a threshold becomes 0, found by injecting faults on training images")         \
+    X(fitact, "fitact", "", "survives",                                                            \
+      "what is above a bound fades to 0, the bound of each channel trained")                       \
     X(tmr, "tmr", "", "survives if two runs of three give it",                                     \
       "the whole computation three times, and a vote")
 
 /* Known names that this version refuses. */
-#define STOIC_PASS_LATER_LIST(X) X("clipact") X("fitact") X("abft") X("abed") X("duplicate")
+#define STOIC_PASS_LATER_LIST(X) X("abft") X("abed") X("duplicate")
 
 /* The passes there are, in the order of the list: "ranger[:Q]", and what it does. */
 STOIC_API size_t stoic_pass_count(void);
@@ -96,8 +100,8 @@ typedef struct stoic_price {
 
 STOIC_API stoic_price stoic_model_price(const stoic_model *model);
 
-/* The time of one evaluation of `after` over that of `before`, measured in turns on one thread, the
- * quickest of several rounds each; on images of `data`, or on random ones where it is NULL. */
+/* The processor time of one evaluation of `after` over that of `before`, in turns on one thread,
+ * the quickest of several rounds each; on images of `data`, or on random ones where it is NULL. */
 STOIC_API stoic_status stoic_model_time_ratio(const stoic_model *before, const stoic_model *after,
                                               const stoic_dataset *data, double *ratio,
                                               stoic_error *err) STOIC_MUST_CHECK;

@@ -64,6 +64,20 @@ static stoic_status run_binary(stoic_session *s, const stoic_exec_step *step, in
     return STOIC_OK;
 }
 
+/* The second operand is a constant: one value a channel. */
+static stoic_status run_by_channel(stoic_session *s, const stoic_exec_step *step, int n,
+                                   stoic_error *err) {
+    (void)err;
+    const stoic_program *g = s->program;
+    int64_t rows = n * pixels(&g->values[step->out]);
+    int64_t channels = n * g->values[step->out].size / rows;
+    for (int64_t r = 0; r < rows; r++)
+        g->kernels->binary(step->binary, s->frame[step->in[0]] + r * channels,
+                           s->constants + step->by_channel, s->frame[step->out] + r * channels,
+                           channels);
+    return STOIC_OK;
+}
+
 static stoic_status run_softmax(stoic_session *s, const stoic_exec_step *step, int n,
                                 stoic_error *err) {
     (void)err;
@@ -210,7 +224,38 @@ static bool computed_pair(const stoic_planner *p, const stoic_node *n) {
            p->program->values[n->in[0]].layout == p->program->values[n->in[1]].layout;
 }
 
-static stoic_status plan_pair(stoic_planner *p, const stoic_node *n, stoic_exec_step *step) {
+static stoic_binary binary_of(const stoic_op *op) {
+    return op == &stoic_op_add   ? STOIC_ADD
+           : op == &stoic_op_sub ? STOIC_SUB
+           : op == &stoic_op_mul ? STOIC_MUL
+                                 : STOIC_DIV;
+}
+
+/* A constant with one value for each channel of the first operand, and no axis besides? */
+static bool by_channel(const stoic_planner *p, const stoic_node *n) {
+    const stoic_value *x = &p->model->values[n->in[0]], *c = &p->model->values[n->in[1]];
+    int after = x->shape.rank == 4 ? 2 : 0; /* axes behind the channels */
+    if ((x->shape.rank != 4 && x->shape.rank != 2) || !c->constant || c->dtype != STOIC_F32 ||
+        c->shape.rank <= after || c->shape.rank > x->shape.rank)
+        return false;
+    return stoic_shape_count(&c->shape) == x->shape.dim[1] &&
+           c->shape.dim[c->shape.rank - 1 - after] == x->shape.dim[1];
+}
+
+static stoic_status plan_by_channel(stoic_planner *p, const stoic_node *n, stoic_exec_step *step,
+                                    stoic_error *err) {
+    stoic_exec_use use = {n->in[1], p->program->n_steps, STOIC_USE_RAW, 0, 0};
+    use.at = stoic_plan_reserve(p, stoic_shape_count(&p->model->values[n->in[1]].shape));
+    step->by_channel = use.at;
+    step->binary = binary_of(n->op);
+    step->run = run_by_channel;
+    return stoic_plan_use(p, use, err);
+}
+
+static stoic_status plan_pair(stoic_planner *p, const stoic_node *n, stoic_exec_step *step,
+                              stoic_error *err) {
+    if (n->n_in == 2 && by_channel(p, n))
+        return plan_by_channel(p, n, step, err);
     if (!computed_pair(p, n))
         return STOIC_ERR_UNSUPPORTED;
     int second = p->program->values[n->in[1]].root;
@@ -221,9 +266,7 @@ static stoic_status plan_pair(stoic_planner *p, const stoic_node *n, stoic_exec_
         return STOIC_OK;
     }
     step->in[step->n_in++] = second;
-    step->binary = n->op == &stoic_op_sub   ? STOIC_SUB
-                   : n->op == &stoic_op_mul ? STOIC_MUL
-                                            : STOIC_DIV;
+    step->binary = binary_of(n->op);
     step->run = run_binary;
     return STOIC_OK;
 }
@@ -349,7 +392,7 @@ stoic_status stoic_plan_local(stoic_planner *p, int node, stoic_exec_step *step,
         status = plan_softmax(p, &call, step, err);
     } else if (n->op == &stoic_op_add || n->op == &stoic_op_sub || n->op == &stoic_op_mul ||
                n->op == &stoic_op_div) {
-        status = plan_pair(p, n, step);
+        status = plan_pair(p, n, step, err);
     } else if (n->op->facts & STOIC_OP_ELEMENTWISE) {
         status = plan_function(&call, step);
     } else {

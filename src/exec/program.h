@@ -90,6 +90,7 @@ struct stoic_exec_step {
     stoic_window window; /* pooling */
     stoic_unary unary;
     stoic_binary binary;
+    int64_t by_channel;         /* offset of a constant operand in the session's constants */
     float a, b;                 /* parameters of unary */
     int64_t outer, axis, inner; /* softmax in the value's memory order */
     bool logarithm;

@@ -194,6 +194,8 @@ typedef struct stoic_tape_plan {
     int *reader;  /* value -> the last of them */
     bool *done;   /* node: part of a step */
     bool map_faults;
+    const int *also;
+    size_t n_also;
     char problems[1200];
     int n_problems;
 } stoic_tape_plan;

@@ -65,13 +65,20 @@ static bool is_norm_constant(const stoic_model *m, int value, int from, int to) 
     return false;
 }
 
+static bool is_named(const stoic_tape_plan *p, int value) {
+    size_t i = 0;
+    while (i < p->n_also && p->also[i] != value)
+        i++;
+    return i < p->n_also;
+}
+
 stoic_status stoic_tape_param_add(stoic_tape_plan *p, int value, stoic_tape_source source, int *out,
                                   stoic_error *err) {
     stoic_tape *t = p->t;
     const stoic_value *v = &t->model->values[value];
     bool norm = is_norm_constant(p->model, value, 1, 2);
     *out = -1;
-    if (v->dtype != STOIC_F32 || (v->layer < 0 && !norm))
+    if (v->dtype != STOIC_F32 || (v->layer < 0 && !norm && !is_named(p, value)))
         return STOIC_OK;
     int i = 0;
     while (i < t->n_params && t->params[i].tensor != value)
@@ -241,6 +248,8 @@ static stoic_status plan(stoic_tape *t, const stoic_tape_options *options, stoic
     const stoic_model *m = t->model;
     stoic_status status = STOIC_OK;
     stoic_tape_plan p = {.t = t, .model = m, .map_faults = options->map_faults};
+    p.also = options->also;
+    p.n_also = options->n_also;
     p.needed = calloc(m->n_nodes + 1, sizeof *p.needed);
     p.done = calloc(m->n_nodes + 1, sizeof *p.done);
     p.readers = calloc(m->n_values + 1, sizeof *p.readers);

@@ -1,5 +1,6 @@
 #include "harden/anatomy.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -74,19 +75,40 @@ int stoic_anatomy_choice(const stoic_anatomy *a, int value, stoic_choice *out) {
     return -1;
 }
 
-int stoic_anatomy_filtered(const stoic_anatomy *a, int value) {
-    stoic_choice choice;
-    int where = stoic_anatomy_choice(a, value, &choice);
-    return where >= 0 && choice.kind == STOIC_CHOICE_NAN && choice.with == 0 &&
-                   a->readers[value] == 2
+/* One choice further, or `value`. */
+static int next_filtered(const stoic_anatomy *a, int value, stoic_choice *choice) {
+    int where = a->readers[value] == 2 ? stoic_anatomy_choice(a, value, choice) : -1;
+    return where >= 0 && choice->kind != STOIC_CHOICE_BELOW && choice->with == 0 &&
+                   choice->limit < FLT_MAX
                ? a->model->nodes[where].out[0]
                : value;
 }
 
+int stoic_anatomy_filtered(const stoic_anatomy *a, int value) {
+    stoic_choice choice;
+    for (int next; (next = next_filtered(a, value, &choice)) != value;)
+        value = next;
+    return value;
+}
+
+bool stoic_anatomy_has(const stoic_anatomy *a, int value, stoic_choice_kind kind) {
+    stoic_choice choice;
+    for (int next; (next = next_filtered(a, value, &choice)) != value; value = next) {
+        if (choice.kind == kind)
+            return true;
+    }
+    return false;
+}
+
 int stoic_anatomy_unfiltered(const stoic_anatomy *a, int value) {
-    int node = a->model->values[value].producer;
-    if (node < 0 || a->model->nodes[node].op != &stoic_op_where)
-        return value;
-    int source = a->model->nodes[node].in[2];
-    return stoic_anatomy_filtered(a, source) == value ? source : value;
+    for (;;) {
+        stoic_choice choice;
+        int node = a->model->values[value].producer;
+        if (node < 0 || a->model->nodes[node].op != &stoic_op_where)
+            return value;
+        int source = a->model->nodes[node].in[2];
+        if (next_filtered(a, source, &choice) != value)
+            return value;
+        value = source;
+    }
 }

@@ -25,10 +25,12 @@ bool stoic_anatomy_bounds(const stoic_model *model, int node, double *low, doubl
 /* The Where that replaces `value` by a constant where a comparison of it holds, read by no one
  * else; -1. */
 int stoic_anatomy_choice(const stoic_anatomy *a, int value, stoic_choice *out);
-/* The value behind the NaN filter through which everyone reads `value`, or `value` itself where
- * there is none. */
+/* The value behind the choices that everyone reads `value` through and that give 0 instead (NaN
+ * filters, clipact), or `value` itself where there are none. */
 int stoic_anatomy_filtered(const stoic_anatomy *a, int value);
-/* The other way: what a NaN filter gives `value` from, or `value`. */
+/* The other way: what such choices give `value` from, or `value`. */
 int stoic_anatomy_unfiltered(const stoic_anatomy *a, int value);
+/* Is there one of this kind behind `value`? */
+bool stoic_anatomy_has(const stoic_anatomy *a, int value, stoic_choice_kind kind);
 
 #endif

@@ -195,6 +195,8 @@ stoic_status stoic_harden(const stoic_model *model, const char *const *passes, s
     stoic_model *now = stoic_model_retain(model);
     stoic_hardening *report = calloc(1, sizeof *report);
     *out = NULL;
+    if (hardening)
+        *hardening = NULL;
     if (!report) {
         status = stoic_fail_memory(err, "a list of changes", sizeof *report);
         goto done;

@@ -70,6 +70,10 @@ void stoic_graft_readers(stoic_pass_run *run, int value, int with);
  * The caller frees it. STOIC_ERR_NUMERIC where one is NaN or infinite, naming the value's node. */
 stoic_status stoic_profile_maxima(stoic_pass_run *run, const int *values, size_t n, float **most,
                                   int64_t *images, stoic_error *err);
+/* For each of `n` maps or rows the largest element of each channel in all images:
+ * tops[at[i] + channel]. `at` has room for n + 1; the caller frees *tops. Fails as above. */
+stoic_status stoic_profile_channels(stoic_pass_run *run, const int *values, size_t n, int64_t *at,
+                                    float **tops, stoic_error *err);
 /* Is `bound` as good as `fresh`? The same network hardened sums in another order here and there, so
  * that a profile of it differs in its last digits. */
 bool stoic_bound_holds(double bound, double fresh);

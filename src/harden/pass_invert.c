@@ -14,7 +14,7 @@
 /* A convolution and what belongs to it; `inverted`: in the order that is wanted already. */
 typedef struct triple {
     int norm, act;
-    int end; /* the value behind the activation and its NaN filter */
+    int end; /* the value behind the activation and its filters */
     bool inverted;
 } triple;
 
@@ -25,6 +25,12 @@ static bool is_norm(const stoic_model *m, int node, int value) {
 
 static bool is_activation(const stoic_model *m, int node) {
     return node >= 0 && stoic_anatomy_is_activation(&m->nodes[node]);
+}
+
+/* FitAct is read in several places: it is no single node that could change places. */
+static bool is_spread(const stoic_anatomy *a, int end) {
+    stoic_choice choice;
+    return stoic_anatomy_choice(a, end, &choice) >= 0;
 }
 
 static bool find_triple(const stoic_anatomy *a, int conv, triple *t) {
@@ -44,7 +50,7 @@ static bool find_triple(const stoic_anatomy *a, int conv, triple *t) {
     if (!is_activation(m, t->act))
         return false;
     t->end = stoic_anatomy_filtered(a, m->nodes[t->act].out[0]);
-    return true;
+    return !is_spread(a, t->end);
 }
 
 static stoic_status invert(stoic_pass_run *run, int conv, stoic_error *err) {

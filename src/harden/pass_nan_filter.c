@@ -32,7 +32,7 @@ static stoic_status apply(stoic_pass_run *run, stoic_error *err) {
         any = true;
         if (m->opset < FIRST_OPSET)
             return stoic_pass_refuse(run, (int)i, "needs opset 9, where IsNaN begins", err);
-        if (stoic_anatomy_filtered(run->anatomy, value) != value)
+        if (stoic_anatomy_has(run->anatomy, value, STOIC_CHOICE_NAN))
             continue;
         stoic_status status = filter(run, (int)i, err);
         if (status != STOIC_OK)

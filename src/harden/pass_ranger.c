@@ -41,10 +41,10 @@ static bool reshapes(const stoic_node *n) {
 static range following(const ranger *r, const stoic_node *n) {
     range all = {.known = n->n_in > 0, .low = INFINITY, .high = -INFINITY};
     for (size_t k = 0; k < (n->op == &stoic_op_concat ? n->n_in : 1); k++) {
-        const range *in = &r->ranges[n->in[k]];
-        all.known = all.known && in->known;
-        all.low = fmin(all.low, in->low);
-        all.high = fmax(all.high, in->high);
+        range in = n->in[k] >= 0 ? r->ranges[n->in[k]] : (range){.known = false};
+        all.known = all.known && in.known;
+        all.low = fmin(all.low, in.low);
+        all.high = fmax(all.high, in.high);
     }
     if (n->op == &stoic_op_average_pool) { /* which may count padding, as 0 */
         all.low = fmin(all.low, 0);
@@ -53,7 +53,7 @@ static range following(const ranger *r, const stoic_node *n) {
     return all;
 }
 
-/* What a node gives, if it is a pool or the like, a NaN filter, or Dropout. */
+/* What a node gives, if it is a pool or the like, a filter, or Dropout. */
 static range range_behind(const stoic_pass_run *run, const ranger *r, int node) {
     const stoic_node *n = &run->model->nodes[node];
     int source = stoic_anatomy_unfiltered(run->anatomy, n->out[0]);

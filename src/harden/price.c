@@ -35,9 +35,10 @@ typedef struct runner {
     double best; /* seconds an image */
 } runner;
 
+/* Of this thread alone: others may want the processor too. */
 static double now(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 

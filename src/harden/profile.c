@@ -3,6 +3,7 @@
  * images; what it finds goes to a place of its own, so nothing depends on their number.
  */
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,9 @@ typedef struct profile {
     const int *values;
     size_t n;
     float *most; /* [value][image] */
+    int64_t *at; /* of each value: where its channels begin in `tops`; at[n]: how many in all */
+    float *tops; /* of each channel of each value, over all images; NULL: not asked for */
+    pthread_mutex_t lock;
     int64_t images, every;
     atomic_llong next;
     atomic_int status;
@@ -31,8 +35,17 @@ static float largest(const float *x, int64_t n) {
     return most;
 }
 
+/* What a float of the value's memory belongs to. */
+static int64_t channel_of(const stoic_exec_value *v, int64_t i) {
+    return v->layout == STOIC_LAYOUT_NHWC ? i % v->c : i;
+}
+
+static void merge(float *top, float x) {
+    *top = x > *top || x != x ? x : *top;
+}
+
 static stoic_status run_tile(profile *p, stoic_session *s, int64_t first, float *images, float *out,
-                             stoic_error *err) {
+                             float *tops, stoic_error *err) {
     stoic_status status = STOIC_OK;
     int tile = p->program->tile, n = 0;
     int64_t size = stoic_shape_count(stoic_dataset_shape(p->data));
@@ -44,6 +57,8 @@ static stoic_status run_tile(profile *p, stoic_session *s, int64_t first, float 
         const float *data = stoic_session_work(s, v->root);
         for (int i = 0; i < n; i++)
             p->most[(int64_t)k * p->images + first + i] = largest(data + i * v->size, v->size);
+        for (int64_t i = 0; tops && i < n * v->size; i++)
+            merge(&tops[p->at[k] + channel_of(v, i % v->size)], data[i]);
     }
 done:
     return status;
@@ -60,7 +75,10 @@ static void worker(int index, void *user) {
     int64_t classes = stoic_model_classes(p->program->model);
     float *images = malloc((size_t)(tile * size) * sizeof *images);
     float *out = malloc((size_t)(tile * classes) * sizeof *out);
-    if (!images || !out) {
+    float *tops = p->tops ? malloc((size_t)(p->at[p->n] + 1) * sizeof *tops) : NULL;
+    for (int64_t i = 0; tops && i < p->at[p->n]; i++)
+        tops[i] = -INFINITY;
+    if (!images || !out || (p->tops && !tops)) {
         status = stoic_fail_memory(&error, "a tile of images", (unsigned long long)(tile * size));
         goto done;
     }
@@ -69,8 +87,12 @@ static void worker(int index, void *user) {
         int64_t first = atomic_fetch_add(&p->next, tile);
         if (first >= p->images)
             break;
-        TRY(run_tile(p, session, first, images, out, &error));
+        TRY(run_tile(p, session, first, images, out, tops, &error));
     }
+    pthread_mutex_lock(&p->lock);
+    for (int64_t i = 0; tops && i < p->at[p->n]; i++)
+        merge(&p->tops[i], tops[i]);
+    pthread_mutex_unlock(&p->lock);
 done:
     if (status != STOIC_OK) {
         int none = STOIC_OK;
@@ -80,6 +102,7 @@ done:
     stoic_session_free(session);
     free(images);
     free(out);
+    free(tops);
 }
 
 static stoic_status compile_with(const stoic_model *m, const int *values, size_t n,
@@ -148,35 +171,69 @@ static stoic_status check_finite(const stoic_pass_run *run, const profile *p, st
     return STOIC_OK;
 }
 
-stoic_status stoic_profile_maxima(stoic_pass_run *run, const int *values, size_t n, float **most,
-                                  int64_t *images, stoic_error *err) {
+/* Fills p->most, and p->tops where it is there. */
+static stoic_status take(stoic_pass_run *run, profile *p, stoic_error *err) {
     stoic_status status = STOIC_OK;
     const stoic_harden_options *o = run->options;
     stoic_program *program = NULL;
-    profile p = {.data = o->data, .values = values, .n = n, .every = o->every > 0 ? o->every : 1};
-    *most = NULL;
+    p->data = o->data;
+    p->every = o->every > 0 ? o->every : 1;
+    pthread_mutex_init(&p->lock, NULL);
     TRY(check_shape(run, err));
-    p.images = (stoic_dataset_count(o->data) + p.every - 1) / p.every;
-    p.most = malloc((n * (size_t)p.images + 1) * sizeof *p.most);
-    if (!p.most)
-        return stoic_fail_memory(err, "a profile", n * (size_t)p.images * sizeof *p.most);
-    TRY(compile(run->model, values, n, &program, err));
-    p.program = program;
-    TRY(stoic_pool_run(o->threads > 0 ? o->threads : stoic_cpu_count(), worker, &p, err));
-    status = (stoic_status)atomic_load(&p.status);
-    if (status != STOIC_OK) {
-        if (err)
-            *err = p.error;
+    p->images = (stoic_dataset_count(o->data) + p->every - 1) / p->every;
+    p->most = malloc((p->n * (size_t)p->images + 1) * sizeof *p->most);
+    if (!p->most) {
+        status = stoic_fail_memory(err, "a profile", p->n * (size_t)p->images * sizeof *p->most);
         goto done;
     }
-    TRY(check_finite(run, &p, err));
-    stoic_pass_profiled(run, p.images);
-    *images = p.images;
-    *most = p.most;
-    p.most = NULL;
+    TRY(compile(run->model, p->values, p->n, &program, err));
+    p->program = program;
+    TRY(stoic_pool_run(o->threads > 0 ? o->threads : stoic_cpu_count(), worker, p, err));
+    status = (stoic_status)atomic_load(&p->status);
+    if (status != STOIC_OK) {
+        if (err)
+            *err = p->error;
+        goto done;
+    }
+    TRY(check_finite(run, p, err));
+    stoic_pass_profiled(run, p->images);
 done:
+    pthread_mutex_destroy(&p->lock);
     stoic_program_free(program);
+    return status;
+}
+
+stoic_status stoic_profile_maxima(stoic_pass_run *run, const int *values, size_t n, float **most,
+                                  int64_t *images, stoic_error *err) {
+    profile p = {.values = values, .n = n};
+    *most = NULL;
+    stoic_status status = take(run, &p, err);
+    if (status == STOIC_OK) {
+        *images = p.images;
+        *most = p.most;
+        p.most = NULL;
+    }
     free(p.most);
+    return status;
+}
+
+stoic_status stoic_profile_channels(stoic_pass_run *run, const int *values, size_t n, int64_t *at,
+                                    float **tops, stoic_error *err) {
+    profile p = {.values = values, .n = n, .at = at};
+    at[0] = 0;
+    for (size_t k = 0; k < n; k++)
+        at[k + 1] = at[k] + run->model->values[values[k]].shape.dim[1];
+    *tops = p.tops = malloc(((size_t)at[n] + 1) * sizeof *p.tops);
+    if (!p.tops)
+        return stoic_fail_memory(err, "a profile", (size_t)at[n] * sizeof *p.tops);
+    for (int64_t i = 0; i < at[n]; i++)
+        p.tops[i] = -INFINITY;
+    stoic_status status = take(run, &p, err);
+    free(p.most);
+    if (status != STOIC_OK) {
+        free(*tops);
+        *tops = NULL;
+    }
     return status;
 }
 

@@ -77,6 +77,9 @@ static void a_trained_network_agrees(void **state) {
     if (stoic_dataset_open("fashion-mnist:train", &options, &data, NULL) == STOIC_OK) {
         agrees(kit_hardened(stoic_model_retain(model), "nan-filter ranger smartpool", data, NULL),
                "nan-filter ranger smartpool", 150);
+        agrees(kit_hardened(stoic_model_retain(model), "fitact", data, NULL), "fitact", 60);
+        agrees(kit_hardened(stoic_model_retain(model), "clipact nan-filter", data, NULL),
+               "clipact nan-filter", 100);
         stoic_dataset_free(data);
     }
     stoic_model_free(model);

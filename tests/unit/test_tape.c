@@ -29,6 +29,10 @@ typedef struct rig {
     double losses[64];
 } rig;
 
+/* Constants that are trained besides. */
+static int further[4];
+static size_t n_further;
+
 static rig rig_of(stoic_model *model, int64_t batch, int threads, stoic_loss_kind kind,
                   bool faults) {
     stoic_rng rng = kit_rng(77);
@@ -44,6 +48,8 @@ static rig rig_of(stoic_model *model, int64_t batch, int threads, stoic_loss_kin
     for (int64_t i = 0; i < batch; i++)
         r.labels[i] = (int)kit_below(&rng, r.classes);
     stoic_tape_options options = {.batch = batch, .seed = 3, .map_faults = faults};
+    options.also = further;
+    options.n_also = n_further;
     MUST(stoic_team_create(threads, &r.team, err));
     MUST(stoic_tape_create(model, &options, r.team, &r.tape, err));
     return r;
@@ -192,6 +198,46 @@ static void networks_agree(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double off = agree(cases[i].model, cases[i].batch, cases[i].kind);
         print_message("%s: off by %.2g\n", cases[i].name, off);
+        assert_true(off <= TOLERANCE);
+    }
+}
+
+/* The bounds of a gate y = x - x sigmoid(8 (x - bound)), one a channel, and one for all. */
+static void further_constants_are_trained(void **state) {
+    (void)state;
+    static const int64_t shapes[2][3] = {{3, 1, 1}, {1}};
+    for (int i = 0; i < 2; i++) {
+        stoic_rng rng = kit_rng(5);
+        graph g = small_start(&rng, 1, 6, 6);
+        char x[16], bound[16], steepness[16], in[16];
+        small_conv(&g, 3, 3, 1, 1, true);
+        graph_simple(&g, &stoic_op_relu);
+        memcpy(x, g.value, sizeof x);
+        graph_constant(&g, bound, i ? 1 : 3, shapes[i], 0.3, 0.9);
+        graph_constant(&g, steepness, 0, NULL, 8, 8);
+        graph_node(&g, &stoic_op_sub, (const char *[]){x, bound}, 2);
+        memcpy(in, g.value, sizeof in);
+        graph_node(&g, &stoic_op_mul, (const char *[]){in, steepness}, 2);
+        graph_simple(&g, &stoic_op_sigmoid);
+        small_join(&g, &stoic_op_mul, x);
+        small_join(&g, &stoic_op_sub, x);
+        small_flatten(&g);
+        graph_product(&g, 4);
+        stoic_model *model = small_finish(&g);
+        for (size_t v = 0; v < model->n_values; v++) {
+            if (strcmp(model->values[v].name, bound) == 0)
+                further[0] = (int)v;
+        }
+        n_further = 1;
+        rig r = rig_of(stoic_model_retain(model), 5, 2, STOIC_LOSS_CE, false);
+        bool found = false;
+        for (int k = 0; k < stoic_tape_param_count(r.tape); k++)
+            found = found || stoic_tape_param_at(r.tape, k)->tensor == further[0];
+        assert_true(found);
+        rig_free(&r);
+        double off = agree(model, 5, STOIC_LOSS_CE);
+        n_further = 0;
+        print_message("bounds: off by %.2g\n", off);
         assert_true(off <= TOLERANCE);
     }
 }
@@ -467,6 +513,7 @@ static void what_is_only_compared_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks_agree),
+        cmocka_unit_test(further_constants_are_trained),
         cmocka_unit_test(random_networks_agree),
         cmocka_unit_test(wide_products_agree),
         cmocka_unit_test(threads_change_nothing),
