@@ -98,13 +98,22 @@ stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64
         .chunk = chunk, .block = block, .images = images, .images_per_trial = images_per_trial};
 }
 
+/* To keep an image's golden values costs more than what one pass saves by them. */
+static bool worth_keeping(const stoic_engine *e) {
+    enum { DEFAULT_TRIALS = 100 };
+    int64_t trials = e->options.trials > 0 ? e->options.trials : DEFAULT_TRIALS;
+    return !e->single || e->options.margin > 0.0 ||
+           trials / 2 >= e->design.images / e->design.images_per_trial;
+}
+
 /* Blocks are shared by all workers when all of them fit into the memory allowed. */
 static stoic_status plan_blocks(stoic_engine *e, stoic_error *err) {
     e->n_blocks = (e->design.images + e->grain - 1) / e->grain;
     int64_t memory = e->options.memory > 0 ? e->options.memory : stoic_memory_available() / 2;
-    /* values once in memory order, once side by side, and as much again for bounds */
-    int64_t needed = stoic_block_bytes(e->program) * 3 * e->design.images;
-    if (needed > memory)
+    /* values once in memory order, and for faults in stored bits once side by side and as much
+     * again for bounds */
+    int64_t needed = stoic_block_bytes(e->program) * (e->n_faults ? 3 : 1) * e->design.images;
+    if (needed > memory || !worth_keeping(e))
         return STOIC_OK;
     e->blocks = calloc((size_t)e->n_blocks, sizeof *e->blocks);
     return e->blocks ? STOIC_OK
@@ -116,12 +125,10 @@ static int64_t block_images(const stoic_engine *e, int64_t first) {
     return left < e->grain ? left : e->grain;
 }
 
-/* Outputs, labels, classes and hits of one block's images. */
-static void keep_golden(stoic_engine *e, const stoic_block *b) {
+/* Labels, classes and hits of images whose outputs are known. */
+static void judge_golden(stoic_engine *e, int64_t first, int64_t count) {
     stoic_golden_outputs *g = &e->outputs;
-    stoic_session_unpack(e->program, e->program->output, b->golden[e->program->output], b->count,
-                         g->values + b->first * g->classes);
-    for (int64_t i = b->first; i < b->first + b->count; i++) {
+    for (int64_t i = first; i < first + count; i++) {
         bool nan;
         g->labels[i] = stoic_dataset_label(e->data, i);
         e->top1[i] = (uint16_t)stoic_top1(g->values + i * g->classes, g->classes, &nan);
@@ -129,6 +136,28 @@ static void keep_golden(stoic_engine *e, const stoic_block *b) {
         e->hits[i] =
             e->top1[i] == g->labels[i] && !(nan && e->options.nan_rule == STOIC_NAN_STRICT);
     }
+}
+
+/* Golden outputs of one block's images; the block itself where it is to be kept. */
+static stoic_status run_block(worker *w, int64_t index, stoic_error *err) {
+    stoic_engine *e = w->engine;
+    stoic_golden_outputs *g = &e->outputs;
+    int64_t first = index * e->grain, count = block_images(e, first);
+    float *outputs = g->values + first * g->classes;
+    stoic_status status;
+    if (e->blocks) {
+        stoic_block *b = NULL;
+        TRY(make_block(w, first, count, &b, err));
+        e->blocks[index] = b;
+        stoic_session_unpack(e->program, e->program->output, b->golden[e->program->output], count,
+                             outputs);
+    } else {
+        TRY(stoic_dataset_read(e->data, first, count, w->images, w->labels, err));
+        TRY(stoic_session_run(stoic_faulty_session(w->faulty), w->images, count, outputs, err));
+    }
+    judge_golden(e, first, count);
+done:
+    return status;
 }
 
 typedef struct golden_pass {
@@ -146,16 +175,9 @@ static stoic_status golden_blocks(golden_pass *pass, worker *w, stoic_error *err
             return STOIC_OK;
         if (e->options.cancel && *e->options.cancel)
             return stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped");
-        int64_t first = index * e->grain;
-        stoic_block *b = NULL;
-        stoic_status status = make_block(w, first, block_images(e, first), &b, err);
+        stoic_status status = run_block(w, index, err);
         if (status != STOIC_OK)
             return status;
-        keep_golden(e, b);
-        if (e->blocks)
-            e->blocks[index] = b;
-        else
-            stoic_block_free(b);
     }
     return STOIC_OK;
 }
