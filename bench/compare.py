@@ -13,7 +13,8 @@ import tempfile
 
 from sides import ROOT, Stoic, Worker, add_options, compare, read_options, write_npy, zoo_model
 
-JOBS = ["lenet5", "resnet44", "fault"]
+JOBS = ["lenet5", "resnet44", "fault", "pass"]
+PASSES = {"map": "map:single,value=random", "op": "op:flip"}
 ENGINES = ["onnxruntime", "torch", "torch-compile"]
 IDX = "{}/t10k-images-idx3-ubyte.gz", "{}/t10k-labels-idx1-ubyte.gz"
 
@@ -37,8 +38,8 @@ def eval_job(options, job, model, data, files, preparation):
         "--format", "json"]))
 
 
-def fault_job(options, model, files, preparation, folder):
-    """Single-weight faults over the whole test set: seconds a fault."""
+def campaign_side(options, folder, model, data, fault, trials, *more):
+    """Our side: a campaign from nothing, seconds a trial."""
     campaign = os.path.join(folder, "campaign.db")
 
     class Campaign(Stoic):
@@ -48,16 +49,22 @@ def fault_job(options, model, files, preparation, folder):
                     os.remove(os.path.join(folder, name))
             return super().run()
 
+    return lambda: Campaign(options.stoic, [
+        "inject", model, "--data", data, "--fault", fault, "--trials", str(trials), "--threads",
+        str(options.threads), "-o", campaign, "--format", "json", *more], trials)
+
+
+def fault_job(options, model, files, preparation, folder):
+    """Single-weight faults over the whole test set: seconds a fault."""
     peers = [("torch, a copy a fault", lambda: Worker(
         options.python, "torch_fault.py", model, "--images", files[0], "--labels", files[1],
         "--threads", str(options.threads), *preparation))]
-    compare("fault", options, peers, lambda: Campaign(options.stoic, [
-        "inject", model, "--data", "fashion-mnist", "--fault", "flips:1", "--trials",
-        str(options.trials), "--threads", str(options.threads), "-o", campaign, "--format", "json"],
-        options.trials))
+    compare("fault", options, peers, campaign_side(options, folder, model, "fashion-mnist",
+                                                   "flips:1", options.trials))
 
 
-def resnet_job(options, folder):
+def resnet_jobs(options, folder):
+    """The whole network, and faults in computed values with one image each: seconds a fault."""
     model = options.resnet
     if not model:
         model = os.path.join(folder, "resnet44.onnx")
@@ -70,8 +77,19 @@ def resnet_job(options, folder):
     files = [os.path.join(folder, name) for name in ("images.npy", "labels.npy")]
     write_npy(files[0], (1000, 3, 32, 32), source.randbytes(1000 * 3 * 32 * 32))
     write_npy(files[1], (1000,), bytes(i % 10 for i in range(1000)))
-    eval_job(options, "resnet44", model, f"npy:{files[0]},{files[1]}", files,
-             ["--mean", "0.4914,0.4822,0.4465", "--std", "0.2470,0.2435,0.2616"])
+    preparation = ["--mean", "0.4914,0.4822,0.4465", "--std", "0.2470,0.2435,0.2616"]
+    data = f"npy:{files[0]},{files[1]}"
+    if "resnet44" in options.jobs:
+        eval_job(options, "resnet44", model, data, files, preparation)
+    if "pass" not in options.jobs:
+        return
+    peers = [("torch, a neuron a copy", lambda: Worker(
+        options.python, "torch_neuron.py", model, "--images", files[0], "--labels", files[1],
+        "--threads", str(options.threads), *preparation))]
+    for name, fault in PASSES.items():
+        compare(f"pass {name}", options, peers, campaign_side(
+            options, folder, model, data, fault, options.passes, *preparation,
+            "--images-per-trial", "1"))
 
 
 def main():
@@ -82,6 +100,8 @@ def main():
     parser.add_argument("--engines", nargs="+", default=ENGINES, choices=ENGINES)
     parser.add_argument("--resnet", help="ONNX file of a ResNet-44 (default: stoic new resnet44)")
     parser.add_argument("--trials", type=int, default=200, help="faults in a campaign of ours")
+    parser.add_argument("--passes", type=int, default=4000,
+                        help="the same with one image each")
     options = read_options(parser, JOBS)
     lenet5 = os.path.join(ROOT, "models", "lenet5-fashion-mnist.onnx")
     fashion = [name.format(options.data) for name in IDX]
@@ -89,8 +109,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         if "lenet5" in options.jobs:
             eval_job(options, "lenet5", lenet5, "fashion-mnist", fashion, preparation)
-        if "resnet44" in options.jobs:
-            resnet_job(options, folder)
+        if {"resnet44", "pass"} & set(options.jobs):
+            resnet_jobs(options, folder)
         if "fault" in options.jobs:
             fault_job(options, lenet5, fashion, preparation, folder)
 

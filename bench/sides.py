@@ -115,8 +115,8 @@ def compare(job, options, peers, stoic):
                           "peak_mb": max(r["peak_mb"] for r in runs), **told, **facts}), flush=True)
     for name in medians:
         if name != "stoic" and "stoic" in medians:
-            print(f"{job}: stoic {medians['stoic']:.4f} s, {name} {medians[name]:.4f} s, "
-                  f"stoic / {name} = {medians['stoic'] / medians[name]:.3f}", flush=True)
+            print(f"{job}: stoic {medians['stoic']:.4g} s, {name} {medians[name]:.4g} s, "
+                  f"stoic / {name} = {medians['stoic'] / medians[name]:.4g}", flush=True)
     return medians
 
 

@@ -11,7 +11,7 @@ static const cli_option options[] = {
     {.name = "sites",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, sites),
-     .help = "a row for each bit that was hit, instead of each trial"},
+     .help = "a row for each bit or computed value that was hit, instead of each trial"},
     CLI_FORMAT_OPTION(settings),
     CLI_OUTPUT_OPTION(settings, "write to FILE instead of standard output"),
     CLI_TALK_OPTIONS(settings),
@@ -100,9 +100,11 @@ const cli_verb cli_verb_records = {
     .name = "records",
     .arguments = "RUN.db",
     .summary = "what a campaign recorded, a row a trial",
-    .text = "Writes a row for each complete trial, or with --sites for each bit that was hit. A "
-            "field is empty where it does not apply or was not measured. The same campaign gives "
-            "the same bytes, however it was run.",
+    .text =
+        "Writes a row for each complete trial, or with --sites for each bit or computed value that "
+        "was hit. A "
+        "field is empty where it does not apply or was not measured. The same campaign gives "
+        "the same bytes, however it was run.",
     .examples = {CLI_EXAMPLE_RUN "\n  stoic records run.db --format csv -o run.csv",
                  CLI_EXAMPLE_RUN "\n  stoic records run.db --sites"},
     .options = options,

@@ -227,7 +227,8 @@ static stoic_status write_groups(const groups *all, bool pvf, cli_output *output
     return cli_rows_end(&rows, err);
 }
 
-/* A row is for trials that lie in it as a whole. Bits that flip at a rate may spare all layers. */
+/* A row is for trials that lie in it as a whole. Bits that flip at a rate, and maps that are hit at
+ * one, may spare all layers. */
 static void print_outside(FILE *file, const groups *all) {
     const char *what = "several bits or a whole word", *fault;
     bool none = false;
@@ -238,7 +239,7 @@ static void print_outside(FILE *file, const groups *all) {
     if (all->by.layer)
         what = all->by.bit ? "several layers or bits" : "several layers";
     for (int i = 0; (fault = fault_text(all->records, i)) != NULL; i++)
-        none = none || !strncmp(fault, "ber:", 4);
+        none = none || !strncmp(fault, "ber:", 4) || !strncmp(fault, "map:", 4);
     fprintf(file, "%lld trial%s hit %s%s and %s in no row\n", (long long)all->in_no_row,
             all->in_no_row == 1 ? "" : "s", what, none ? ", or nothing," : "",
             all->in_no_row == 1 ? "is" : "are");

@@ -1,70 +1,19 @@
 #include "campaign/engine.h"
 
-#include <math.h>
-#include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
 #include "base/fail.h"
 #include "base/pool.h"
-#include "campaign/hit_sites.h"
-#include "campaign/outcome.h"
-#include "campaign/pass_queue.h"
-#include "exec/faulty.h"
+#include "campaign/engine_parts.h"
 
-struct stoic_engine {
-    const stoic_model *model;
-    const stoic_dataset *data;
-    const stoic_store *store;
-    stoic_fault *const *faults;
-    size_t n_faults;
-    const stoic_transient *transient;
-    stoic_campaign_options options;
-    stoic_design design;
-    int64_t grain; /* images a block of golden values has */
-    bool single;   /* trials see few images, each for itself: blocks that are not kept do not pay */
-    stoic_program *program;
-    stoic_chains *chains;
-    stoic_golden golden;
-    stoic_golden_outputs outputs;
-    uint16_t *top1;
-    uint8_t *hits;
-    pthread_mutex_t lock;
-    stoic_block **blocks; /* kept for all workers; NULL: each worker keeps its current one */
-    int64_t n_blocks;
-};
-
-enum { DRAWN_TRIALS = 64 };
-
-typedef struct edit_list {
-    int64_t trial; /* one more than the trial's number; 0: empty */
-    stoic_edit *edits;
-    size_t n, room;
-    bool due;
-} edit_list;
-
-/* One worker's part. */
-typedef struct worker {
-    stoic_engine *engine;
-    stoic_faulty *faulty;
-    stoic_block *block;
-    bool own; /* the block is this worker's alone */
-    float *images;
-    int *labels;
-    int64_t first, count; /* the current images */
-    stoic_pass_queue *queue;
-    int32_t *spared; /* images that the transient fault leaves out */
-    stoic_site_drawer drawer;
-    edit_list drawn[DRAWN_TRIALS]; /* a chunk's trials come again for every block */
-} worker;
+typedef stoic_engine_worker worker;
+typedef stoic_edit_list edit_list;
 
 /* ---- creation ---- */
 
-static stoic_status worker_open(void *user, int index, void **state, stoic_error *err);
-static void worker_close(void *state);
 static stoic_status make_block(worker *w, int64_t first, int64_t count, stoic_block **out,
                                stoic_error *err);
 
@@ -98,13 +47,22 @@ stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64
         .chunk = chunk, .block = block, .images = images, .images_per_trial = images_per_trial};
 }
 
+/* To keep an image's golden values costs more than what one pass saves by them. */
+static bool worth_keeping(const stoic_engine *e) {
+    enum { DEFAULT_TRIALS = 100 };
+    int64_t trials = e->options.trials > 0 ? e->options.trials : DEFAULT_TRIALS;
+    return !e->single || e->options.margin > 0.0 ||
+           trials / 2 >= e->design.images / e->design.images_per_trial;
+}
+
 /* Blocks are shared by all workers when all of them fit into the memory allowed. */
 static stoic_status plan_blocks(stoic_engine *e, stoic_error *err) {
     e->n_blocks = (e->design.images + e->grain - 1) / e->grain;
     int64_t memory = e->options.memory > 0 ? e->options.memory : stoic_memory_available() / 2;
-    /* values once in memory order, once side by side, and as much again for bounds */
-    int64_t needed = stoic_block_bytes(e->program) * 3 * e->design.images;
-    if (needed > memory)
+    /* values once in memory order, and for faults in stored bits once side by side and as much
+     * again for bounds */
+    int64_t needed = stoic_block_bytes(e->program) * (e->n_faults ? 3 : 1) * e->design.images;
+    if (needed > memory || !worth_keeping(e))
         return STOIC_OK;
     e->blocks = calloc((size_t)e->n_blocks, sizeof *e->blocks);
     return e->blocks ? STOIC_OK
@@ -116,12 +74,10 @@ static int64_t block_images(const stoic_engine *e, int64_t first) {
     return left < e->grain ? left : e->grain;
 }
 
-/* Outputs, labels, classes and hits of one block's images. */
-static void keep_golden(stoic_engine *e, const stoic_block *b) {
+/* Labels, classes and hits of images whose outputs are known. */
+static void judge_golden(stoic_engine *e, int64_t first, int64_t count) {
     stoic_golden_outputs *g = &e->outputs;
-    stoic_session_unpack(e->program, e->program->output, b->golden[e->program->output], b->count,
-                         g->values + b->first * g->classes);
-    for (int64_t i = b->first; i < b->first + b->count; i++) {
+    for (int64_t i = first; i < first + count; i++) {
         bool nan;
         g->labels[i] = stoic_dataset_label(e->data, i);
         e->top1[i] = (uint16_t)stoic_top1(g->values + i * g->classes, g->classes, &nan);
@@ -129,6 +85,28 @@ static void keep_golden(stoic_engine *e, const stoic_block *b) {
         e->hits[i] =
             e->top1[i] == g->labels[i] && !(nan && e->options.nan_rule == STOIC_NAN_STRICT);
     }
+}
+
+/* Golden outputs of one block's images; the block itself where it is to be kept. */
+static stoic_status run_block(worker *w, int64_t index, stoic_error *err) {
+    stoic_engine *e = w->engine;
+    stoic_golden_outputs *g = &e->outputs;
+    int64_t first = index * e->grain, count = block_images(e, first);
+    float *outputs = g->values + first * g->classes;
+    stoic_status status;
+    if (e->blocks) {
+        stoic_block *b = NULL;
+        TRY(make_block(w, first, count, &b, err));
+        e->blocks[index] = b;
+        stoic_session_unpack(e->program, e->program->output, b->golden[e->program->output], count,
+                             outputs);
+    } else {
+        TRY(stoic_dataset_read(e->data, first, count, w->images, w->labels, err));
+        TRY(stoic_session_run(stoic_faulty_session(w->faulty), w->images, count, outputs, err));
+    }
+    judge_golden(e, first, count);
+done:
+    return status;
 }
 
 typedef struct golden_pass {
@@ -146,16 +124,9 @@ static stoic_status golden_blocks(golden_pass *pass, worker *w, stoic_error *err
             return STOIC_OK;
         if (e->options.cancel && *e->options.cancel)
             return stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped");
-        int64_t first = index * e->grain;
-        stoic_block *b = NULL;
-        stoic_status status = make_block(w, first, block_images(e, first), &b, err);
+        stoic_status status = run_block(w, index, err);
         if (status != STOIC_OK)
             return status;
-        keep_golden(e, b);
-        if (e->blocks)
-            e->blocks[index] = b;
-        else
-            stoic_block_free(b);
     }
     return STOIC_OK;
 }
@@ -164,10 +135,10 @@ static void golden_worker(int index, void *user) {
     golden_pass *pass = user;
     stoic_error error = {0};
     void *state = NULL;
-    stoic_status status = worker_open(pass->engine, index, &state, &error);
+    stoic_status status = stoic_engine_worker_open(pass->engine, index, &state, &error);
     if (status == STOIC_OK)
         status = golden_blocks(pass, state, &error);
-    worker_close(state);
+    stoic_engine_worker_close(state);
     int none = STOIC_OK;
     if (status != STOIC_OK && atomic_compare_exchange_strong(&pass->status, &none, (int)status))
         pass->error = error;
@@ -218,13 +189,13 @@ static stoic_status confirm_chains(stoic_engine *e, stoic_error *err) {
     stoic_status status = STOIC_OK;
     if (!e->chains)
         return STOIC_OK;
-    TRY(worker_open(e, 0, &state, err));
+    TRY(stoic_engine_worker_open(e, 0, &state, err));
     worker *w = state;
     TRY(make_block(w, 0, count < STOIC_LANES ? count : STOIC_LANES, &b, err));
     TRY(stoic_chains_confirm(e->chains, stoic_faulty_session(w->faulty), b->golden, b->count, err));
 done:
     stoic_block_free(b);
-    worker_close(state);
+    stoic_engine_worker_close(state);
     return status;
 }
 
@@ -285,7 +256,7 @@ const stoic_golden *stoic_engine_golden(const stoic_engine *e) {
 
 /* ---- workers ---- */
 
-static void worker_close(void *state) {
+void stoic_engine_worker_close(void *state) {
     worker *w = state;
     if (!w)
         return;
@@ -306,12 +277,12 @@ static void worker_close(void *state) {
     free(w->spared);
     free(w->images);
     free(w->labels);
-    for (int i = 0; i < DRAWN_TRIALS; i++)
+    for (int i = 0; i < STOIC_DRAWN_TRIALS; i++)
         free(w->drawn[i].edits);
     free(w);
 }
 
-static stoic_status worker_open(void *user, int index, void **state, stoic_error *err) {
+stoic_status stoic_engine_worker_open(void *user, int index, void **state, stoic_error *err) {
     (void)index;
     stoic_engine *e = user;
     stoic_status status = STOIC_OK;
@@ -336,7 +307,7 @@ static stoic_status worker_open(void *user, int index, void **state, stoic_error
     *state = w;
     w = NULL;
 done:
-    worker_close(w);
+    stoic_engine_worker_close(w);
     return status;
 }
 
@@ -350,7 +321,8 @@ static stoic_status make_block(worker *w, int64_t first, int64_t count, stoic_bl
                               err);
 }
 
-static stoic_status worker_block(void *state, int64_t first, int64_t count, stoic_error *err) {
+stoic_status stoic_engine_worker_block(void *state, int64_t first, int64_t count,
+                                       stoic_error *err) {
     worker *w = state;
     stoic_engine *e = w->engine;
     w->first = first;
@@ -387,7 +359,7 @@ static stoic_status worker_block(void *state, int64_t first, int64_t count, stoi
 
 /* The hits of all faults as edits of weights. */
 static stoic_status draw(worker *w, int64_t trial, const edit_list **out, stoic_error *err) {
-    edit_list *list = &w->drawn[trial % DRAWN_TRIALS];
+    edit_list *list = &w->drawn[trial % STOIC_DRAWN_TRIALS];
     *out = list;
     if (list->trial == trial + 1)
         return STOIC_OK;
@@ -488,80 +460,10 @@ static stoic_status worker_finish(void *state, const stoic_upset_list **upsets, 
 }
 
 void stoic_engine_worker_api(stoic_engine *e, stoic_worker_api *out) {
-    *out =
-        (stoic_worker_api){e, worker_open, worker_close, worker_block, worker_trial, worker_finish};
-}
-
-/* ---- telling what happened ---- */
-
-typedef struct explanation {
-    int64_t classes;
-    bool told;
-    float *output;
-} explanation;
-
-static void keep_output(void *user, int image, const float *output) {
-    explanation *x = user;
-    (void)image;
-    x->told = true;
-    memcpy(x->output, output, (size_t)x->classes * sizeof *output);
-}
-
-static void explain_outputs(const stoic_engine *e, const explanation *x, int64_t image,
-                            const char *first, char *text, size_t size) {
-    const float *golden = e->outputs.values + image * x->classes;
-    if (!x->told) {
-        snprintf(text, size, "first changed operator %s; image %lld: the output stays as it was",
-                 first, (long long)image);
-        return;
-    }
-    bool nan;
-    double most = 0;
-    int top = stoic_top1(x->output, x->classes, &nan);
-    int used =
-        snprintf(text, size, "first changed operator %s; image %lld: class %d (output %.9g) ",
-                 first, (long long)image, e->top1[image], (double)golden[e->top1[image]]);
-    if (used < 0 || (size_t)used >= size)
-        return;
-    if (nan) {
-        snprintf(text + used, size - (size_t)used, "becomes an output with NaN");
-        return;
-    }
-    for (int64_t i = 0; i < x->classes; i++)
-        most = fmax(most, fabs((double)x->output[i] - (double)golden[i]));
-    snprintf(text + used, size - (size_t)used,
-             "becomes class %d (output %.9g), largest change %.6g", top, (double)x->output[top],
-             most);
-}
-
-stoic_status stoic_engine_explain(stoic_engine *e, const stoic_edit *edits, size_t n_edits,
-                                  int64_t image, char *text, size_t size, stoic_error *err) {
-    stoic_status status = STOIC_OK;
-    void *state = NULL;
-    explanation x = {.classes = e->outputs.classes};
-    snprintf(text, size, "nothing changed");
-    image = image < 0 ? 0 : image;
-    TRY(worker_open(e, 0, &state, err));
-    worker *w = state;
-    x.output = malloc((size_t)x.classes * sizeof *x.output);
-    if (!x.output) {
-        status = stoic_fail_memory(err, "an output", (unsigned long long)x.classes * 4);
-        goto done;
-    }
-    int64_t first = image / e->design.block * e->design.block;
-    int64_t count =
-        e->design.images - first < e->design.block ? e->design.images - first : e->design.block;
-    TRY(worker_block(w, first, count, err));
-    char name[256];
-    TRY(stoic_faulty_first(w->faulty, edits, n_edits, name, sizeof name, err));
-    if (!name[0])
-        goto done;
-    int32_t offset = (int32_t)(image - first);
-    stoic_sink sink = {&x, keep_output, NULL};
-    TRY(stoic_faulty_run(w->faulty, w->block, &offset, 1, edits, n_edits, &sink, err));
-    explain_outputs(e, &x, image, name, text, size);
-done:
-    free(x.output);
-    worker_close(state);
-    return status;
+    *out = (stoic_worker_api){e,
+                              stoic_engine_worker_open,
+                              stoic_engine_worker_close,
+                              stoic_engine_worker_block,
+                              worker_trial,
+                              worker_finish};
 }

@@ -48,4 +48,9 @@ void stoic_engine_worker_api(stoic_engine *engine, stoic_worker_api *out);
 stoic_status stoic_engine_explain(stoic_engine *engine, const stoic_edit *edits, size_t n_edits,
                                   int64_t image, char *text, size_t size, stoic_error *err);
 
+/* The same line for a pass with these hits, under edits (perhaps none). */
+stoic_status stoic_engine_explain_pass(stoic_engine *engine, const stoic_edit *edits,
+                                       size_t n_edits, const stoic_transient_hits *hits,
+                                       int64_t image, char *text, size_t size, stoic_error *err);
+
 #endif

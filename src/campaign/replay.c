@@ -195,7 +195,24 @@ static stoic_status tell_image(const replay *r, const stoic_parts *parts, const 
     return STOIC_OK;
 }
 
-static stoic_status tell_upsets(const replay *r, const stoic_parts *parts, stoic_upset_list *upsets,
+/* Golden and faulty output of the first image that is hit. */
+static stoic_status tell_outputs(const replay *r, const stoic_parts *parts, stoic_engine *engine,
+                                 stoic_site_drawer *drawer, int64_t image,
+                                 const stoic_transient_hits *hits, stoic_error *err) {
+    size_t n_edits = 0;
+    char text[400];
+    stoic_status status;
+    if (parts->n_faults)
+        TRY(stoic_site_drawer_hits(drawer, r->trial, &n_edits, err));
+    TRY(stoic_engine_explain_pass(engine, drawer->edits, n_edits, hits, image, text, sizeof text,
+                                  err));
+    say(r, "%s", text);
+done:
+    return status;
+}
+
+static stoic_status tell_upsets(const replay *r, const stoic_parts *parts, stoic_engine *engine,
+                                stoic_site_drawer *drawer, stoic_upset_list *upsets,
                                 stoic_error *err) {
     enum { MOST = 100 };
     stoic_transient_hits hits = {0};
@@ -209,6 +226,8 @@ static stoic_status tell_upsets(const replay *r, const stoic_parts *parts, stoic
             n++;
         if (images < MOST)
             TRY(tell_image(r, parts, first, n, &hits, err));
+        if (images == 0)
+            TRY(tell_outputs(r, parts, engine, drawer, first->image, &hits, err));
     }
     if (images > MOST)
         say(r, "and %zu more images", images - MOST);
@@ -262,7 +281,7 @@ static stoic_status replay_in(replay *r, const stoic_parts *parts, const stoic_r
     stoic_engine_worker_api(engine, &run.worker);
     TRY(evaluate(&run, r->trial, &counts, &upsets, err));
     if (parts->transient)
-        TRY(tell_upsets(r, parts, &upsets, err));
+        TRY(tell_upsets(r, parts, engine, &drawer, &upsets, err));
     *identical = compare(r, record, &counts);
     say(r, "%s", *identical ? "identical to the record" : "different from the record");
 done:

@@ -16,14 +16,16 @@
     X(SPAN, "INSERT INTO spans VALUES(?, ?, ?, ?, ?, ?)")                                          \
     X(JOURNAL, "INSERT INTO journal VALUES(?, ?, ?, ?, ?)")                                        \
     X(FORGET, "DELETE FROM journal WHERE chunk = ? AND first = ?")                                 \
-    X(CHUNK, "INSERT INTO chunks VALUES(?, ?) ON CONFLICT(chunk) DO UPDATE SET"                    \
-             " trials = trials + excluded.trials")                                                 \
+    X(CHUNK, chunk_sql)                                                                            \
     X(OUTCOME, "INSERT OR REPLACE INTO outcomes VALUES(?, ?, ?, ?, ?, ?)")                         \
     X(STRATUM, stratum_sql)                                                                        \
     X(UPSET, stoic_upset_insert)                                                                   \
-    X(WHERE, "SELECT count(*), min(layer), max(layer), max(elements), max(bit) FROM upsets"        \
-             " WHERE trial = ?")
+    X(WHERE, where_sql)
 
+static const char chunk_sql[] = "INSERT INTO chunks VALUES(?, ?) ON CONFLICT(chunk) DO UPDATE SET"
+                                " trials = trials + excluded.trials";
+static const char where_sql[] =
+    "SELECT count(*), min(layer), max(layer), max(elements), max(bit) FROM upsets WHERE trial = ?";
 static const char stratum_sql[] = "INSERT INTO strata VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                                   "?, ?, ?, ?, ?)" STOIC_STRATA_ADD_UP;
 

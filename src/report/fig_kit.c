@@ -147,6 +147,21 @@ static void add_extent(stoic_text *out, const stoic_loaded_run *run) {
         add_option(out, "confidence", confidence);
 }
 
+/* The fault models, and how many images a trial sees where that is not what they want. */
+static void add_faults(stoic_text *out, const stoic_loaded_run *run) {
+    const char *images = stoic_loaded_run_info(run, "images_per_trial"), *fault;
+    bool open = true;
+    char key[32] = "fault";
+    for (int i = 2; *(fault = stoic_loaded_run_info(run, key)); i++) {
+        stoic_text_puts(out, " --fault ");
+        stoic_markup_add(out, fault, 120);
+        open = open && strncmp(fault, "op:", 3) != 0;
+        snprintf(key, sizeof key, "fault_%d", i);
+    }
+    if (*images && strcmp(images, open ? "all" : "1") != 0)
+        add_option(out, "images-per-trial", images);
+}
+
 void stoic_fig_describe(stoic_text *out, const stoic_loaded_run *const *runs, size_t n) {
     if (n == 0)
         return;
@@ -169,8 +184,7 @@ void stoic_fig_describe(stoic_text *out, const stoic_loaded_run *const *runs, si
         stoic_text_puts(out, " --store ");
         stoic_markup_add(out, store, 200);
     }
-    stoic_text_puts(out, " --fault ");
-    stoic_markup_add(out, stoic_loaded_run_info(runs[0], "fault"), 120);
+    add_faults(out, runs[0]);
     add_extent(out, runs[0]);
     stoic_text_puts(out, " --seed ");
     stoic_markup_add(out, stoic_loaded_run_info(runs[0], "seed"), 20);

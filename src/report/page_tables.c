@@ -203,7 +203,16 @@ static void write_share(int64_t count, const stoic_summary *summary, stoic_text 
     stoic_text_puts(out, "</td>");
 }
 
-static void write_campaign(const stoic_loaded_run *run, stoic_text *out) {
+/* PVF is known where all outcomes were counted. */
+static bool tells_pvf(const stoic_loaded_runs *runs, int part) {
+    bool known = false;
+    for (size_t i = 0; i < runs->count; i++)
+        known =
+            known || (runs->items[i].part == part && isfinite(runs->items[i].summary.pvf.value));
+    return known;
+}
+
+static void write_campaign(const stoic_loaded_run *run, bool pvf, stoic_text *out) {
     const stoic_summary *summary = &run->summary;
     stoic_text_puts(out, "<tr><td class=\"t\">");
     stoic_markup_add(out, run->name, 40);
@@ -226,20 +235,25 @@ static void write_campaign(const stoic_loaded_run *run, stoic_text *out) {
     stoic_markup_rate(out, summary->accuracy_min);
     stoic_text_puts(out, "</td>");
     write_interval(&summary->critical_rate, out);
+    if (pvf)
+        write_interval(&summary->pvf, out);
     write_share(summary->totals.due, summary, out);
     write_share(summary->totals.nan, summary, out);
     stoic_text_puts(out, "</tr>\n");
 }
 
 void stoic_page_campaigns(const stoic_loaded_runs *runs, int part, stoic_text *out) {
+    bool pvf = tells_pvf(runs, part);
     stoic_text_puts(out, "<h2>Every campaign</h2>\n<div class=\"wide\"><table>\n<tr>"
                          "<th class=\"t\">File</th><th class=\"t\">Fault</th><th "
                          "class=\"t\">Store</th><th>Trials</th>"
                          "<th>Images a trial</th><th>Accuracy</th><th>Lowest</th>"
-                         "<th>Critical rate</th><th>DUE</th><th>Share with NaN</th></tr>\n");
+                         "<th>Critical rate</th>");
+    stoic_text_puts(out, pvf ? "<th>PVF</th>" : "");
+    stoic_text_puts(out, "<th>DUE</th><th>Share with NaN</th></tr>\n");
     for (size_t i = 0; i < runs->count; i++) {
         if (runs->items[i].part == part)
-            write_campaign(&runs->items[i], out);
+            write_campaign(&runs->items[i], pvf, out);
     }
     stoic_text_puts(out, "</table></div>\n");
 }

@@ -325,6 +325,9 @@ static void refusals(void **state) {
     rig_refuses(model, "map:block,value=ramp", NULL, "value=ramp rises with the epochs");
     rig_refuses(model, "map:block,layer=3", NULL, "needs a map with rows and columns");
     rig_refuses(model, "map:single,layer=2", NULL, "neither a Conv nor the final");
+    rig_refuses(model, "map:single,value=const:nan", NULL, "const:C");
+    rig_refuses(model, "map:single,value=uniform:0:inf", NULL, "uniform:A:B");
+    rig_refuses(model, "map:single,value=power:1:1", NULL, "ALPHA above 1");
     rig_refuses(model, "map:cross", NULL, "unknown 'cross'");
     rig_refuses(model, "map:single,bits=3", NULL, "has no key 'bits'");
     rig_refuses(model, "flips:1,share=0.5", NULL, "share of images whose feature maps are hit");

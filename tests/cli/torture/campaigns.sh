@@ -87,3 +87,9 @@ disturb 2 300
 sites=$(stoic records plain.db --sites --format csv | grep -c '^7,')
 [ "$sites" -eq 3 ] && pass 'two faults: three sites a trial' ||
     fail 'two faults: three sites a trial' "$sites found"
+fault=map:block trials='--trials 40'
+disturb 3 300
+fault='map:mix,share=0.5 --fault flips:1' trials='--trials 40'
+disturb 3 300
+fault=op:random trials='--trials 8000'
+disturb 3 300
