@@ -25,7 +25,8 @@ static const char *const all_stores[] = {"fp16",
                                          "fp32,code=secded39",
                                          "fp32,code=tmr"};
 static const char *const all_passes[] = {
-    "relu6", "nan-filter", "relu6+nan-filter", "ranger", "smartpool", "ranger+nan-filter", "tmr"};
+    "relu6",     "nan-filter", "relu6+nan-filter", "ranger", "ranger+nan-filter", "clipact",
+    "smartpool", "tmr"};
 
 const char *stoic_protection_kind_name(stoic_protection_kind kind) {
     static const char *const names[] = {"baseline", "store", "pass", "model"};
