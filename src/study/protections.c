@@ -103,17 +103,17 @@ static stoic_status make_store(stoic_variants *variants, const stoic_model *mode
                                stoic_error *err) {
     stoic_protection *protection = &variants->protections[variants->n - 1];
     stoic_variant *variant = &variants->items[variants->n - 1];
-    char needs[160] = "weights in this format";
+    char needs[160] = "conversion when read";
     variant->model = stoic_model_retain(model);
     variant->store = strdup(spec);
     if (strstr(spec, "code=") && !strstr(spec, "code=none"))
-        snprintf(needs, sizeof needs, "a decoder in the memory's way");
+        snprintf(needs, sizeof needs, "a decoder when read");
     if (strstr(spec, "protect="))
         snprintf(needs + strlen(needs), sizeof needs - strlen(needs),
-                 "; protected bits that are safe by other means");
+                 "; safe memory for protected bits");
     if (strstr(spec, "zerospace64"))
         snprintf(needs + strlen(needs), sizeof needs - strlen(needs),
-                 "; training for the accuracy it costs");
+                 "; training for its accuracy");
     return variant->store ? set_needs(protection, needs, err) : stoic_fail_memory(err, "a spec", 1);
 }
 
