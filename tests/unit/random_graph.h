@@ -180,8 +180,23 @@ static inline void graph_activation_kind(graph *g, int kind) {
     }
 }
 
+/* Where(IsNaN(x), 0, x): one step, or with `apart` two that run their plain definitions. */
+static inline void graph_nan_filter(graph *g, bool apart) {
+    char x[16], test[16], zero[16];
+    memcpy(x, g->value, sizeof x);
+    graph_constant(g, zero, 0, NULL, 0, 0);
+    graph_simple(g, &stoic_op_is_nan);
+    memcpy(test, g->value, sizeof test);
+    if (apart)
+        graph_node(g, &stoic_op_where, (const char *[]){test, x, x}, 3);
+    else
+        graph_node(g, &stoic_op_where, (const char *[]){test, zero, x}, 3);
+}
+
 static inline void graph_activation(graph *g) {
     graph_activation_kind(g, (int)pick(g, 0, 8));
+    if (pick(g, 0, 4) == 0)
+        graph_nan_filter(g, pick(g, 0, 3) == 0);
 }
 
 static inline int64_t pooled(int64_t in, int64_t low, int64_t high, int64_t k, int64_t stride,
@@ -382,6 +397,8 @@ static inline stoic_model *graph_wide(uint64_t seed, float change) {
     static const int piecewise[] = {0, 1, 6, 7}, smooth[] = {0, 1, 2, 3, 6, 7};
     graph_conv(&g, true, 16 + (int64_t)(seed % 5));
     graph_activation_kind(&g, piecewise[pick(&g, 0, 3)]);
+    if (seed % 5 < 2)
+        graph_nan_filter(&g, false);
     if (seed % 3 == 1)
         graph_pool(&g);
     if (seed % 4 == 1 || seed % 4 == 2) {
@@ -395,6 +412,8 @@ static inline stoic_model *graph_wide(uint64_t seed, float change) {
     g.h = g.w = 1;
     graph_product(&g, hidden);
     graph_activation_kind(&g, smooth[pick(&g, 0, 5)]);
+    if (seed % 5 == 2) /* the bound goes through it */
+        graph_nan_filter(&g, false);
     memcpy(in, g.value, sizeof in);
     graph_constant(&g, weights, 2, (const int64_t[]){10, hidden}, -0.5, 0.5);
     graph_constant(&g, bias, 1, &ten, -1, 1);

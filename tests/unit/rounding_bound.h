@@ -142,6 +142,12 @@ static inline void bound_node(const stoic_model *m, size_t node, const bounded *
     } else if (op == &stoic_op_add || op == &stoic_op_sub || op == &stoic_op_mul ||
                op == &stoic_op_div) {
         bound_pair(n, values, y);
+    } else if (m->values[n->out[0]].dtype == STOIC_BOOL) {
+        for (int64_t i = 0; i < y->n; i++) /* NaN or not: no rounding changes that */
+            y->e[i] = 0;
+    } else if (op == &stoic_op_where) {
+        for (int64_t i = 0; i < y->n; i++)
+            y->e[i] = values[n->in[2]].e[i];
     } else if ((op->facts & STOIC_OP_MOVES) || op == &stoic_op_max_pool) {
         bound_reference(m, node, values, view_error, false, true, y->e);
     } else if (op->facts & STOIC_OP_ELEMENTWISE) {

@@ -300,6 +300,12 @@ static void ranger_restricts(void **state) {
         assert_int_equal(changes, 0);
         stoic_model_free(m);
     }
+    int of_old;
+    stoic_model *old =
+        kit_hardened(kit_one_op(&stoic_op_relu, 7, 0, 0), "ranger:50", data, &of_old);
+    assert_int_equal(of_old, 2); /* bounds as attributes */
+    assert_true(kit_gives(old, odd, (const float[]){NAN, 2, 0, 2}));
+    stoic_model_free(old);
     /* an average of a bounded map is bounded, and a Clip ends where the profile does */
     int changes;
     stoic_model *m = kit_hardened(relu_and_pool(&stoic_op_average_pool), "ranger", data, &changes);
