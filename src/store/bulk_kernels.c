@@ -26,86 +26,6 @@ static void range(const float *weights, int64_t n, stoic_range *out) {
     out->finite = out->finite && largest < UINT32_C(0x7f800000);
 }
 
-static uint64_t load64(const uint8_t *bytes) {
-    uint64_t value;
-    memcpy(&value, bytes, sizeof value);
-    return value;
-}
-
-#ifdef __AVX2__
-/* Eight words from every `bits` bytes: the four bytes around each word go to a lane, which then
- * shifts by what the word stands off its first byte. Returns how many words it took. */
-static int unpack_lanes(const uint8_t *bytes, int64_t at, int bits, int n, uint32_t *words) {
-    uint8_t pick[2][16];
-    int32_t off[8];
-    const int first = (int)(at % 8), second = (first + 4 * bits) / 8;
-    int i = 0;
-    bytes += at / 8;
-    for (int lane = 0; lane < 8; lane++) {
-        int bit = first + lane * bits - (lane < 4 ? 0 : 8 * second);
-        off[lane] = bit % 8;
-        for (int b = 0; b < 4; b++)
-            pick[lane / 4][lane % 4 * 4 + b] = (uint8_t)(bit / 8 + b);
-    }
-    const __m256i picks = _mm256_loadu_si256((const __m256i *)pick);
-    const __m256i offs = _mm256_loadu_si256((const __m256i *)off);
-    const __m256i mask = _mm256_set1_epi32((int)((UINT32_C(1) << bits) - 1));
-    for (; i + 8 <= n; i += 8, bytes += bits) {
-        __m256i x =
-            _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)bytes)),
-                                    _mm_loadu_si128((const __m128i *)(bytes + second)), 1);
-        x = _mm256_srlv_epi32(_mm256_shuffle_epi8(x, picks), offs);
-        _mm256_storeu_si256((__m256i *)(words + i), _mm256_and_si256(x, mask));
-    }
-    return i;
-}
-#endif
-
-static void unpack(const uint64_t *image, int64_t at, int bits, int n, uint32_t *words) {
-    const uint8_t *bytes = (const uint8_t *)image;
-    const uint32_t mask = bits == 32 ? UINT32_MAX : (UINT32_C(1) << bits) - 1;
-    if (bits == 32 && at % 8 == 0) {
-        memcpy(words, bytes + at / 8, (size_t)n * 4);
-        return;
-    }
-    if (bits == 16 && at % 8 == 0) {
-        for (int i = 0; i < n; i++)
-            words[i] = (uint32_t)bytes[at / 8 + 2 * i] | (uint32_t)bytes[at / 8 + 2 * i + 1] << 8;
-        return;
-    }
-    if (bits == 8 && at % 8 == 0) {
-        for (int i = 0; i < n; i++)
-            words[i] = bytes[at / 8 + i];
-        return;
-    }
-#ifdef __AVX2__
-    if (bits <= 25) {
-        int taken = unpack_lanes(bytes, at, bits, n, words);
-        words += taken;
-        n -= taken;
-        at += (int64_t)taken * bits;
-    }
-#endif
-    for (int i = 0; i < n; i++, at += bits)
-        words[i] = (uint32_t)(load64(bytes + at / 8) >> at % 8) & mask;
-}
-
-static void pack(uint64_t *image, int64_t at, int bits, int n, const uint32_t *words) {
-    uint64_t *to = image + at / 64, part = *to;
-    int filled = (int)(at % 64);
-    for (int i = 0; i < n; i++) {
-        part |= (uint64_t)words[i] << filled;
-        filled += bits;
-        if (filled < 64)
-            continue;
-        *to++ = part;
-        filled -= 64;
-        part = filled ? (uint64_t)words[i] >> (bits - filled) : 0;
-    }
-    if (filled)
-        *to |= part;
-}
-
 static int vote(uint32_t *words, int n, int data, int copied) {
     const uint32_t top = (UINT32_C(1) << copied) - 1, rest = (UINT32_C(1) << (data - copied)) - 1;
     int differ = 0;
@@ -123,31 +43,6 @@ static void repeat(uint32_t *words, int n, int data, int copied) {
     for (int i = 0; i < n; i++) {
         uint32_t top = words[i] >> (data - copied);
         words[i] |= top << data | top << (data + copied);
-    }
-}
-
-/* Parities of eight masked copies at once: each fold halves the length of all and doubles how many
- * share a register, until every byte holds one; its own parity is then moved to its bit. */
-static void parities(const uint64_t *words, int n, const uint64_t masks[8], uint8_t *sums) {
-    const uint64_t low32 = UINT64_C(0xffffffff), low16 = UINT64_C(0x0000ffff0000ffff);
-    const uint64_t low8 = UINT64_C(0x00ff00ff00ff00ff), low1 = UINT64_C(0x0101010101010101);
-    for (int i = 0; i < n; i++) {
-        uint64_t x = words[i], t[4], u[2], a, b;
-        for (int k = 0; k < 4; k++) { /* masks k and k + 4 */
-            a = x & masks[k];
-            b = x & masks[k + 4];
-            t[k] = ((a ^ a >> 32) & low32) | ((b ^ b << 32) & ~low32);
-        }
-        for (int k = 0; k < 2; k++) /* and k + 2 */
-            u[k] = ((t[k] ^ t[k] >> 16) & low16) | ((t[k + 2] ^ t[k + 2] << 16) & ~low16);
-        a = ((u[0] ^ u[0] >> 8) & low8) | ((u[1] ^ u[1] << 8) & ~low8);
-        a ^= a >> 4; /* bytes now belong to the masks 0, 1, 2 … 7 in ascending order */
-        a ^= a >> 2;
-        a = (a ^ a >> 1) & low1;
-        a |= a >> 7; /* byte 1's bit to bit 1 of byte 0, and so on */
-        a |= a >> 14;
-        a |= a >> 28;
-        sums[i] = (uint8_t)a;
     }
 }
 
@@ -233,6 +128,33 @@ static inline void encode_single(const stoic_value_rule *rule, const float *weig
     fit->outside += (int)outside;
 }
 
+/* Formats whose values are floats: both operands have 24 bits at most, so that a quotient is never
+ * so near the middle of two floats that dividing in double and rounding again would differ. */
+static inline void decode_single(const stoic_value_rule *rule, const uint32_t *codes, int n,
+                                 float *weights, const int shift) {
+    const float scale = (float)rule->scale;
+    for (int i = 0; i < n; i++) {
+        uint32_t bits = codes[i] << shift;
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        weights[i] = value / scale; /* a signalling NaN becomes a quiet one also where it is 1 */
+    }
+}
+
+#ifdef __F16C__
+static int decode_half(const stoic_value_rule *rule, const uint32_t *codes, int n, float *weights) {
+    const __m256 scale = _mm256_set1_ps((float)rule->scale);
+    int i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256i x = _mm256_loadu_si256((const __m256i *)(codes + i));
+        x = _mm256_permute4x64_epi64(_mm256_packus_epi32(x, x), 8);
+        __m256 value = _mm256_cvtph_ps(_mm256_castsi256_si128(x));
+        _mm256_storeu_ps(weights + i, _mm256_div_ps(value, scale));
+    }
+    return i;
+}
+#endif
+
 static inline void decode_float(const stoic_value_rule *rule, const uint32_t *codes, int n,
                                 float *weights, const int e_bits, const int m_bits) {
     const uint64_t bias = (UINT64_C(1) << (e_bits - 1)) - 1, special = (UINT64_C(1) << e_bits) - 1;
@@ -279,18 +201,22 @@ static void decode_integer(const stoic_value_rule *rule, const uint32_t *codes, 
 /* ---- the rules ---- */
 
 static void decode(const stoic_value_rule *rule, const uint32_t *codes, int n, float *weights) {
+    int done = 0;
     switch (rule->kind) {
     case STOIC_FORMAT_FP32:
         if (rule->scale == 1.0)
             memcpy(weights, codes, (size_t)n * sizeof *weights); /* also a signalling NaN */
         else
-            decode_float(rule, codes, n, weights, 8, 23);
+            decode_single(rule, codes, n, weights, 0);
         break;
     case STOIC_FORMAT_FP16:
-        decode_float(rule, codes, n, weights, 5, 10);
+#ifdef __F16C__
+        done = decode_half(rule, codes, n, weights);
+#endif
+        decode_float(rule, codes + done, n - done, weights + done, 5, 10);
         break;
     case STOIC_FORMAT_BF16:
-        decode_float(rule, codes, n, weights, 8, 7);
+        decode_single(rule, codes, n, weights, 16);
         break;
     default:
         decode_integer(rule, codes, n, weights);
@@ -319,6 +245,7 @@ static void encode(const stoic_value_rule *rule, const float *weights, int n, ui
 
 #define GLUE2(a, b) a##b
 #define GLUE(a, b)  GLUE2(a, b)
+extern const stoic_bits_kernels GLUE(stoic_bits_kernels_, STOIC_KERNEL_SET);
 extern const stoic_store_kernels GLUE(stoic_store_kernels_, STOIC_KERNEL_SET);
 const stoic_store_kernels GLUE(stoic_store_kernels_, STOIC_KERNEL_SET) = {
-    range, unpack, pack, vote, repeat, parities, decode, encode};
+    &GLUE(stoic_bits_kernels_, STOIC_KERNEL_SET), range, vote, repeat, decode, encode};
