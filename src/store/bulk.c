@@ -63,14 +63,8 @@ bool stoic_bulk_decodes(const stoic_store *store, int entry) {
 
 /* Does every scaled weight lie inside a fixed-point format? */
 static bool fits(const stoic_store *store, int entry) {
-    const stoic_lines *lines = &store->lines[entry];
-    double most = 0;
-    for (int64_t i = 0; i < store->entries[entry].weights; i++) {
-        double scaled = fabs((double)lines->weights[i] * (double)stoic_lines_grid(lines, i)->scale);
-        most = scaled > most ? scaled : most;
-    }
-    return ldexp(most, stoic_layout_of(store, entry)->format.fraction) <
-           ldexp(1.0, stoic_layout_of(store, entry)->format.bits - 1) - 1;
+    const stoic_format *format = &stoic_layout_of(store, entry)->format;
+    return ldexp(store->lines[entry].largest, format->fraction) < ldexp(1.0, format->bits - 1) - 1;
 }
 
 bool stoic_bulk_encodes(const stoic_store *store, int entry) {

@@ -10,20 +10,42 @@
 
 #include "store/bulk.h"
 
-static void range(const float *weights, int64_t n, stoic_range *out) {
-    float low = out->low, high = out->high;
-    uint32_t largest = 0;
+/* One after another: what compares with NaN is neither. */
+static void range_with_nan(const float *weights, int64_t n, stoic_range *out) {
     for (int64_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &weights[i], sizeof bits);
-        bits &= INT32_MAX;
-        largest = bits > largest ? bits : largest;
-        low = weights[i] < low ? weights[i] : low;
-        high = weights[i] > high ? weights[i] : high;
+        out->low = weights[i] < out->low ? weights[i] : out->low;
+        out->high = weights[i] > out->high ? weights[i] : out->high;
     }
-    out->low = low;
-    out->high = high;
-    out->finite = out->finite && largest < UINT32_C(0x7f800000);
+    out->finite = out->finite && n == 0;
+}
+
+/* Integers in the order of the floats, -0 below 0; the same again leads back. */
+static int32_t ordered(int32_t bits) {
+    return bits ^ (bits >> 31 & INT32_MAX);
+}
+
+static void range(const float *weights, int64_t n, stoic_range *out) {
+    const int32_t infinite = INT32_C(0x7f800000);
+    int32_t low = INT32_MAX, high = INT32_MIN;
+    float lowest, highest;
+    for (int64_t i = 0; i < n; i++) {
+        int32_t bits;
+        memcpy(&bits, &weights[i], sizeof bits);
+        bits = ordered(bits);
+        low = bits < low ? bits : low;
+        high = bits > high ? bits : high;
+    }
+    if (low < ordered((int32_t)UINT32_C(0xff800000)) || high > infinite) {
+        range_with_nan(weights, n, out);
+        return;
+    }
+    out->finite = out->finite && low > ordered((int32_t)UINT32_C(0xff800000)) && high < infinite;
+    low = ordered(low);
+    high = ordered(high);
+    memcpy(&lowest, &low, sizeof lowest);
+    memcpy(&highest, &high, sizeof highest);
+    out->low = lowest < out->low ? lowest : out->low;
+    out->high = highest > out->high ? highest : out->high;
 }
 
 static int vote(uint32_t *words, int n, int data, int copied) {

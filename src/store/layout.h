@@ -61,6 +61,7 @@ typedef struct stoic_lines {
     uint64_t *image;      /* the words, packed; NULL: the weights' own bits (fp32 as it is) */
     stoic_grid *grids;    /* one, or one an output channel */
     int64_t channels;     /* grids there are */
+    double largest;       /* magnitude of the scaled weights */
     int64_t inner;        /* channel of weight i: i / inner % channels */
     uint32_t *side;       /* of each word: what its code keeps aside; may be NULL */
     int64_t n_sparse;     /* weights kept aside, by index */

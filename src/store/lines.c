@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/fail.h"
 #include "store/bulk.h"
@@ -136,6 +137,7 @@ stoic_status stoic_lines_fit(stoic_store *store, int entry, stoic_error *err) {
                                              lines->inner, lines->channels, (int64_t)c, largest);
         if (!isfinite(grid->scale) || grid->scale == 0) /* weights near the smallest float */
             grid->scale = 1.0f;
+        lines->largest = fmax(lines->largest, largest * (double)grid->scale);
     }
     int64_t bits = layout->format.kind == STOIC_FORMAT_AFFINE ? 128
                    : layout->format.kind == STOIC_FORMAT_INT8 ? 64
@@ -277,6 +279,19 @@ static bool is_verbatim(const stoic_layout *layout) {
            layout->outliers == STOIC_OUTLIERS_KEEP && layout->code.family == &stoic_code_none;
 }
 
+/* Memory that is about to be written from end to end: in pages of the common size, the kernel's
+ * handing them out takes longer than encoding. */
+static void expect_all(void *memory, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = 4096, from = ((uintptr_t)memory + page - 1) & ~(page - 1);
+    if (memory && bytes >= (size_t)4 << 20)
+        madvise((void *)from, bytes - page, MADV_HUGEPAGE); /* if it fails, it is slower */
+#else
+    (void)memory;
+    (void)bytes;
+#endif
+}
+
 stoic_status stoic_lines_reserve(stoic_store *store, int entry, stoic_error *err) {
     const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const stoic_store_entry *e = &store->entries[entry];
@@ -285,6 +300,7 @@ stoic_status stoic_lines_reserve(stoic_store *store, int entry, stoic_error *err
         return STOIC_OK;
     size_t parts = (size_t)((e->words * code->word + 63) / 64) + 2;
     lines->image = calloc(parts, sizeof *lines->image);
+    expect_all(lines->image, parts * sizeof *lines->image);
     if (code->family->side)
         lines->side = calloc((size_t)e->words + 1, sizeof *lines->side);
     if (!lines->image || (code->family->side && !lines->side))

@@ -141,8 +141,36 @@ static void every_weight_encodes_as_by_the_reference(void **state) {
     }
 }
 
+static void the_range_is_that_of_the_numbers(void **state) {
+    (void)state;
+    static const float added[] = {0.0f, (float)NAN, -(float)NAN, (float)INFINITY, -(float)INFINITY};
+    const stoic_store_kernels *sets[3];
+    float weights[133];
+    stoic_rng rng;
+    stoic_rng_init(&rng, 6, 1, STOIC_STREAM_VALUE);
+    for (int round = 0; round < 2000; round++) {
+        const int n = 1 + (int)stoic_rng_below(&rng, COUNT(weights));
+        const double shift = stoic_rng_unit(&rng) * 4 - 2; /* also of one sign */
+        float low = 0.25f, high = -0.5f;
+        for (int i = 0; i < n; i++)
+            weights[i] = (float)(stoic_rng_unit(&rng) * 2 - 1 + shift);
+        weights[stoic_rng_below(&rng, (uint64_t)n)] = added[round % (int)COUNT(added)];
+        for (int i = 0; i < n; i++) {
+            low = weights[i] < low ? weights[i] : low;
+            high = weights[i] > high ? weights[i] : high;
+        }
+        for (int set = 0; set < stoic_store_kernels_all(sets); set++) {
+            stoic_range got = {0.25f, -0.5f, true};
+            sets[set]->range(weights, n, &got);
+            assert_true(got.low == low && got.high == high);
+            assert_int_equal(got.finite, round % (int)COUNT(added) == 0);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_code_decodes_as_by_the_reference),
+                                       cmocka_unit_test(the_range_is_that_of_the_numbers),
                                        cmocka_unit_test(every_weight_encodes_as_by_the_reference)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
