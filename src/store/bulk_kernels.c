@@ -82,72 +82,109 @@ static uint64_t bits_of(double value) {
     return bits;
 }
 
-/* stoic_minifloat_round() of a product that is no double subnormal: the same cases, chosen by
- * masks. */
-static inline uint32_t round_to(double value, const int e_bits, const int m_bits) {
-    const uint64_t bias = (UINT64_C(1) << (e_bits - 1)) - 1, drop = 52 - (uint64_t)m_bits;
-    const uint64_t infinite = ((UINT64_C(1) << e_bits) - 1) << m_bits;
-    uint64_t bits = bits_of(value), magnitude = bits & INT64_MAX;
-    uint64_t sign = (bits >> 63) << (e_bits + m_bits);
-    /* normal: a carry out of the mantissa adds one to the exponent, as it should */
-    uint64_t moved = magnitude - ((1023 - bias) << 52);
-    uint64_t normal = (moved + ((UINT64_C(1) << (drop - 1)) - 1) + (moved >> drop & 1)) >> drop;
-    /* subnormal: the leading one is shifted out to its place */
-    uint64_t e = magnitude >> 52, shift = drop + 1 + (1023 - bias) - e;
-    uint64_t mantissa = (magnitude & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;
-    shift = shift > 54 ? 54 : shift; /* beyond, too, nothing is left */
-    shift += shift == 0;             /* a normal one, whose `small` is not used */
-    uint64_t small =
-        (mantissa + ((UINT64_C(1) << (shift - 1)) - 1) + (mantissa >> shift & 1)) >> shift;
-    uint64_t code = e > 1023 - bias ? normal : small;
-    code = code > infinite ? infinite : code;
-    code = e == 2047 ? infinite : code;
-    uint64_t nan =
-        infinite | UINT64_C(1) << (m_bits - 1) | (magnitude & ((UINT64_C(1) << 52) - 1)) >> drop;
-    code = magnitude > UINT64_C(2047) << 52 ? nan : code;
-    return (uint32_t)(sign | code);
+static float float_of(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
-static inline void encode_float(const stoic_value_rule *rule, const float *weights, int n,
+static uint32_t pattern_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+#ifdef __FMA__
+/* odd_products() by what the product lost. Returns if a product may have lost what is too small for
+ * a float. */
+static bool odd_by_fma(const float *weights, int n, float scale, uint32_t *bits) {
+    uint32_t tiny = 0;
+    for (int i = 0; i < n; i++) {
+        float near = weights[i] * scale, lost = __builtin_fmaf(weights[i], scale, -near);
+        uint32_t code = pattern_of(near), magnitude = code & INT32_MAX;
+        uint32_t inexact = (lost < 0.0f) | (lost > 0.0f); /* not NaN */
+        bits[i] = (code - (((code ^ pattern_of(lost)) >> 31) & inexact)) | inexact;
+        tiny |= (magnitude > 0) & (magnitude < (127 - 100) << 23); /* 48 bits from 2^-149 on */
+    }
+    return tiny && scale != 1.0f;
+}
+#endif
+
+/* Exact products as floats, rounded to odd: toward zero, and what was not exact has its last bit
+ * set. To round that once more, to a format of at most 22 bits, is to round the product once (Boldo
+ * and Melquiond 2008). NaN stays NaN. */
+static void odd_products(const float *weights, int n, float scale, uint32_t *bits) {
+#ifdef __FMA__
+    if (!odd_by_fma(weights, n, scale, bits))
+        return;
+#endif
+    for (int i = 0; i < n; i++) {
+        double value = (double)weights[i] * (double)scale;
+        float near = (float)value;
+        double back = (double)near;
+        uint64_t over = fabs(back) > fabs(value), inexact = back != value; /* as wide as a double */
+        bits[i] = (uint32_t)((pattern_of(near) - over) | inexact);
+    }
+}
+
+/* The magnitude of a float in a format of 16 bits, to nearest, ties to even. */
+static inline uint32_t shorten(uint32_t magnitude, const int e_bits, const int m_bits) {
+    const uint32_t bias = (UINT32_C(1) << (e_bits - 1)) - 1, drop = 23 - (uint32_t)m_bits;
+    const uint32_t infinite = ((UINT32_C(1) << e_bits) - 1) << m_bits;
+    /* a carry out of the mantissa adds one to the exponent, as it should */
+    uint32_t moved = magnitude - ((127 - bias) << 23);
+    uint32_t code = (moved + ((UINT32_C(1) << (drop - 1)) - 1) + (moved >> drop & 1)) >> drop;
+    if (bias < 127) { /* subnormal: the unit of the sum is that of the format's smallest */
+        const uint32_t large = (127 - bias + drop + 1) << 23;
+        uint32_t small = pattern_of(float_of(magnitude) + float_of(large)) - large;
+        code = magnitude < (128 - bias) << 23 ? small : code;
+    }
+    code = code < infinite ? code : infinite;
+    uint32_t nan = magnitude > UINT32_C(0x7f800000), payload = (magnitude & INT32_MAX >> 8) >> drop;
+    return code | ((0 - nan) & (UINT32_C(1) << (m_bits - 1) | payload));
+}
+
+static inline void encode_short(const stoic_value_rule *rule, const float *weights, int n,
                                 uint32_t *codes, stoic_bulk_fit *fit, const int e_bits,
                                 const int m_bits) {
     const uint32_t two = UINT32_C(1) << (e_bits + m_bits - 1);
-    const uint32_t magnitude = (UINT32_C(1) << (e_bits + m_bits)) - 1;
     const uint32_t infinite = ((UINT32_C(1) << e_bits) - 1) << m_bits;
-    const double scale = rule->scale;
     const uint32_t hold = rule->hold;
     uint32_t held = 0, outside = 0;
+    odd_products(weights, n, (float)rule->scale, codes);
     for (int i = 0; i < n; i++) {
-        double value = (double)weights[i] * scale;
-        uint32_t code = round_to(value, e_bits, m_bits);
-        uint32_t below = (value < 2.0) & (value > -2.0) & ((code & magnitude) >= two) & hold;
-        codes[i] = code - below;
+        uint32_t bits = codes[i], magnitude = bits & INT32_MAX;
+        uint32_t code = shorten(magnitude, e_bits, m_bits);
+        uint32_t below = (magnitude < UINT32_C(0x40000000)) & (code >= two) & hold;
+        codes[i] = (bits >> 31 << (e_bits + m_bits) | code) - below;
         held += below;
-        outside += ((code & magnitude) == infinite) & (value < INFINITY) & (value > -INFINITY);
+        outside += (code == infinite) & (magnitude < UINT32_C(0x7f800000));
     }
     fit->held += (int)held;
     fit->outside += (int)outside;
 }
 
-/* fp32 scaled: the conversion of the machine rounds as the format does. */
+/* fp32 scaled: the product of the machine is rounded as the format does. */
 static inline void encode_single(const stoic_value_rule *rule, const float *weights, int n,
                                  uint32_t *codes, stoic_bulk_fit *fit) {
-    const double scale = rule->scale;
-    const uint32_t hold = rule->hold, infinite = UINT32_C(0x7f800000);
-    uint32_t held = 0, outside = 0;
-    for (int i = 0; i < n; i++) {
-        double value = (double)weights[i] * scale;
-        float rounded = (float)value;
-        uint32_t code;
-        memcpy(&code, &rounded, sizeof code);
-        uint32_t below =
-            (value < 2.0) & (value > -2.0) & ((code & INT32_MAX) >= UINT32_C(0x40000000)) & hold;
-        codes[i] = code - below;
-        held += below;
-        outside += ((code & INT32_MAX) == infinite) & (value < INFINITY) & (value > -INFINITY);
+    const float scale = (float)rule->scale;
+    const uint32_t two = UINT32_C(0x40000000), infinite = UINT32_C(0x7f800000);
+    enum { CHUNK = 64 };
+    for (int first = 0; first < n; first += CHUNK) {
+        const int m = n - first < CHUNK ? n - first : CHUNK;
+        uint32_t counted = 0; /* what was perhaps rounded to 2 or to infinity */
+        for (int i = first; i < first + m; i++) {
+            codes[i] = pattern_of(weights[i] * scale);
+            counted |= ((codes[i] & INT32_MAX) == two) | ((codes[i] & INT32_MAX) == infinite);
+        }
+        for (int i = first; counted && i < first + m; i++) {
+            double value = fabs((double)weights[i] * rule->scale);
+            uint32_t below = (value < 2.0) & ((codes[i] & INT32_MAX) >= two) & rule->hold;
+            codes[i] -= below;
+            fit->held += (int)below;
+            fit->outside += ((codes[i] & INT32_MAX) == infinite) & (value < INFINITY);
+        }
     }
-    fit->held += (int)held;
-    fit->outside += (int)outside;
 }
 
 /* Formats whose values are floats: both operands have 24 bits at most, so that a quotient is never
@@ -255,10 +292,10 @@ static void encode(const stoic_value_rule *rule, const float *weights, int n, ui
             encode_single(rule, weights, n, codes, fit);
         break;
     case STOIC_FORMAT_FP16:
-        encode_float(rule, weights, n, codes, fit, 5, 10);
+        encode_short(rule, weights, n, codes, fit, 5, 10);
         break;
     case STOIC_FORMAT_BF16:
-        encode_float(rule, weights, n, codes, fit, 8, 7);
+        encode_short(rule, weights, n, codes, fit, 8, 7);
         break;
     default:
         encode_integer(rule, weights, n, codes);

@@ -130,8 +130,11 @@ static void every_weight_encodes_as_by_the_reference(void **state) {
         format.hold = f % 2;
         for (size_t s = 0; s < COUNT(scales); s++) {
             for (int round = 0; round < 40; round++) {
-                for (int i = 0; i < N; i++)
+                for (int i = 0; i < N; i++) {
                     weights[i] = draw(&rng, &format, scales[s]);
+                    if (round % 2 && fabs((double)weights[i] * (double)scales[s]) < 0x1p-99)
+                        weights[i] = 0; /* products that lose something take another way */
+                }
                 for (int set = 0; set < levels; set++)
                     encode_the_same(sets[set], &format, scales[s], weights, counted);
             }
