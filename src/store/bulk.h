@@ -49,9 +49,27 @@ typedef struct stoic_bits_kernels {
     void (*parities)(const uint64_t *words, int n, const stoic_parity *parity, uint8_t *sums);
 } stoic_bits_kernels;
 
+/* Over the words of the codes in place, at most an eighth of a stretch. */
+typedef struct stoic_in_place_kernels {
+    /* zerospace64: the first seven weights into [-64, 63], bit 6 cleared; returns how many changed
+     */
+    int (*spare)(uint64_t *words, int n);
+    void (*put_checks)(uint64_t *words, int n, const uint8_t *sums);
+    /* parity64, two's complement to what the code sees, checks apart, and which weights are large;
+     * returns how many changed for want of a magnitude */
+    int (*to_sign)(uint64_t *words, int n, uint32_t *side);
+    /* checks, and then what a word stores */
+    void (*put_pairs)(uint64_t *words, int n, const uint32_t *side, const uint8_t *even,
+                      const uint8_t *odd);
+    /* what a word stores to what the code sees */
+    void (*exchange)(uint64_t *words, int n, const uint32_t *side);
+    void (*from_sign)(uint64_t *words, int n, const uint32_t *side);
+} stoic_in_place_kernels;
+
 /* And over numbers. */
 typedef struct stoic_store_kernels {
     const stoic_bits_kernels *bits;
+    const stoic_in_place_kernels *in_place;
     /* widens `range` */
     void (*range)(const float *weights, int64_t n, stoic_range *range);
     /* majority of the top `copied` bits of `data`, in place; returns how many words differed */

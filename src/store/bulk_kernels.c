@@ -305,6 +305,13 @@ static void encode(const stoic_value_rule *rule, const float *weights, int n, ui
 #define GLUE2(a, b) a##b
 #define GLUE(a, b)  GLUE2(a, b)
 extern const stoic_bits_kernels GLUE(stoic_bits_kernels_, STOIC_KERNEL_SET);
+extern const stoic_in_place_kernels GLUE(stoic_in_place_kernels_, STOIC_KERNEL_SET);
 extern const stoic_store_kernels GLUE(stoic_store_kernels_, STOIC_KERNEL_SET);
 const stoic_store_kernels GLUE(stoic_store_kernels_, STOIC_KERNEL_SET) = {
-    &GLUE(stoic_bits_kernels_, STOIC_KERNEL_SET), range, vote, repeat, decode, encode};
+    &GLUE(stoic_bits_kernels_, STOIC_KERNEL_SET),
+    &GLUE(stoic_in_place_kernels_, STOIC_KERNEL_SET),
+    range,
+    vote,
+    repeat,
+    decode,
+    encode};

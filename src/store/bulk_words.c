@@ -84,15 +84,36 @@ static void open_summed(const stoic_bits_kernels *kernels, const stoic_store *st
     }
 }
 
+/* The whole words of parity64. */
+static void open_halves(const stoic_store_kernels *kernels, const stoic_store *store, int entry,
+                        int64_t word, int n, uint32_t *codes) {
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
+    const uint32_t *side = store->lines[entry].side + word;
+    uint64_t data[STOIC_BULK_STRETCH / 8];
+    uint8_t low[STOIC_BULK_STRETCH / 8], high[STOIC_BULK_STRETCH / 8];
+    memcpy(data, store->lines[entry].image + word, (size_t)n * sizeof *data);
+    kernels->in_place->exchange(data, n, side);
+    kernels->bits->parities(data, n, &code->halves[0], low);
+    kernels->bits->parities(data, n, &code->halves[1], high);
+    kernels->in_place->from_sign(data, n, side);
+    kernels->bits->split(data, n, 8, 8, codes);
+    for (int i = 0; i < n; i++) {
+        if (low[i] | high[i])
+            open_word(store, entry, word + i, 8, codes + 8 * i);
+    }
+}
+
 void stoic_bulk_open_words(const stoic_store_kernels *kernels, const stoic_store *store, int entry,
                            int64_t first, int n, uint32_t *codes) {
     const stoic_code *code = &stoic_layout_of(store, entry)->code;
-    int full = code->parity ? n / code->weights : 0;
+    int full = code->parity || code->halves ? n / code->weights : 0;
     if (code->copied) {
         open_repeated(store, entry, first, n, codes);
         return;
     }
-    if (full)
+    if (code->halves)
+        open_halves(kernels, store, entry, first / code->weights, full, codes);
+    else if (full)
         open_summed(kernels->bits, store, entry, first / code->weights, full, codes);
     for (int done = full * code->weights; done < n; done += code->weights)
         open_word(store, entry, (first + done) / code->weights,
@@ -110,32 +131,54 @@ static void make_word(stoic_store *store, int entry, int64_t word, int held,
         data[i] = codes[i];
     uint32_t side = code->family->side ? code->family->side(code, data) : 0;
     if (code->family->side)
-        stoic_lines_note(store, entry, word, side);
+        stoic_lines_note(store, entry, word, 1, &side);
     store->facts.clamped += code->family->encode(code, data, side, &bits);
     stoic_image_put(store->lines[entry].image, word * code->word, code->word, &bits);
 }
 
-static void make_summed(const stoic_bits_kernels *kernels, stoic_store *store, int entry,
+static void make_summed(const stoic_store_kernels *kernels, stoic_store *store, int entry,
                         int64_t word, int n, const uint32_t *codes) {
     const stoic_code *code = &stoic_layout_of(store, entry)->code;
     uint64_t data[STOIC_BULK_STRETCH];
     uint8_t checks[STOIC_BULK_STRETCH];
-    kernels->join(codes, n, code->weights, code->data, data);
-    kernels->parities(data, n, code->parity, checks);
-    kernels->close(store->lines[entry].image, word * code->word, code->weights * code->data,
-                   code->redundant, n, data, checks);
+    kernels->bits->join(codes, n, code->weights, code->data, data);
+    if (code->repeated)
+        store->facts.clamped += kernels->in_place->spare(data, n);
+    kernels->bits->parities(data, n, code->parity, checks);
+    if (code->repeated)
+        kernels->in_place->put_checks(data, n, checks);
+    kernels->bits->close(store->lines[entry].image, word * code->word, code->weights * code->data,
+                         code->redundant, n, data, checks);
+}
+
+/* The whole words of parity64. */
+static void make_halves(const stoic_store_kernels *kernels, stoic_store *store, int entry,
+                        int64_t word, int n, const uint32_t *codes) {
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
+    uint64_t data[STOIC_BULK_STRETCH / 8];
+    uint32_t side[STOIC_BULK_STRETCH / 8];
+    uint8_t even[STOIC_BULK_STRETCH / 8], odd[STOIC_BULK_STRETCH / 8];
+    kernels->bits->join(codes, n, 8, 8, data);
+    store->facts.clamped += kernels->in_place->to_sign(data, n, side);
+    kernels->bits->parities(data, n, &code->halves[2], even);
+    kernels->bits->parities(data, n, &code->halves[3], odd);
+    kernels->in_place->put_pairs(data, n, side, even, odd);
+    memcpy(store->lines[entry].image + word, data, (size_t)n * sizeof *data);
+    stoic_lines_note(store, entry, word, n, side);
 }
 
 void stoic_bulk_make_words(const stoic_store_kernels *kernels, stoic_store *store, int entry,
                            int64_t first, int n, const uint32_t *codes) {
     const stoic_code *code = &stoic_layout_of(store, entry)->code;
-    int full = code->parity && !code->repeated ? n / code->weights : 0;
+    int full = code->parity || code->halves ? n / code->weights : 0;
     if (code->copied) {
         make_repeated(store, entry, first, n, codes);
         return;
     }
-    if (full)
-        make_summed(kernels->bits, store, entry, first / code->weights, full, codes);
+    if (code->halves)
+        make_halves(kernels, store, entry, first / code->weights, full, codes);
+    else if (full)
+        make_summed(kernels, store, entry, first / code->weights, full, codes);
     for (int done = full * code->weights; done < n; done += code->weights)
         make_word(store, entry, (first + done) / code->weights,
                   n - done < code->weights ? n - done : code->weights, codes + done);

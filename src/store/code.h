@@ -49,6 +49,8 @@ struct stoic_code {
     /* Parity codes: of a full word's first 64 bits the syndrome, to which the redundant bits are
      * added. NULL: not of this kind. */
     const stoic_parity *parity;
+    /* parity64: two halves of the syndrome, the even and the odd check bits. */
+    const stoic_parity *halves;
     uint64_t repeated; /* bits that hold checks in place and read as the bit above them */
 };
 

@@ -108,8 +108,8 @@ stoic_status stoic_lines_fit(stoic_store *store, int entry, stoic_error *err);
 stoic_status stoic_lines_reserve(stoic_store *store, int entry, stoic_error *err);
 /* Encodes and packs an entry's weights; counts what did not fit. The reference of bulk.h. */
 stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err);
-/* Notes what a word's code keeps aside, and counts its bits. */
-void stoic_lines_note(stoic_store *store, int entry, int64_t word, uint32_t side);
+/* Notes what the code of n words keeps aside, and counts its bits. */
+void stoic_lines_note(stoic_store *store, int entry, int64_t word, int n, const uint32_t *side);
 void stoic_lines_deinit(stoic_lines *lines);
 /* Weights of an entry from its words, in order; the reference that the fast ways are held against.
  */

@@ -308,10 +308,12 @@ stoic_status stoic_lines_reserve(stoic_store *store, int entry, stoic_error *err
     return STOIC_OK;
 }
 
-void stoic_lines_note(stoic_store *store, int entry, int64_t word, uint32_t side) {
-    store->lines[entry].side[word] = side;
-    store->facts.side_bits +=
-        __builtin_popcount(side) * bits_to_count(store->entries[entry].weights);
+void stoic_lines_note(stoic_store *store, int entry, int64_t word, int n, const uint32_t *side) {
+    int64_t noted = 0;
+    memcpy(store->lines[entry].side + word, side, (size_t)n * sizeof *side);
+    for (int i = 0; i < n; i++)
+        noted += __builtin_popcount(side[i]);
+    store->facts.side_bits += noted * bits_to_count(store->entries[entry].weights);
 }
 
 stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err) {
@@ -330,7 +332,7 @@ stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err)
             data[i] = encode_weight(store, entry, word * e->word_weights + i);
         uint32_t side = code->family->side ? code->family->side(code, data) : 0;
         if (lines->side)
-            stoic_lines_note(store, entry, word, side);
+            stoic_lines_note(store, entry, word, 1, &side);
         store->facts.clamped += code->family->encode(code, data, side, &bits);
         stoic_image_put(lines->image, word * code->word, code->word, &bits);
     }
