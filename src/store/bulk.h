@@ -75,6 +75,9 @@ typedef struct stoic_store_kernels {
     /* majority of the top `copied` bits of `data`, in place; returns how many words differed */
     int (*vote)(uint32_t *words, int n, int data, int copied);
     void (*repeat)(uint32_t *words, int n, int data, int copied);
+    /* the same for three whole copies of codes of 32 bits, from code `first` of an image on */
+    void (*vote_32)(const uint64_t *image, int64_t first, int n, uint32_t *codes);
+    void (*repeat_32)(uint64_t *image, int64_t first, int n, const uint32_t *codes);
     void (*decode)(const stoic_value_rule *rule, const uint32_t *codes, int n, float *weights);
     /* adds to `fit` */
     void (*encode)(const stoic_value_rule *rule, const float *weights, int n, uint32_t *codes,

@@ -68,6 +68,32 @@ static void repeat(uint32_t *words, int n, int data, int copied) {
     }
 }
 
+enum { AHEAD = 4096 }; /* as in bulk_bits.c */
+
+static void vote_32(const uint64_t *image, int64_t first, int n, uint32_t *codes) {
+    const uint8_t *bytes = (const uint8_t *)image + 12 * first;
+    enum { CHUNK = 16 };
+    for (int i = 0; i < n; i += CHUNK, bytes += 12 * CHUNK) {
+        const int m = n - i < CHUNK ? n - i : CHUNK;
+        uint32_t copies[3 * CHUNK];
+        for (int line = 0; line < 12 * CHUNK; line += 64)
+            __builtin_prefetch(bytes + line + AHEAD);
+        memcpy(copies, bytes, (size_t)m * 12);
+        for (int k = 0; k < m; k++) {
+            uint32_t a = copies[3 * k], b = copies[3 * k + 1], c = copies[3 * k + 2];
+            codes[i + k] = (a & b) | (a & c) | (b & c);
+        }
+    }
+}
+
+static void repeat_32(uint64_t *image, int64_t first, int n, const uint32_t *codes) {
+    uint8_t *bytes = (uint8_t *)image + 12 * first;
+    for (int i = 0; i < n; i++) {
+        const uint32_t copies[3] = {codes[i], codes[i], codes[i]};
+        memcpy(bytes + 12 * i, copies, sizeof copies);
+    }
+}
+
 /* ---- floating point ---- */
 
 static double double_of(uint64_t bits) {
@@ -313,5 +339,7 @@ const stoic_store_kernels GLUE(stoic_store_kernels_, STOIC_KERNEL_SET) = {
     range,
     vote,
     repeat,
+    vote_32,
+    repeat_32,
     decode,
     encode};

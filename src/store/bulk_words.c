@@ -107,6 +107,10 @@ void stoic_bulk_open_words(const stoic_store_kernels *kernels, const stoic_store
                            int64_t first, int n, uint32_t *codes) {
     const stoic_code *code = &stoic_layout_of(store, entry)->code;
     int full = code->parity || code->halves ? n / code->weights : 0;
+    if (code->copied == 32) {
+        kernels->vote_32(store->lines[entry].image, first, n, codes);
+        return;
+    }
     if (code->copied) {
         open_repeated(store, entry, first, n, codes);
         return;
@@ -171,6 +175,10 @@ void stoic_bulk_make_words(const stoic_store_kernels *kernels, stoic_store *stor
                            int64_t first, int n, const uint32_t *codes) {
     const stoic_code *code = &stoic_layout_of(store, entry)->code;
     int full = code->parity || code->halves ? n / code->weights : 0;
+    if (code->copied == 32) {
+        kernels->repeat_32(store->lines[entry].image, first, n, codes);
+        return;
+    }
     if (code->copied) {
         make_repeated(store, entry, first, n, codes);
         return;
