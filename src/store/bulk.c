@@ -63,14 +63,8 @@ bool stoic_bulk_decodes(const stoic_store *store, int entry) {
 
 /* Does every scaled weight lie inside a fixed-point format? */
 static bool fits(const stoic_store *store, int entry) {
-    const stoic_lines *lines = &store->lines[entry];
-    double most = 0;
-    for (int64_t i = 0; i < store->entries[entry].weights; i++) {
-        double scaled = fabs((double)lines->weights[i] * (double)stoic_lines_grid(lines, i)->scale);
-        most = scaled > most ? scaled : most;
-    }
-    return ldexp(most, stoic_layout_of(store, entry)->format.fraction) <
-           ldexp(1.0, stoic_layout_of(store, entry)->format.bits - 1) - 1;
+    const stoic_format *format = &stoic_layout_of(store, entry)->format;
+    return ldexp(store->lines[entry].largest, format->fraction) < ldexp(1.0, format->bits - 1) - 1;
 }
 
 bool stoic_bulk_encodes(const stoic_store *store, int entry) {
@@ -101,12 +95,12 @@ void stoic_bulk_decode(const stoic_store_kernels *k, const stoic_store *store, i
     const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const stoic_lines *lines = &store->lines[entry];
     const int stretch = STRETCH / code->weights * code->weights;
-    uint32_t codes[STRETCH];
+    uint32_t codes[STRETCH + STOIC_BULK_ROOM];
     int64_t all = store->entries[entry].weights;
     for (int64_t first = 0; first < all; first += stretch) {
         int n = all - first < stretch ? (int)(all - first) : stretch;
         if (is_narrow(code)) {
-            k->unpack(lines->image, first * code->word, code->word, n, codes);
+            k->bits->unpack(lines->image, first * code->word, code->word, n, codes);
             if (code->copied)
                 k->vote(codes, n, code->data, code->copied);
         } else {
@@ -137,7 +131,7 @@ void stoic_bulk_encode(const stoic_store_kernels *k, stoic_store *store, int ent
     const stoic_code *code = &stoic_layout_of(store, entry)->code;
     stoic_lines *lines = &store->lines[entry];
     const int stretch = STRETCH / code->weights * code->weights;
-    uint32_t codes[STRETCH];
+    uint32_t codes[STRETCH + STOIC_BULK_ROOM];
     int64_t all = store->entries[entry].weights;
     for (int64_t first = 0; first < all; first += stretch) {
         int n = all - first < stretch ? (int)(all - first) : stretch;
@@ -148,6 +142,6 @@ void stoic_bulk_encode(const stoic_store_kernels *k, stoic_store *store, int ent
         }
         if (code->copied)
             k->repeat(codes, n, code->data, code->copied);
-        k->pack(lines->image, first * code->word, code->word, n, codes);
+        k->bits->pack(lines->image, first * code->word, code->word, n, codes);
     }
 }

@@ -10,100 +10,42 @@
 
 #include "store/bulk.h"
 
-static void range(const float *weights, int64_t n, stoic_range *out) {
-    float low = out->low, high = out->high;
-    uint32_t largest = 0;
+/* One after another: what compares with NaN is neither. */
+static void range_with_nan(const float *weights, int64_t n, stoic_range *out) {
     for (int64_t i = 0; i < n; i++) {
-        uint32_t bits;
+        out->low = weights[i] < out->low ? weights[i] : out->low;
+        out->high = weights[i] > out->high ? weights[i] : out->high;
+    }
+    out->finite = out->finite && n == 0;
+}
+
+/* Integers in the order of the floats, -0 below 0; the same again leads back. */
+static int32_t ordered(int32_t bits) {
+    return bits ^ (bits >> 31 & INT32_MAX);
+}
+
+static void range(const float *weights, int64_t n, stoic_range *out) {
+    const int32_t infinite = INT32_C(0x7f800000);
+    int32_t low = INT32_MAX, high = INT32_MIN;
+    float lowest, highest;
+    for (int64_t i = 0; i < n; i++) {
+        int32_t bits;
         memcpy(&bits, &weights[i], sizeof bits);
-        bits &= INT32_MAX;
-        largest = bits > largest ? bits : largest;
-        low = weights[i] < low ? weights[i] : low;
-        high = weights[i] > high ? weights[i] : high;
+        bits = ordered(bits);
+        low = bits < low ? bits : low;
+        high = bits > high ? bits : high;
     }
-    out->low = low;
-    out->high = high;
-    out->finite = out->finite && largest < UINT32_C(0x7f800000);
-}
-
-static uint64_t load64(const uint8_t *bytes) {
-    uint64_t value;
-    memcpy(&value, bytes, sizeof value);
-    return value;
-}
-
-#ifdef __AVX2__
-/* Eight words from every `bits` bytes: the four bytes around each word go to a lane, which then
- * shifts by what the word stands off its first byte. Returns how many words it took. */
-static int unpack_lanes(const uint8_t *bytes, int64_t at, int bits, int n, uint32_t *words) {
-    uint8_t pick[2][16];
-    int32_t off[8];
-    const int first = (int)(at % 8), second = (first + 4 * bits) / 8;
-    int i = 0;
-    bytes += at / 8;
-    for (int lane = 0; lane < 8; lane++) {
-        int bit = first + lane * bits - (lane < 4 ? 0 : 8 * second);
-        off[lane] = bit % 8;
-        for (int b = 0; b < 4; b++)
-            pick[lane / 4][lane % 4 * 4 + b] = (uint8_t)(bit / 8 + b);
-    }
-    const __m256i picks = _mm256_loadu_si256((const __m256i *)pick);
-    const __m256i offs = _mm256_loadu_si256((const __m256i *)off);
-    const __m256i mask = _mm256_set1_epi32((int)((UINT32_C(1) << bits) - 1));
-    for (; i + 8 <= n; i += 8, bytes += bits) {
-        __m256i x =
-            _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)bytes)),
-                                    _mm_loadu_si128((const __m128i *)(bytes + second)), 1);
-        x = _mm256_srlv_epi32(_mm256_shuffle_epi8(x, picks), offs);
-        _mm256_storeu_si256((__m256i *)(words + i), _mm256_and_si256(x, mask));
-    }
-    return i;
-}
-#endif
-
-static void unpack(const uint64_t *image, int64_t at, int bits, int n, uint32_t *words) {
-    const uint8_t *bytes = (const uint8_t *)image;
-    const uint32_t mask = bits == 32 ? UINT32_MAX : (UINT32_C(1) << bits) - 1;
-    if (bits == 32 && at % 8 == 0) {
-        memcpy(words, bytes + at / 8, (size_t)n * 4);
+    if (low < ordered((int32_t)UINT32_C(0xff800000)) || high > infinite) {
+        range_with_nan(weights, n, out);
         return;
     }
-    if (bits == 16 && at % 8 == 0) {
-        for (int i = 0; i < n; i++)
-            words[i] = (uint32_t)bytes[at / 8 + 2 * i] | (uint32_t)bytes[at / 8 + 2 * i + 1] << 8;
-        return;
-    }
-    if (bits == 8 && at % 8 == 0) {
-        for (int i = 0; i < n; i++)
-            words[i] = bytes[at / 8 + i];
-        return;
-    }
-#ifdef __AVX2__
-    if (bits <= 25) {
-        int taken = unpack_lanes(bytes, at, bits, n, words);
-        words += taken;
-        n -= taken;
-        at += (int64_t)taken * bits;
-    }
-#endif
-    for (int i = 0; i < n; i++, at += bits)
-        words[i] = (uint32_t)(load64(bytes + at / 8) >> at % 8) & mask;
-}
-
-static void pack(uint64_t *image, int64_t at, int bits, int n, const uint32_t *words) {
-    uint64_t *to = image + at / 64, part = *to;
-    int filled = (int)(at % 64);
-    for (int i = 0; i < n; i++) {
-        part |= (uint64_t)words[i] << filled;
-        filled += bits;
-        if (filled < 64)
-            continue;
-        *to++ = part;
-        filled -= 64;
-        part = filled ? (uint64_t)words[i] >> (bits - filled) : 0;
-    }
-    if (filled)
-        *to |= part;
+    out->finite = out->finite && low > ordered((int32_t)UINT32_C(0xff800000)) && high < infinite;
+    low = ordered(low);
+    high = ordered(high);
+    memcpy(&lowest, &low, sizeof lowest);
+    memcpy(&highest, &high, sizeof highest);
+    out->low = lowest < out->low ? lowest : out->low;
+    out->high = highest > out->high ? highest : out->high;
 }
 
 static int vote(uint32_t *words, int n, int data, int copied) {
@@ -126,28 +68,29 @@ static void repeat(uint32_t *words, int n, int data, int copied) {
     }
 }
 
-/* Parities of eight masked copies at once: each fold halves the length of all and doubles how many
- * share a register, until every byte holds one; its own parity is then moved to its bit. */
-static void parities(const uint64_t *words, int n, const uint64_t masks[8], uint8_t *sums) {
-    const uint64_t low32 = UINT64_C(0xffffffff), low16 = UINT64_C(0x0000ffff0000ffff);
-    const uint64_t low8 = UINT64_C(0x00ff00ff00ff00ff), low1 = UINT64_C(0x0101010101010101);
-    for (int i = 0; i < n; i++) {
-        uint64_t x = words[i], t[4], u[2], a, b;
-        for (int k = 0; k < 4; k++) { /* masks k and k + 4 */
-            a = x & masks[k];
-            b = x & masks[k + 4];
-            t[k] = ((a ^ a >> 32) & low32) | ((b ^ b << 32) & ~low32);
+enum { AHEAD = 4096 }; /* as in bulk_bits.c */
+
+static void vote_32(const uint64_t *image, int64_t first, int n, uint32_t *codes) {
+    const uint8_t *bytes = (const uint8_t *)image + 12 * first;
+    enum { CHUNK = 16 };
+    for (int i = 0; i < n; i += CHUNK, bytes += 12 * CHUNK) {
+        const int m = n - i < CHUNK ? n - i : CHUNK;
+        uint32_t copies[3 * CHUNK];
+        for (int line = 0; line < 12 * CHUNK; line += 64)
+            __builtin_prefetch(bytes + line + AHEAD);
+        memcpy(copies, bytes, (size_t)m * 12);
+        for (int k = 0; k < m; k++) {
+            uint32_t a = copies[3 * k], b = copies[3 * k + 1], c = copies[3 * k + 2];
+            codes[i + k] = (a & b) | (a & c) | (b & c);
         }
-        for (int k = 0; k < 2; k++) /* and k + 2 */
-            u[k] = ((t[k] ^ t[k] >> 16) & low16) | ((t[k + 2] ^ t[k + 2] << 16) & ~low16);
-        a = ((u[0] ^ u[0] >> 8) & low8) | ((u[1] ^ u[1] << 8) & ~low8);
-        a ^= a >> 4; /* bytes now belong to the masks 0, 1, 2 … 7 in ascending order */
-        a ^= a >> 2;
-        a = (a ^ a >> 1) & low1;
-        a |= a >> 7; /* byte 1's bit to bit 1 of byte 0, and so on */
-        a |= a >> 14;
-        a |= a >> 28;
-        sums[i] = (uint8_t)a;
+    }
+}
+
+static void repeat_32(uint64_t *image, int64_t first, int n, const uint32_t *codes) {
+    uint8_t *bytes = (uint8_t *)image + 12 * first;
+    for (int i = 0; i < n; i++) {
+        const uint32_t copies[3] = {codes[i], codes[i], codes[i]};
+        memcpy(bytes + 12 * i, copies, sizeof copies);
     }
 }
 
@@ -165,73 +108,137 @@ static uint64_t bits_of(double value) {
     return bits;
 }
 
-/* stoic_minifloat_round() of a product that is no double subnormal: the same cases, chosen by
- * masks. */
-static inline uint32_t round_to(double value, const int e_bits, const int m_bits) {
-    const uint64_t bias = (UINT64_C(1) << (e_bits - 1)) - 1, drop = 52 - (uint64_t)m_bits;
-    const uint64_t infinite = ((UINT64_C(1) << e_bits) - 1) << m_bits;
-    uint64_t bits = bits_of(value), magnitude = bits & INT64_MAX;
-    uint64_t sign = (bits >> 63) << (e_bits + m_bits);
-    /* normal: a carry out of the mantissa adds one to the exponent, as it should */
-    uint64_t moved = magnitude - ((1023 - bias) << 52);
-    uint64_t normal = (moved + ((UINT64_C(1) << (drop - 1)) - 1) + (moved >> drop & 1)) >> drop;
-    /* subnormal: the leading one is shifted out to its place */
-    uint64_t e = magnitude >> 52, shift = drop + 1 + (1023 - bias) - e;
-    uint64_t mantissa = (magnitude & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;
-    shift = shift > 54 ? 54 : shift; /* beyond, too, nothing is left */
-    shift += shift == 0;             /* a normal one, whose `small` is not used */
-    uint64_t small =
-        (mantissa + ((UINT64_C(1) << (shift - 1)) - 1) + (mantissa >> shift & 1)) >> shift;
-    uint64_t code = e > 1023 - bias ? normal : small;
-    code = code > infinite ? infinite : code;
-    code = e == 2047 ? infinite : code;
-    uint64_t nan =
-        infinite | UINT64_C(1) << (m_bits - 1) | (magnitude & ((UINT64_C(1) << 52) - 1)) >> drop;
-    code = magnitude > UINT64_C(2047) << 52 ? nan : code;
-    return (uint32_t)(sign | code);
+static float float_of(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
-static inline void encode_float(const stoic_value_rule *rule, const float *weights, int n,
+static uint32_t pattern_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+#ifdef __FMA__
+/* odd_products() by what the product lost. Returns if a product may have lost what is too small for
+ * a float. */
+static bool odd_by_fma(const float *weights, int n, float scale, uint32_t *bits) {
+    uint32_t tiny = 0;
+    for (int i = 0; i < n; i++) {
+        float near = weights[i] * scale, lost = __builtin_fmaf(weights[i], scale, -near);
+        uint32_t code = pattern_of(near), magnitude = code & INT32_MAX;
+        uint32_t inexact = (lost < 0.0f) | (lost > 0.0f); /* not NaN */
+        bits[i] = (code - (((code ^ pattern_of(lost)) >> 31) & inexact)) | inexact;
+        tiny |= (magnitude > 0) & (magnitude < (127 - 100) << 23); /* 48 bits from 2^-149 on */
+    }
+    return tiny && scale != 1.0f;
+}
+#endif
+
+/* Exact products as floats, rounded to odd: toward zero, and what was not exact has its last bit
+ * set. To round that once more, to a format of at most 22 bits, is to round the product once (Boldo
+ * and Melquiond 2008). NaN stays NaN. */
+static void odd_products(const float *weights, int n, float scale, uint32_t *bits) {
+#ifdef __FMA__
+    if (!odd_by_fma(weights, n, scale, bits))
+        return;
+#endif
+    for (int i = 0; i < n; i++) {
+        double value = (double)weights[i] * (double)scale;
+        float near = (float)value;
+        double back = (double)near;
+        uint64_t over = fabs(back) > fabs(value), inexact = back != value; /* as wide as a double */
+        bits[i] = (uint32_t)((pattern_of(near) - over) | inexact);
+    }
+}
+
+/* The magnitude of a float in a format of 16 bits, to nearest, ties to even. */
+static inline uint32_t shorten(uint32_t magnitude, const int e_bits, const int m_bits) {
+    const uint32_t bias = (UINT32_C(1) << (e_bits - 1)) - 1, drop = 23 - (uint32_t)m_bits;
+    const uint32_t infinite = ((UINT32_C(1) << e_bits) - 1) << m_bits;
+    /* a carry out of the mantissa adds one to the exponent, as it should */
+    uint32_t moved = magnitude - ((127 - bias) << 23);
+    uint32_t code = (moved + ((UINT32_C(1) << (drop - 1)) - 1) + (moved >> drop & 1)) >> drop;
+    if (bias < 127) { /* subnormal: the unit of the sum is that of the format's smallest */
+        const uint32_t large = (127 - bias + drop + 1) << 23;
+        uint32_t small = pattern_of(float_of(magnitude) + float_of(large)) - large;
+        code = magnitude < (128 - bias) << 23 ? small : code;
+    }
+    code = code < infinite ? code : infinite;
+    uint32_t nan = magnitude > UINT32_C(0x7f800000), payload = (magnitude & INT32_MAX >> 8) >> drop;
+    return code | ((0 - nan) & (UINT32_C(1) << (m_bits - 1) | payload));
+}
+
+static inline void encode_short(const stoic_value_rule *rule, const float *weights, int n,
                                 uint32_t *codes, stoic_bulk_fit *fit, const int e_bits,
                                 const int m_bits) {
     const uint32_t two = UINT32_C(1) << (e_bits + m_bits - 1);
-    const uint32_t magnitude = (UINT32_C(1) << (e_bits + m_bits)) - 1;
     const uint32_t infinite = ((UINT32_C(1) << e_bits) - 1) << m_bits;
-    const double scale = rule->scale;
     const uint32_t hold = rule->hold;
     uint32_t held = 0, outside = 0;
+    odd_products(weights, n, (float)rule->scale, codes);
     for (int i = 0; i < n; i++) {
-        double value = (double)weights[i] * scale;
-        uint32_t code = round_to(value, e_bits, m_bits);
-        uint32_t below = (value < 2.0) & (value > -2.0) & ((code & magnitude) >= two) & hold;
-        codes[i] = code - below;
+        uint32_t bits = codes[i], magnitude = bits & INT32_MAX;
+        uint32_t code = shorten(magnitude, e_bits, m_bits);
+        uint32_t below = (magnitude < UINT32_C(0x40000000)) & (code >= two) & hold;
+        codes[i] = (bits >> 31 << (e_bits + m_bits) | code) - below;
         held += below;
-        outside += ((code & magnitude) == infinite) & (value < INFINITY) & (value > -INFINITY);
+        outside += (code == infinite) & (magnitude < UINT32_C(0x7f800000));
     }
     fit->held += (int)held;
     fit->outside += (int)outside;
 }
 
-/* fp32 scaled: the conversion of the machine rounds as the format does. */
+/* fp32 scaled: the product of the machine is rounded as the format does. */
 static inline void encode_single(const stoic_value_rule *rule, const float *weights, int n,
                                  uint32_t *codes, stoic_bulk_fit *fit) {
-    const double scale = rule->scale;
-    const uint32_t hold = rule->hold, infinite = UINT32_C(0x7f800000);
-    uint32_t held = 0, outside = 0;
-    for (int i = 0; i < n; i++) {
-        double value = (double)weights[i] * scale;
-        float rounded = (float)value;
-        uint32_t code;
-        memcpy(&code, &rounded, sizeof code);
-        uint32_t below =
-            (value < 2.0) & (value > -2.0) & ((code & INT32_MAX) >= UINT32_C(0x40000000)) & hold;
-        codes[i] = code - below;
-        held += below;
-        outside += ((code & INT32_MAX) == infinite) & (value < INFINITY) & (value > -INFINITY);
+    const float scale = (float)rule->scale;
+    const uint32_t two = UINT32_C(0x40000000), infinite = UINT32_C(0x7f800000);
+    enum { CHUNK = 64 };
+    for (int first = 0; first < n; first += CHUNK) {
+        const int m = n - first < CHUNK ? n - first : CHUNK;
+        uint32_t counted = 0; /* what was perhaps rounded to 2 or to infinity */
+        for (int i = first; i < first + m; i++) {
+            codes[i] = pattern_of(weights[i] * scale);
+            counted |= ((codes[i] & INT32_MAX) == two) | ((codes[i] & INT32_MAX) == infinite);
+        }
+        for (int i = first; counted && i < first + m; i++) {
+            double value = fabs((double)weights[i] * rule->scale);
+            uint32_t below = (value < 2.0) & ((codes[i] & INT32_MAX) >= two) & rule->hold;
+            codes[i] -= below;
+            fit->held += (int)below;
+            fit->outside += ((codes[i] & INT32_MAX) == infinite) & (value < INFINITY);
+        }
     }
-    fit->held += (int)held;
-    fit->outside += (int)outside;
 }
+
+/* Formats whose values are floats: both operands have 24 bits at most, so that a quotient is never
+ * so near the middle of two floats that dividing in double and rounding again would differ. */
+static inline void decode_single(const stoic_value_rule *rule, const uint32_t *codes, int n,
+                                 float *weights, const int shift) {
+    const float scale = (float)rule->scale;
+    for (int i = 0; i < n; i++) {
+        uint32_t bits = codes[i] << shift;
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        weights[i] = value / scale; /* a signalling NaN becomes a quiet one also where it is 1 */
+    }
+}
+
+#ifdef __F16C__
+static int decode_half(const stoic_value_rule *rule, const uint32_t *codes, int n, float *weights) {
+    const __m256 scale = _mm256_set1_ps((float)rule->scale);
+    int i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256i x = _mm256_loadu_si256((const __m256i *)(codes + i));
+        x = _mm256_permute4x64_epi64(_mm256_packus_epi32(x, x), 8);
+        __m256 value = _mm256_cvtph_ps(_mm256_castsi256_si128(x));
+        _mm256_storeu_ps(weights + i, _mm256_div_ps(value, scale));
+    }
+    return i;
+}
+#endif
 
 static inline void decode_float(const stoic_value_rule *rule, const uint32_t *codes, int n,
                                 float *weights, const int e_bits, const int m_bits) {
@@ -279,18 +286,22 @@ static void decode_integer(const stoic_value_rule *rule, const uint32_t *codes, 
 /* ---- the rules ---- */
 
 static void decode(const stoic_value_rule *rule, const uint32_t *codes, int n, float *weights) {
+    int done = 0;
     switch (rule->kind) {
     case STOIC_FORMAT_FP32:
         if (rule->scale == 1.0)
             memcpy(weights, codes, (size_t)n * sizeof *weights); /* also a signalling NaN */
         else
-            decode_float(rule, codes, n, weights, 8, 23);
+            decode_single(rule, codes, n, weights, 0);
         break;
     case STOIC_FORMAT_FP16:
-        decode_float(rule, codes, n, weights, 5, 10);
+#ifdef __F16C__
+        done = decode_half(rule, codes, n, weights);
+#endif
+        decode_float(rule, codes + done, n - done, weights + done, 5, 10);
         break;
     case STOIC_FORMAT_BF16:
-        decode_float(rule, codes, n, weights, 8, 7);
+        decode_single(rule, codes, n, weights, 16);
         break;
     default:
         decode_integer(rule, codes, n, weights);
@@ -307,10 +318,10 @@ static void encode(const stoic_value_rule *rule, const float *weights, int n, ui
             encode_single(rule, weights, n, codes, fit);
         break;
     case STOIC_FORMAT_FP16:
-        encode_float(rule, weights, n, codes, fit, 5, 10);
+        encode_short(rule, weights, n, codes, fit, 5, 10);
         break;
     case STOIC_FORMAT_BF16:
-        encode_float(rule, weights, n, codes, fit, 8, 7);
+        encode_short(rule, weights, n, codes, fit, 8, 7);
         break;
     default:
         encode_integer(rule, weights, n, codes);
@@ -319,6 +330,16 @@ static void encode(const stoic_value_rule *rule, const float *weights, int n, ui
 
 #define GLUE2(a, b) a##b
 #define GLUE(a, b)  GLUE2(a, b)
+extern const stoic_bits_kernels GLUE(stoic_bits_kernels_, STOIC_KERNEL_SET);
+extern const stoic_in_place_kernels GLUE(stoic_in_place_kernels_, STOIC_KERNEL_SET);
 extern const stoic_store_kernels GLUE(stoic_store_kernels_, STOIC_KERNEL_SET);
 const stoic_store_kernels GLUE(stoic_store_kernels_, STOIC_KERNEL_SET) = {
-    range, unpack, pack, vote, repeat, parities, decode, encode};
+    &GLUE(stoic_bits_kernels_, STOIC_KERNEL_SET),
+    &GLUE(stoic_in_place_kernels_, STOIC_KERNEL_SET),
+    range,
+    vote,
+    repeat,
+    vote_32,
+    repeat_32,
+    decode,
+    encode};

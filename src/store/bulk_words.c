@@ -6,49 +6,6 @@
 
 #include "store/bulk.h"
 
-/* The data bits of words [word, word + n), and their check bits. */
-static void read_words(const stoic_store *store, int entry, int64_t word, int n, uint64_t *data,
-                       uint8_t *checks) {
-    const stoic_code *code = &stoic_layout_of(store, entry)->code;
-    const uint8_t *bytes = (const uint8_t *)store->lines[entry].image;
-    const int held = code->weights * code->data, bits = code->word;
-    const uint64_t mask = held == 64 ? ~UINT64_C(0) : (UINT64_C(1) << held) - 1;
-    int64_t at = word * bits;
-    for (int i = 0; i < n; i++, at += bits) {
-        uint64_t x;
-        memcpy(&x, bytes + at / 8, sizeof x);
-        x >>= at % 8;
-        if (at % 8 && at % 8 + held > 64) /* the rest of the data */
-            x |= (uint64_t)bytes[at / 8 + 8] << (64 - at % 8);
-        int64_t end = at + held;
-        uint32_t after = (uint32_t)bytes[end / 8] | (uint32_t)bytes[end / 8 + 1] << 8;
-        data[i] = x & mask;
-        checks[i] =
-            (uint8_t)(code->redundant ? after >> end % 8 & ((1u << code->redundant) - 1) : 0);
-    }
-}
-
-static void split_words(const stoic_code *code, const uint64_t *data, int n, uint32_t *codes) {
-    const uint32_t mask =
-        code->data == 32 ? UINT32_MAX : (uint32_t)((UINT64_C(1) << code->data) - 1);
-    const int weights = code->weights, bits = code->data;
-    if (weights == 1) {
-        for (int i = 0; i < n; i++)
-            codes[i] = (uint32_t)data[i] & mask;
-        return;
-    }
-    if (weights * bits == 64 && bits == 8) {
-        const uint8_t *bytes = (const uint8_t *)data;
-        for (int i = 0; i < 8 * n; i++)
-            codes[i] = bytes[i];
-        return;
-    }
-    for (int i = 0; i < n; i++) {
-        for (int w = 0; w < weights; w++)
-            codes[i * weights + w] = (uint32_t)(data[i] >> w * bits) & mask;
-    }
-}
-
 /* Bits [at, at + count) of an image, count <= 32. */
 static uint32_t bits_at(const uint8_t *bytes, int64_t at, int count) {
     uint64_t x;
@@ -105,30 +62,63 @@ static void open_word(const stoic_store *store, int entry, int64_t word, int hel
         codes[i] = (uint32_t)data[i];
 }
 
+/* The whole words of a code whose check bits are one sum of columns. */
+static void open_summed(const stoic_bits_kernels *kernels, const stoic_store *store, int entry,
+                        int64_t word, int n, uint32_t *codes) {
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
+    const int held = code->weights * code->data;
+    const uint64_t restored = code->repeated;
+    uint64_t data[STOIC_BULK_STRETCH];
+    uint8_t checks[STOIC_BULK_STRETCH], sums[STOIC_BULK_STRETCH];
+    kernels->open(store->lines[entry].image, word * code->word, held, code->redundant, n, data,
+                  checks);
+    kernels->parities(data, n, code->parity, sums);
+    for (int i = 0; restored && i < n; i++)
+        data[i] = (data[i] & ~restored) | (data[i] >> 1 & restored);
+    kernels->split(data, n, code->weights, code->data, codes);
+    if (memcmp(sums, checks, (size_t)n) == 0)
+        return;
+    for (int i = 0; i < n; i++) {
+        if (sums[i] != checks[i])
+            open_word(store, entry, word + i, code->weights, codes + i * code->weights);
+    }
+}
+
+/* The whole words of parity64. */
+static void open_halves(const stoic_store_kernels *kernels, const stoic_store *store, int entry,
+                        int64_t word, int n, uint32_t *codes) {
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
+    const uint32_t *side = store->lines[entry].side + word;
+    uint64_t data[STOIC_BULK_STRETCH / 8];
+    uint8_t low[STOIC_BULK_STRETCH / 8], high[STOIC_BULK_STRETCH / 8];
+    memcpy(data, store->lines[entry].image + word, (size_t)n * sizeof *data);
+    kernels->in_place->exchange(data, n, side);
+    kernels->bits->parities(data, n, &code->halves[0], low);
+    kernels->bits->parities(data, n, &code->halves[1], high);
+    kernels->in_place->from_sign(data, n, side);
+    kernels->bits->split(data, n, 8, 8, codes);
+    for (int i = 0; i < n; i++) {
+        if (low[i] | high[i])
+            open_word(store, entry, word + i, 8, codes + 8 * i);
+    }
+}
+
 void stoic_bulk_open_words(const stoic_store_kernels *kernels, const stoic_store *store, int entry,
                            int64_t first, int n, uint32_t *codes) {
     const stoic_code *code = &stoic_layout_of(store, entry)->code;
-    uint64_t data[STOIC_BULK_STRETCH];
-    uint8_t checks[STOIC_BULK_STRETCH], sums[STOIC_BULK_STRETCH];
-    int full = code->masks ? n / code->weights : 0;
-    int64_t word = first / code->weights;
+    int full = code->parity || code->halves ? n / code->weights : 0;
+    if (code->copied == 32) {
+        kernels->vote_32(store->lines[entry].image, first, n, codes);
+        return;
+    }
     if (code->copied) {
         open_repeated(store, entry, first, n, codes);
         return;
     }
-    data[0] = 0; /* gcc cannot see that read_words() fills what is read */
-    if (full) {
-        read_words(store, entry, word, full, data, checks);
-        kernels->parities(data, full, code->masks, sums);
-        const uint64_t keep = ~code->repeated;
-        for (int i = 0; i < full; i++)
-            data[i] = (data[i] & keep) | (data[i] >> 1 & code->repeated);
-        split_words(code, data, full, codes);
-        for (int i = 0; i < full; i++) {
-            if (sums[i] != checks[i])
-                open_word(store, entry, word + i, code->weights, codes + i * code->weights);
-        }
-    }
+    if (code->halves)
+        open_halves(kernels, store, entry, first / code->weights, full, codes);
+    else if (full)
+        open_summed(kernels->bits, store, entry, first / code->weights, full, codes);
     for (int done = full * code->weights; done < n; done += code->weights)
         open_word(store, entry, (first + done) / code->weights,
                   n - done < code->weights ? n - done : code->weights, codes + done);
@@ -145,41 +135,58 @@ static void make_word(stoic_store *store, int entry, int64_t word, int held,
         data[i] = codes[i];
     uint32_t side = code->family->side ? code->family->side(code, data) : 0;
     if (code->family->side)
-        stoic_lines_note(store, entry, word, side);
+        stoic_lines_note(store, entry, word, 1, &side);
     store->facts.clamped += code->family->encode(code, data, side, &bits);
     stoic_image_put(store->lines[entry].image, word * code->word, code->word, &bits);
 }
 
-static void join_words(const stoic_code *code, const uint32_t *codes, int n, uint64_t *data) {
-    for (int i = 0; i < n; i++) {
-        uint64_t x = 0;
-        for (int w = 0; w < code->weights; w++)
-            x |= (uint64_t)codes[i * code->weights + w] << w * code->data;
-        data[i] = x;
-    }
+static void make_summed(const stoic_store_kernels *kernels, stoic_store *store, int entry,
+                        int64_t word, int n, const uint32_t *codes) {
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
+    uint64_t data[STOIC_BULK_STRETCH];
+    uint8_t checks[STOIC_BULK_STRETCH];
+    kernels->bits->join(codes, n, code->weights, code->data, data);
+    if (code->repeated)
+        store->facts.clamped += kernels->in_place->spare(data, n);
+    kernels->bits->parities(data, n, code->parity, checks);
+    if (code->repeated)
+        kernels->in_place->put_checks(data, n, checks);
+    kernels->bits->close(store->lines[entry].image, word * code->word, code->weights * code->data,
+                         code->redundant, n, data, checks);
+}
+
+/* The whole words of parity64. */
+static void make_halves(const stoic_store_kernels *kernels, stoic_store *store, int entry,
+                        int64_t word, int n, const uint32_t *codes) {
+    const stoic_code *code = &stoic_layout_of(store, entry)->code;
+    uint64_t data[STOIC_BULK_STRETCH / 8];
+    uint32_t side[STOIC_BULK_STRETCH / 8];
+    uint8_t even[STOIC_BULK_STRETCH / 8], odd[STOIC_BULK_STRETCH / 8];
+    kernels->bits->join(codes, n, 8, 8, data);
+    store->facts.clamped += kernels->in_place->to_sign(data, n, side);
+    kernels->bits->parities(data, n, &code->halves[2], even);
+    kernels->bits->parities(data, n, &code->halves[3], odd);
+    kernels->in_place->put_pairs(data, n, side, even, odd);
+    memcpy(store->lines[entry].image + word, data, (size_t)n * sizeof *data);
+    stoic_lines_note(store, entry, word, n, side);
 }
 
 void stoic_bulk_make_words(const stoic_store_kernels *kernels, stoic_store *store, int entry,
                            int64_t first, int n, const uint32_t *codes) {
     const stoic_code *code = &stoic_layout_of(store, entry)->code;
-    uint64_t data[STOIC_BULK_STRETCH];
-    uint8_t sums[STOIC_BULK_STRETCH];
-    int full = code->masks && !code->repeated ? n / code->weights : 0;
-    int64_t word = first / code->weights;
+    int full = code->parity || code->halves ? n / code->weights : 0;
+    if (code->copied == 32) {
+        kernels->repeat_32(store->lines[entry].image, first, n, codes);
+        return;
+    }
     if (code->copied) {
         make_repeated(store, entry, first, n, codes);
         return;
     }
-    data[0] = 0;
-    if (full) {
-        join_words(code, codes, full, data);
-        kernels->parities(data, full, code->masks, sums);
-    }
-    for (int i = 0; i < full; i++) {
-        stoic_word bits = {{data[i]}};
-        stoic_word_put(&bits, code->weights * code->data, code->redundant, sums[i]);
-        stoic_image_put(store->lines[entry].image, (word + i) * code->word, code->word, &bits);
-    }
+    if (code->halves)
+        make_halves(kernels, store, entry, first / code->weights, full, codes);
+    else if (full)
+        make_summed(kernels, store, entry, first / code->weights, full, codes);
     for (int done = full * code->weights; done < n; done += code->weights)
         make_word(store, entry, (first + done) / code->weights,
                   n - done < code->weights ? n - done : code->weights, codes + done);

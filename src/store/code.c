@@ -25,6 +25,18 @@ void stoic_word_put(stoic_word *word, int at, int count, uint64_t bits) {
             (word->part[part + 1] & ~(mask >> (64 - shift))) | bits >> (64 - shift);
 }
 
+void stoic_parity_fill(stoic_parity *out, const uint8_t columns[64]) {
+    memset(out, 0, sizeof *out);
+    for (int bit = 0; bit < 64; bit++) {
+        for (int j = 0; j < 8; j++)
+            out->masks[j] |= (uint64_t)(columns[bit] >> j & 1) << bit;
+        for (int value = 0; value < 16; value++) {
+            if (value >> bit % 4 & 1)
+                out->nibbles[bit / 4][value] ^= columns[bit];
+        }
+    }
+}
+
 static stoic_status plan_none(stoic_code *code, const char *argument, stoic_error *err) {
     (void)argument;
     (void)err;

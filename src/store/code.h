@@ -14,6 +14,12 @@
 
 typedef struct stoic_code stoic_code;
 
+/* A sum of columns of 8 bits, one for each bit of 64 that is set, in two forms for fast loops. */
+typedef struct stoic_parity {
+    uint64_t masks[8];       /* bit j of the sum is the parity of the bits & masks[j] */
+    uint8_t nibbles[16][16]; /* what each value of each four bits adds */
+} stoic_parity;
+
 /* A family of codes. Data arrive as one code a weight; places without a weight hold zeros. */
 typedef struct stoic_code_family {
     const char *name, *argument;
@@ -40,9 +46,11 @@ struct stoic_code {
     int corrects, detects;
     int copied;         /* repetition: top bits that stand three times */
     const void *checks; /* tables of the code */
-    /* Parity codes: mask j of a full word's first 64 bits gives bit j of the syndrome, to which the
-     * redundant bits are added. NULL: not of this kind. */
-    const uint64_t *masks;
+    /* Parity codes: of a full word's first 64 bits the syndrome, to which the redundant bits are
+     * added. NULL: not of this kind. */
+    const stoic_parity *parity;
+    /* parity64: two halves of the syndrome, the even and the odd check bits. */
+    const stoic_parity *halves;
     uint64_t repeated; /* bits that hold checks in place and read as the bit above them */
 };
 
@@ -61,6 +69,8 @@ extern const stoic_code_family stoic_code_none, stoic_code_msb3, stoic_code_rep,
 
 stoic_status stoic_code_parse(const char *text, const stoic_format *format, stoic_code *out,
                               stoic_error *err);
+
+void stoic_parity_fill(stoic_parity *out, const uint8_t columns[64]);
 
 /* Bits [at, at + count) of a word, count <= 64. */
 uint64_t stoic_word_get(const stoic_word *word, int at, int count);

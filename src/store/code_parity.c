@@ -31,6 +31,7 @@ typedef struct checks {
     uint16_t column[64];         /* of each bit: the powers r(a), r(a^3) it adds */
     uint16_t table[8][256];      /* of each byte of the word: its syndrome */
     uint16_t check_word[8][256]; /* of each byte of data: the check bits it adds */
+    stoic_parity halves[4];
     uint8_t first[1 << CHECKS], second[1 << CHECKS]; /* of each syndrome: the wrong bits */
     bool detected[1 << CHECKS];
 } checks;
@@ -70,6 +71,7 @@ static unsigned remainder_of(int coefficient) {
 
 static void fill_columns(checks *t) {
     int next = CHECKS;
+    uint8_t columns[4][64] = {{0}};
     for (int bit = 0; bit < 64; bit++) {
         if (!holds_check(bit))
             t->coefficient[bit] = (uint8_t)next++;
@@ -80,6 +82,10 @@ static void fill_columns(checks *t) {
         int c = t->coefficient[bit];
         t->column[bit] = (uint16_t)(t->power[c] | t->power[3 * c % FIELD] << 7);
         unsigned added = holds_check(bit) ? 0 : remainder_of(c);
+        columns[0][bit] = t->column[bit] & 0x7f;
+        columns[1][bit] = (uint8_t)(t->column[bit] >> 7);
+        for (int i = 0; i < CHECKS; i++)
+            columns[2 + i % 2][bit] |= (uint8_t)((added >> i & 1) << i / 2);
         for (int value = 0; value < 256; value++) {
             if (!(value >> bit % 8 & 1))
                 continue;
@@ -87,6 +93,8 @@ static void fill_columns(checks *t) {
             t->check_word[bit / 8][value] ^= (uint16_t)added;
         }
     }
+    for (int i = 0; i < 4; i++)
+        stoic_parity_fill(&t->halves[i], columns[i]);
 }
 
 static void fill_all(void) {
@@ -122,6 +130,7 @@ static stoic_status plan(stoic_code *code, const char *argument, stoic_error *er
     code->weights = 8;
     code->corrects = code->detects = 2;
     code->checks = &tables;
+    code->halves = tables.halves;
     return STOIC_OK;
 }
 

@@ -26,7 +26,7 @@ typedef struct checks {
     uint8_t at[72];        /* where the check bits stand */
     uint8_t table[9][256]; /* of each byte of the word: the sum of its bits' columns */
     int8_t bit[256];       /* of each syndrome: the wrong bit, -1 none */
-    uint64_t masks[8]; /* the same columns by rows, of the first 64 bits that are no checks apart */
+    stoic_parity parity;   /* of the first 64 bits, but for checks that stand apart */
 } checks;
 
 static checks tables72, tables39, tables64;
@@ -60,11 +60,12 @@ static void fill(checks *t) {
             ones += 2;
         }
     }
+    uint8_t among[64] = {0};
+    memcpy(among, t->column, (size_t)(t->n == 64 ? 64 : t->at[0]));
+    stoic_parity_fill(&t->parity, among);
     memset(t->bit, -1, sizeof t->bit);
     for (int bit = 0; bit < t->n; bit++) {
         t->bit[t->column[bit]] = (int8_t)bit;
-        for (int j = 0; j < t->r && bit < (t->n == 64 ? 64 : t->at[0]); j++)
-            t->masks[j] |= (uint64_t)(t->column[bit] >> j & 1) << bit;
         for (int value = 0; value < 256; value++) {
             if (value >> bit % 8 & 1)
                 t->table[bit / 8][value] ^= t->column[bit];
@@ -106,7 +107,7 @@ static stoic_status plan(stoic_code *code, int room, const checks *tables, stoic
                           code->name, room, code->format->name, code->data);
     code->weights = room / code->data;
     code->redundant = tables->r;
-    code->masks = tables->masks;
+    code->parity = &tables->parity;
     code->corrects = 1;
     code->detects = 2;
     code->checks = tables;
@@ -180,7 +181,7 @@ static stoic_status plan64(stoic_code *code, const char *argument, stoic_error *
                           "format %s has none",
                           code->format->name);
     code->weights = 8;
-    code->masks = tables64.masks;
+    code->parity = &tables64.parity;
     code->repeated = UINT64_C(0x0040404040404040);
     code->corrects = 1;
     code->detects = 2;

@@ -61,6 +61,7 @@ typedef struct stoic_lines {
     uint64_t *image;      /* the words, packed; NULL: the weights' own bits (fp32 as it is) */
     stoic_grid *grids;    /* one, or one an output channel */
     int64_t channels;     /* grids there are */
+    double largest;       /* magnitude of the scaled weights */
     int64_t inner;        /* channel of weight i: i / inner % channels */
     uint32_t *side;       /* of each word: what its code keeps aside; may be NULL */
     int64_t n_sparse;     /* weights kept aside, by index */
@@ -107,8 +108,8 @@ stoic_status stoic_lines_fit(stoic_store *store, int entry, stoic_error *err);
 stoic_status stoic_lines_reserve(stoic_store *store, int entry, stoic_error *err);
 /* Encodes and packs an entry's weights; counts what did not fit. The reference of bulk.h. */
 stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err);
-/* Notes what a word's code keeps aside, and counts its bits. */
-void stoic_lines_note(stoic_store *store, int entry, int64_t word, uint32_t side);
+/* Notes what the code of n words keeps aside, and counts its bits. */
+void stoic_lines_note(stoic_store *store, int entry, int64_t word, int n, const uint32_t *side);
 void stoic_lines_deinit(stoic_lines *lines);
 /* Weights of an entry from its words, in order; the reference that the fast ways are held against.
  */

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/fail.h"
 #include "store/bulk.h"
@@ -119,6 +120,7 @@ stoic_status stoic_lines_fit(stoic_store *store, int entry, stoic_error *err) {
                                              lines->inner, lines->channels, (int64_t)c, largest);
         if (!isfinite(grid->scale) || grid->scale == 0) /* weights near the smallest float */
             grid->scale = 1.0f;
+        lines->largest = fmax(lines->largest, largest * (double)grid->scale);
     }
     int64_t bits = layout->format.kind == STOIC_FORMAT_AFFINE ? 128
                    : layout->format.kind == STOIC_FORMAT_INT8 ? 64
@@ -260,6 +262,19 @@ static bool is_verbatim(const stoic_layout *layout) {
            layout->outliers == STOIC_OUTLIERS_KEEP && layout->code.family == &stoic_code_none;
 }
 
+/* Memory that is about to be written from end to end: in pages of the common size, the kernel's
+ * handing them out takes longer than encoding. */
+static void expect_all(void *memory, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = 4096, from = ((uintptr_t)memory + page - 1) & ~(page - 1);
+    if (memory && bytes >= (size_t)4 << 20)
+        madvise((void *)from, bytes - page, MADV_HUGEPAGE); /* if it fails, it is slower */
+#else
+    (void)memory;
+    (void)bytes;
+#endif
+}
+
 stoic_status stoic_lines_reserve(stoic_store *store, int entry, stoic_error *err) {
     const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const stoic_store_entry *e = &store->entries[entry];
@@ -268,6 +283,7 @@ stoic_status stoic_lines_reserve(stoic_store *store, int entry, stoic_error *err
         return STOIC_OK;
     size_t parts = (size_t)((e->words * code->word + 63) / 64) + 2;
     lines->image = calloc(parts, sizeof *lines->image);
+    expect_all(lines->image, parts * sizeof *lines->image);
     if (code->family->side)
         lines->side = calloc((size_t)e->words + 1, sizeof *lines->side);
     if (!lines->image || (code->family->side && !lines->side))
@@ -275,10 +291,12 @@ stoic_status stoic_lines_reserve(stoic_store *store, int entry, stoic_error *err
     return STOIC_OK;
 }
 
-void stoic_lines_note(stoic_store *store, int entry, int64_t word, uint32_t side) {
-    store->lines[entry].side[word] = side;
-    store->facts.side_bits +=
-        __builtin_popcount(side) * bits_to_count(store->entries[entry].weights);
+void stoic_lines_note(stoic_store *store, int entry, int64_t word, int n, const uint32_t *side) {
+    int64_t noted = 0;
+    memcpy(store->lines[entry].side + word, side, (size_t)n * sizeof *side);
+    for (int i = 0; i < n; i++)
+        noted += __builtin_popcount(side[i]);
+    store->facts.side_bits += noted * bits_to_count(store->entries[entry].weights);
 }
 
 stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err) {
@@ -297,7 +315,7 @@ stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err)
             data[i] = encode_weight(store, entry, word * e->word_weights + i);
         uint32_t side = code->family->side ? code->family->side(code, data) : 0;
         if (lines->side)
-            stoic_lines_note(store, entry, word, side);
+            stoic_lines_note(store, entry, word, 1, &side);
         store->facts.clamped += code->family->encode(code, data, side, &bits);
         stoic_image_put(lines->image, word * code->word, code->word, &bits);
     }
