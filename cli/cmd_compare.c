@@ -146,14 +146,7 @@ static stoic_status compare(const settings *set, const cli_call *call,
     cli_line_start(set->common.quiet);
     stoic_status status = stoic_compare(model, data, wanted, &found, err);
     cli_line_end();
-    if (status == STOIC_ERR_INTERRUPTED && set->keep) {
-        cli_interrupt_tell(call, NULL);
-        status =
-            cli_fail(err, STOIC_ERR_INTERRUPTED, set->keep, "interrupted; what is done is kept");
-    } else if (status == STOIC_ERR_INTERRUPTED) {
-        status = cli_fail(err, STOIC_ERR_INTERRUPTED, "",
-                          "interrupted; with --keep DIR it could go on from there");
-    }
+    status = cli_interrupt_study(call, set->keep, status, err);
     if (status == STOIC_OK) {
         const cli_comparison at = {wanted, found, set->loss, cli_seconds() - start};
         status = cli_comparison_write(&at, set->common.output, set->common.format, err);

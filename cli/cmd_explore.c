@@ -216,14 +216,7 @@ static stoic_status explore(const settings *set, const cli_call *call,
                               ? stoic_explore_budget(model, data, wanted, set->budget, &budget, err)
                               : stoic_explore(model, data, wanted, &found, err);
     cli_line_end();
-    if (status == STOIC_ERR_INTERRUPTED && set->keep) {
-        cli_interrupt_tell(call, NULL);
-        status =
-            cli_fail(err, STOIC_ERR_INTERRUPTED, set->keep, "interrupted; what is done is kept");
-    } else if (status == STOIC_ERR_INTERRUPTED) {
-        status = cli_fail(err, STOIC_ERR_INTERRUPTED, "",
-                          "interrupted; with --keep DIR it could go on from there");
-    }
+    status = cli_interrupt_study(call, set->keep, status, err);
     if (status == STOIC_OK) {
         cli_exploration at = {wanted, budget ? budget->measured : found, budget,
                               cli_seconds() - start};

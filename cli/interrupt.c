@@ -40,3 +40,14 @@ void cli_interrupt_tell(const cli_call *call, const char *option) {
     }
     fputc('\n', stderr);
 }
+
+stoic_status cli_interrupt_study(const cli_call *call, const char *keep, stoic_status status,
+                                 stoic_error *err) {
+    if (status != STOIC_ERR_INTERRUPTED)
+        return status;
+    if (!keep)
+        return cli_fail(err, STOIC_ERR_INTERRUPTED, "",
+                        "interrupted; with --keep DIR it could go on from there");
+    cli_interrupt_tell(call, NULL);
+    return cli_fail(err, STOIC_ERR_INTERRUPTED, keep, "interrupted; what is done is kept");
+}

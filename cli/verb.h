@@ -206,6 +206,10 @@ double cli_seconds(void);
 const volatile int *cli_interrupt_catch(void);
 /* Prints the command line that goes on to stderr, with `option` (may be NULL) in it. */
 void cli_interrupt_tell(const cli_call *call, const char *option);
+/* The same for a study that was stopped: its campaigns are in the folder `keep`, if that is given.
+ * Passes on any other status. */
+stoic_status cli_interrupt_study(const cli_call *call, const char *keep, stoic_status status,
+                                 stoic_error *err);
 
 /* Shell-quotes `word` and appends it, with a space before all but the first. */
 void cli_quote(FILE *file, const char *word, bool first);
