@@ -83,9 +83,11 @@ def resnet_jobs(options, folder):
         eval_job(options, "resnet44", model, data, files, preparation)
     if "pass" not in options.jobs:
         return
-    peers = [("torch, a neuron a copy", lambda: Worker(
-        options.python, "torch_neuron.py", model, "--images", files[0], "--labels", files[1],
-        "--threads", str(options.threads), *preparation))]
+    peers = [(name, lambda script=script: Worker(
+        options.python, script, model, "--images", files[0], "--labels", files[1],
+        "--threads", str(options.threads), *preparation))
+        for name, script in (("PyTorchFI", "pytorchfi_neuron.py"),
+                             ("torch, a neuron a copy", "torch_neuron.py"))]
     for name, fault in PASSES.items():
         compare(f"pass {name}", options, peers, campaign_side(
             options, folder, model, data, fault, options.passes, *preparation,
