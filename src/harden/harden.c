@@ -54,7 +54,7 @@ static stoic_status refuse_name(const char *name, const char *text, stoic_error 
     }
     const char *near = stoic_nearest(name, known);
     return stoic_fail(err, STOIC_ERR_ARGUMENT, text, "unknown pass '%s'%s%s%s", name,
-                      near ? "; do you mean '" : "", near ? near : "", near ? "'?" : "");
+                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static stoic_status parse_argument(const stoic_pass *pass, const char *text, const char *argument,

@@ -41,7 +41,7 @@ static void specs(void **state) {
     static const struct {
         const char *pass, *says;
     } wrong[] = {
-        {"relu7", "unknown pass 'relu7'; do you mean 'relu6'?"},
+        {"relu7", "unknown pass 'relu7'; did you mean 'relu6'?"},
         {"nonsense", "unknown pass 'nonsense'"},
         {"", "unknown pass ''"},
         {"clipact:3", "clipact takes no argument"},
