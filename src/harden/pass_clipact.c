@@ -35,6 +35,9 @@ typedef struct clipact {
 static stoic_status find_clips(clipact *c, stoic_error *err) {
     const stoic_model *m = c->run->model;
     bool any = false;
+    if (m->n_layers == 0)
+        return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "",
+                          "%s: the network has no layer whose weights could be hit", c->run->text);
     for (size_t i = 0; i < m->n_nodes; i++) {
         double low, high;
         int out = m->nodes[i].out[0];
