@@ -6,6 +6,8 @@
 #ifndef STOIC_STORE_BULK_H
 #define STOIC_STORE_BULK_H
 
+#include <string.h>
+
 #include "store/layout.h"
 
 /* What the loops need of a format, the same for all weights of a stretch. */
@@ -65,6 +67,17 @@ typedef struct stoic_in_place_kernels {
     void (*exchange)(uint64_t *words, int n, const uint32_t *side);
     void (*from_sign)(uint64_t *words, int n, const uint32_t *side);
 } stoic_in_place_kernels;
+
+/* memcpy() of n codes for a stretch, which is long enough for the library's to take a way that is
+ * slower here: it is for lengths that leave the caches. */
+static inline void stoic_bulk_copy(void *to, const void *from, int n) {
+    char *out = to;
+    const char *in = from;
+    int i = 0;
+    for (; i + 16 <= n; i += 16)
+        memcpy(out + 4 * i, in + 4 * i, 64);
+    memcpy(out + 4 * i, in + 4 * i, (size_t)(n - i) * 4);
+}
 
 /* And over numbers. */
 typedef struct stoic_store_kernels {

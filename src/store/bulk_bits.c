@@ -29,7 +29,7 @@ static uint64_t low_bits(int bits) {
 /* Words of one, two or four whole bytes. */
 static bool widen(const uint8_t *bytes, int bits, int n, uint32_t *words) {
     if (bits == 32) {
-        memcpy(words, bytes, (size_t)n * 4);
+        stoic_bulk_copy(words, bytes, n);
     } else if (bits == 16) {
         for (int i = 0; i < n; i++) {
             uint16_t half;
@@ -47,7 +47,7 @@ static bool widen(const uint8_t *bytes, int bits, int n, uint32_t *words) {
 
 static bool narrow(uint8_t *bytes, int bits, int n, const uint32_t *words) {
     if (bits == 32) {
-        memcpy(bytes, words, (size_t)n * 4);
+        stoic_bulk_copy(bytes, words, n);
     } else if (bits == 16) {
         for (int i = 0; i < n; i++) {
             uint16_t half = (uint16_t)words[i];
@@ -249,16 +249,27 @@ static void open_lanes(const uint8_t *bytes, int first, int bits, int n, uint64_
 }
 #endif
 
+static void open_72(const uint8_t *bytes, int n, uint64_t *data, uint8_t *checks) {
+    int i = 0;
+    for (; i + 8 <= n; i += 8, bytes += 72) {
+        __builtin_prefetch(bytes + AHEAD);
+        for (int k = 0; k < 8; k++) {
+            data[i + k] = load64(bytes + 9 * k);
+            checks[i + k] = bytes[9 * k + 8];
+        }
+    }
+    for (; i < n; i++, bytes += 9) {
+        data[i] = load64(bytes);
+        checks[i] = bytes[8];
+    }
+}
+
 static void open_words(const uint64_t *image, int64_t at, int held, int redundant, int n,
                        uint64_t *data, uint8_t *checks) {
     const uint8_t *bytes = (const uint8_t *)image + at / 8;
     const int bits = held + redundant;
     if (at % 8 == 0 && bits == 72) {
-        for (int i = 0; i < n; i++) {
-            __builtin_prefetch(bytes + 9 * i + AHEAD);
-            data[i] = load64(bytes + 9 * i);
-            checks[i] = bytes[9 * i + 8];
-        }
+        open_72(bytes, n, data, checks);
         return;
     }
     if (at % 8 == 0 && held == 64) {

@@ -290,7 +290,7 @@ static void decode(const stoic_value_rule *rule, const uint32_t *codes, int n, f
     switch (rule->kind) {
     case STOIC_FORMAT_FP32:
         if (rule->scale == 1.0)
-            memcpy(weights, codes, (size_t)n * sizeof *weights); /* also a signalling NaN */
+            stoic_bulk_copy(weights, codes, n); /* also a signalling NaN */
         else
             decode_single(rule, codes, n, weights, 0);
         break;
@@ -313,7 +313,7 @@ static void encode(const stoic_value_rule *rule, const float *weights, int n, ui
     switch (rule->kind) {
     case STOIC_FORMAT_FP32:
         if (rule->scale == 1.0 && !rule->hold)
-            memcpy(codes, weights, (size_t)n * sizeof *codes);
+            stoic_bulk_copy(codes, weights, n);
         else
             encode_single(rule, weights, n, codes, fit);
         break;
