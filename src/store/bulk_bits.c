@@ -214,10 +214,6 @@ static void join(const uint32_t *codes, int n, int weights, int bits, uint64_t *
 
 /* ---- words of up to 72 bits ---- */
 
-/* Bytes from what is read to what is asked for: about a stretch of single weights, of which the
- * processor, reading ahead within a page, would have the least by itself. */
-enum { AHEAD = 4096 };
-
 #ifdef __AVX2__
 /* Words of up to 57 bits, which begin `first` bits from the first byte, and whatever follows them:
  * two of a pair from 16 bytes, by unpack_lanes()' means. */
@@ -233,7 +229,6 @@ static void open_lanes(const uint8_t *bytes, int first, int bits, int n, uint64_
             pick[pair][lane % 2 * 8 + b] = (uint8_t)(byte - from[pair] + b);
     }
     for (; i + 8 <= n; i += 8, bytes += bits) {
-        __builtin_prefetch(bytes + AHEAD);
         for (int half = 0; half < 2; half++) {
             const __m128i *low = (const __m128i *)(bytes + from[2 * half]);
             const __m128i *high = (const __m128i *)(bytes + from[2 * half + 1]);
@@ -249,27 +244,15 @@ static void open_lanes(const uint8_t *bytes, int first, int bits, int n, uint64_
 }
 #endif
 
-static void open_72(const uint8_t *bytes, int n, uint64_t *data, uint8_t *checks) {
-    int i = 0;
-    for (; i + 8 <= n; i += 8, bytes += 72) {
-        __builtin_prefetch(bytes + AHEAD);
-        for (int k = 0; k < 8; k++) {
-            data[i + k] = load64(bytes + 9 * k);
-            checks[i + k] = bytes[9 * k + 8];
-        }
-    }
-    for (; i < n; i++, bytes += 9) {
-        data[i] = load64(bytes);
-        checks[i] = bytes[8];
-    }
-}
-
 static void open_words(const uint64_t *image, int64_t at, int held, int redundant, int n,
                        uint64_t *data, uint8_t *checks) {
     const uint8_t *bytes = (const uint8_t *)image + at / 8;
     const int bits = held + redundant;
     if (at % 8 == 0 && bits == 72) {
-        open_72(bytes, n, data, checks);
+        for (int i = 0; i < n; i++) {
+            data[i] = load64(bytes + 9 * i);
+            checks[i] = bytes[9 * i + 8];
+        }
         return;
     }
     if (at % 8 == 0 && held == 64) {
@@ -296,7 +279,6 @@ static void open_words(const uint64_t *image, int64_t at, int held, int redundan
         const uint32_t off = (uint32_t)(at % 8) + (uint32_t)(first * bits);
         for (int i = 0; i < m; i++) {
             const uint8_t *from = bytes + (off + (uint32_t)(i * bits)) / 8;
-            __builtin_prefetch(from + AHEAD);
             low[i] = load64(from);
             high[i] = load64(from + 2);
         }
@@ -311,16 +293,31 @@ static void open_words(const uint64_t *image, int64_t at, int held, int redundan
 /* Words of `bits` <= 56 from bit `at` on, where zeros stand from there on: what is stored beyond a
  * word are zeros, and the next word brings along what it shares a byte with. */
 static void put_short(uint8_t *bytes, int64_t at, int bits, int n, const uint64_t *words) {
+    uint32_t off[8], whole[8]; /* bits before a word in its first byte; from there to the next */
+    const uint32_t first = (uint32_t)(at % 8);
     uint64_t part = bytes[at / 8];
     bytes += at / 8;
-    uint32_t off = (uint32_t)(at % 8);
-    for (int i = 0; i < n; i++) {
-        part |= words[i] << off;
+    for (uint32_t k = 0; k < 8; k++) {
+        off[k] = (first + k * (uint32_t)bits) % 8;
+        whole[k] = (off[k] + (uint32_t)bits) / 8;
+    }
+    int i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t moved[8];
+        for (int k = 0; k < 8; k++)
+            moved[k] = words[i + k] << off[k];
+        for (int k = 0; k < 8; k++) {
+            part |= moved[k];
+            store64(bytes, part);
+            bytes += whole[k];
+            part >>= 8 * whole[k]; /* at most 56 */
+        }
+    }
+    for (int k = 0; i < n; i++, k++) {
+        part |= words[i] << off[k];
         store64(bytes, part);
-        off += (uint32_t)bits; /* < 64 */
-        bytes += off / 8;
-        part >>= off & ~7u;
-        off %= 8;
+        bytes += whole[k];
+        part >>= 8 * whole[k];
     }
 }
 
