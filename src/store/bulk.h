@@ -32,11 +32,11 @@ typedef struct stoic_range {
     bool finite;
 } stoic_range;
 
-/* One instruction set's loops over bits. Codes have at most 32 bits. What reads an image reads at
- * most 8 bytes past the last word's end, and what writes one writes zeros there: an image is
- * written in ascending order, into zeros. Arrays of codes have ROOM behind their end. */
+/* One instruction set's loops over bits. Codes have at most 32 bits. What reads an image may read
+ * the 16 bytes behind its words, and what writes one may write zeros there: an image is written in
+ * ascending order, into zeros. Arrays of codes have ROOM behind their end. */
 typedef struct stoic_bits_kernels {
-    /* n words of `bits` <= 32 bits from bit `at` on */
+    /* n words of 2 <= `bits` <= 32 bits from bit `at` on */
     void (*unpack)(const uint64_t *image, int64_t at, int bits, int n, uint32_t *words);
     void (*pack)(uint64_t *image, int64_t at, int bits, int n, const uint32_t *words);
     /* n words of 16 < held <= 64 bits of data and `redundant` <= 8 bits of checks */
