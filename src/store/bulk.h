@@ -6,6 +6,8 @@
 #ifndef STOIC_STORE_BULK_H
 #define STOIC_STORE_BULK_H
 
+#include <string.h>
+
 #include "store/layout.h"
 
 /* What the loops need of a format, the same for all weights of a stretch. */
@@ -30,11 +32,11 @@ typedef struct stoic_range {
     bool finite;
 } stoic_range;
 
-/* One instruction set's loops over bits. Codes have at most 32 bits. What reads an image reads at
- * most 8 bytes past the last word's end, and what writes one writes zeros there: an image is
- * written in ascending order, into zeros. Arrays of codes have ROOM behind their end. */
+/* One instruction set's loops over bits. Codes have at most 32 bits. What reads an image may read
+ * the 16 bytes behind its words, and what writes one may write zeros there: an image is written in
+ * ascending order, into zeros. Arrays of codes have ROOM behind their end. */
 typedef struct stoic_bits_kernels {
-    /* n words of `bits` <= 32 bits from bit `at` on */
+    /* n words of 2 <= `bits` <= 32 bits from bit `at` on */
     void (*unpack)(const uint64_t *image, int64_t at, int bits, int n, uint32_t *words);
     void (*pack)(uint64_t *image, int64_t at, int bits, int n, const uint32_t *words);
     /* n words of 16 < held <= 64 bits of data and `redundant` <= 8 bits of checks */
@@ -65,6 +67,17 @@ typedef struct stoic_in_place_kernels {
     void (*exchange)(uint64_t *words, int n, const uint32_t *side);
     void (*from_sign)(uint64_t *words, int n, const uint32_t *side);
 } stoic_in_place_kernels;
+
+/* memcpy() of n codes for a stretch, which is long enough for the library's to take a way that is
+ * slower here: it is for lengths that leave the caches. */
+static inline void stoic_bulk_copy(void *to, const void *from, int n) {
+    char *out = to;
+    const char *in = from;
+    int i = 0;
+    for (; i + 16 <= n; i += 16)
+        memcpy(out + 4 * i, in + 4 * i, 64);
+    memcpy(out + 4 * i, in + 4 * i, (size_t)(n - i) * 4);
+}
 
 /* And over numbers. */
 typedef struct stoic_store_kernels {

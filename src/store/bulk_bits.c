@@ -29,7 +29,7 @@ static uint64_t low_bits(int bits) {
 /* Words of one, two or four whole bytes. */
 static bool widen(const uint8_t *bytes, int bits, int n, uint32_t *words) {
     if (bits == 32) {
-        memcpy(words, bytes, (size_t)n * 4);
+        stoic_bulk_copy(words, bytes, n);
     } else if (bits == 16) {
         for (int i = 0; i < n; i++) {
             uint16_t half;
@@ -47,7 +47,7 @@ static bool widen(const uint8_t *bytes, int bits, int n, uint32_t *words) {
 
 static bool narrow(uint8_t *bytes, int bits, int n, const uint32_t *words) {
     if (bits == 32) {
-        memcpy(bytes, words, (size_t)n * 4);
+        stoic_bulk_copy(bytes, words, n);
     } else if (bits == 16) {
         for (int i = 0; i < n; i++) {
             uint16_t half = (uint16_t)words[i];
@@ -91,6 +91,36 @@ static int unpack_lanes(const uint8_t *bytes, int64_t at, int bits, int n, uint3
 }
 #endif
 
+#ifdef __AVX2__
+/* Words of up to 57 bits, which begin `first` bits from the first byte, and whatever follows them:
+ * two of a pair from 16 bytes, by unpack_lanes()' means. */
+static void open_lanes(const uint8_t *bytes, int first, int bits, int n, uint64_t *words) {
+    uint8_t pick[4][16];
+    uint64_t off[8];
+    int from[4], i = 0;
+    for (int lane = 0; lane < 8; lane++) {
+        const int pair = lane / 2, byte = (first + lane * bits) / 8;
+        from[pair] = lane % 2 ? from[pair] : byte;
+        off[lane] = (uint64_t)(first + lane * bits) % 8;
+        for (int b = 0; b < 8; b++)
+            pick[pair][lane % 2 * 8 + b] = (uint8_t)(byte - from[pair] + b);
+    }
+    for (; i + 8 <= n; i += 8, bytes += bits) {
+        for (int half = 0; half < 2; half++) {
+            const __m128i *low = (const __m128i *)(bytes + from[2 * half]);
+            const __m128i *high = (const __m128i *)(bytes + from[2 * half + 1]);
+            __m256i x = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(low)),
+                                                _mm_loadu_si128(high), 1);
+            x = _mm256_shuffle_epi8(x, _mm256_loadu_si256((const __m256i *)pick[2 * half]));
+            x = _mm256_srlv_epi64(x, _mm256_loadu_si256((const __m256i *)(off + 4 * half)));
+            _mm256_storeu_si256((__m256i *)(words + i + 4 * half), x);
+        }
+    }
+    for (int lane = 0; i < n; i++, lane++)
+        words[i] = load64(bytes + (first + lane * bits) / 8) >> off[lane];
+}
+#endif
+
 static void unpack(const uint64_t *image, int64_t at, int bits, int n, uint32_t *words) {
     const uint8_t *bytes = (const uint8_t *)image;
     const uint32_t mask = (uint32_t)low_bits(bits);
@@ -102,6 +132,13 @@ static void unpack(const uint64_t *image, int64_t at, int bits, int n, uint32_t 
         words += taken;
         n -= taken;
         at += (int64_t)taken * bits;
+    }
+    enum { CHUNK = 64 };
+    for (uint64_t whole[CHUNK]; n >= CHUNK; n -= CHUNK, words += CHUNK) {
+        open_lanes(bytes + at / 8, (int)(at % 8), bits, CHUNK, whole);
+        for (int i = 0; i < CHUNK; i++)
+            words[i] = (uint32_t)whole[i] & mask;
+        at += (int64_t)CHUNK * bits;
     }
 #endif
     for (int i = 0; i < n; i++, at += bits)
@@ -214,48 +251,12 @@ static void join(const uint32_t *codes, int n, int weights, int bits, uint64_t *
 
 /* ---- words of up to 72 bits ---- */
 
-/* Bytes from what is read to what is asked for: about a stretch of single weights, of which the
- * processor, reading ahead within a page, would have the least by itself. */
-enum { AHEAD = 4096 };
-
-#ifdef __AVX2__
-/* Words of up to 57 bits, which begin `first` bits from the first byte, and whatever follows them:
- * two of a pair from 16 bytes, by unpack_lanes()' means. */
-static void open_lanes(const uint8_t *bytes, int first, int bits, int n, uint64_t *words) {
-    uint8_t pick[4][16];
-    uint64_t off[8];
-    int from[4], i = 0;
-    for (int lane = 0; lane < 8; lane++) {
-        const int pair = lane / 2, byte = (first + lane * bits) / 8;
-        from[pair] = lane % 2 ? from[pair] : byte;
-        off[lane] = (uint64_t)(first + lane * bits) % 8;
-        for (int b = 0; b < 8; b++)
-            pick[pair][lane % 2 * 8 + b] = (uint8_t)(byte - from[pair] + b);
-    }
-    for (; i + 8 <= n; i += 8, bytes += bits) {
-        __builtin_prefetch(bytes + AHEAD);
-        for (int half = 0; half < 2; half++) {
-            const __m128i *low = (const __m128i *)(bytes + from[2 * half]);
-            const __m128i *high = (const __m128i *)(bytes + from[2 * half + 1]);
-            __m256i x = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(low)),
-                                                _mm_loadu_si128(high), 1);
-            x = _mm256_shuffle_epi8(x, _mm256_loadu_si256((const __m256i *)pick[2 * half]));
-            x = _mm256_srlv_epi64(x, _mm256_loadu_si256((const __m256i *)(off + 4 * half)));
-            _mm256_storeu_si256((__m256i *)(words + i + 4 * half), x);
-        }
-    }
-    for (int lane = 0; i < n; i++, lane++)
-        words[i] = load64(bytes + (first + lane * bits) / 8) >> off[lane];
-}
-#endif
-
 static void open_words(const uint64_t *image, int64_t at, int held, int redundant, int n,
                        uint64_t *data, uint8_t *checks) {
     const uint8_t *bytes = (const uint8_t *)image + at / 8;
     const int bits = held + redundant;
     if (at % 8 == 0 && bits == 72) {
         for (int i = 0; i < n; i++) {
-            __builtin_prefetch(bytes + 9 * i + AHEAD);
             data[i] = load64(bytes + 9 * i);
             checks[i] = bytes[9 * i + 8];
         }
@@ -285,7 +286,6 @@ static void open_words(const uint64_t *image, int64_t at, int held, int redundan
         const uint32_t off = (uint32_t)(at % 8) + (uint32_t)(first * bits);
         for (int i = 0; i < m; i++) {
             const uint8_t *from = bytes + (off + (uint32_t)(i * bits)) / 8;
-            __builtin_prefetch(from + AHEAD);
             low[i] = load64(from);
             high[i] = load64(from + 2);
         }
@@ -300,16 +300,31 @@ static void open_words(const uint64_t *image, int64_t at, int held, int redundan
 /* Words of `bits` <= 56 from bit `at` on, where zeros stand from there on: what is stored beyond a
  * word are zeros, and the next word brings along what it shares a byte with. */
 static void put_short(uint8_t *bytes, int64_t at, int bits, int n, const uint64_t *words) {
+    uint32_t off[8], whole[8]; /* bits before a word in its first byte; from there to the next */
+    const uint32_t first = (uint32_t)(at % 8);
     uint64_t part = bytes[at / 8];
     bytes += at / 8;
-    uint32_t off = (uint32_t)(at % 8);
-    for (int i = 0; i < n; i++) {
-        part |= words[i] << off;
+    for (uint32_t k = 0; k < 8; k++) {
+        off[k] = (first + k * (uint32_t)bits) % 8;
+        whole[k] = (off[k] + (uint32_t)bits) / 8;
+    }
+    int i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t moved[8];
+        for (int k = 0; k < 8; k++)
+            moved[k] = words[i + k] << off[k];
+        for (int k = 0; k < 8; k++) {
+            part |= moved[k];
+            store64(bytes, part);
+            bytes += whole[k];
+            part >>= 8 * whole[k]; /* at most 56 */
+        }
+    }
+    for (int k = 0; i < n; i++, k++) {
+        part |= words[i] << off[k];
         store64(bytes, part);
-        off += (uint32_t)bits; /* < 64 */
-        bytes += off / 8;
-        part >>= off & ~7u;
-        off %= 8;
+        bytes += whole[k];
+        part >>= 8 * whole[k];
     }
 }
 
@@ -369,54 +384,81 @@ static void pack(uint64_t *image, int64_t at, int bits, int n, const uint32_t *w
 
 /* ---- parities ---- */
 
+#if defined(__AVX512BW__)
+typedef __m512i vector;
+#define VECTOR(name)     _mm512_##name
+#define VECTOR_ALL(name) _mm512_##name##_si512
+#define SPREAD(table)    _mm512_broadcast_i32x4(table)
+#elif defined(__AVX2__)
+typedef __m256i vector;
+#define VECTOR(name)     _mm256_##name
+#define VECTOR_ALL(name) _mm256_##name##_si256
+#define SPREAD(table)    _mm256_broadcastsi128_si256(table)
+#endif
+
 #ifdef __AVX2__
-static inline void interleave(__m256i x[8], const int apart) {
+enum { LANES = sizeof(vector) / 16, TOGETHER = 16 * LANES }; /* words at once */
+
+static inline void interleave(vector x[8], const int apart) {
     for (int v = 0; v < 8; v++) {
-        __m256i a = x[v], b = x[v | apart];
+        vector a = x[v], b = x[v | apart];
         if (v & apart)
             continue;
-        x[v] = _mm256_unpacklo_epi8(a, b);
-        x[v | apart] = _mm256_unpackhi_epi8(a, b);
+        x[v] = VECTOR(unpacklo_epi8)(a, b);
+        x[v | apart] = VECTOR(unpackhi_epi8)(a, b);
     }
 }
 
-/* 32 words: their bytes are put in order of place, 16 words' in a half register, by interleaving
- * registers that differ in one bit of the word's number, four times; then a table is looked up for
- * each half of each byte. */
-static void parities_32(const uint64_t *words, const stoic_parity *parity, uint8_t *sums) {
-    static const int reversed[8] = {0, 4, 2, 6, 1, 5, 3, 7};
-    const __m256i low = _mm256_set1_epi8(15);
-    __m256i x[8], sum = _mm256_setzero_si256();
-    for (int v = 0; v < 8; v++)
-        x[v] = _mm256_loadu_si256((const __m256i *)(words + 4 * reversed[v]));
-    interleave(x, 1);
-    interleave(x, 2);
-    interleave(x, 4);
-    interleave(x, 1); /* the two words of a half register */
-    for (int v = 0; v < 8; v++) {
-        int place = (v & 2 ? 4 : 0) | (v & 4 ? 2 : 0) | (v & 1); /* what the steps made of v */
-        const __m128i *tables = (const __m128i *)parity->nibbles[2 * place];
-        __m256i first = _mm256_broadcastsi128_si256(_mm_loadu_si128(tables));
-        __m256i second = _mm256_broadcastsi128_si256(_mm_loadu_si128(tables + 1));
-        first = _mm256_shuffle_epi8(first, _mm256_and_si256(x[v], low));
-        second = _mm256_shuffle_epi8(second, _mm256_and_si256(_mm256_srli_epi16(x[v], 4), low));
-        sum = _mm256_xor_si256(sum, _mm256_xor_si256(first, second));
-    }
+static inline vector look_up(const uint8_t table[16], vector bytes) {
+    vector tables = SPREAD(_mm_loadu_si128((const __m128i *)table));
+    return VECTOR(shuffle_epi8)(tables, VECTOR_ALL(and)(bytes, VECTOR(set1_epi8)(15)));
+}
+
+/* Sums stand by pairs of words, in a lane those that each vector had there. */
+static inline void store_ordered(uint8_t *sums, vector sum) {
+#ifdef __AVX512BW__
+    const __m512i order =
+        _mm512_set_epi16(31, 23, 15, 7, 30, 22, 14, 6, 29, 21, 13, 5, 28, 20, 12, 4, 27, 19, 11, 3,
+                         26, 18, 10, 2, 25, 17, 9, 1, 24, 16, 8, 0);
+    _mm512_storeu_si512(sums, _mm512_permutexvar_epi16(order, sum));
+#else
     __m128i a = _mm256_castsi256_si128(sum), b = _mm256_extracti128_si256(sum, 1);
     _mm_storeu_si128((__m128i *)sums, _mm_unpacklo_epi16(a, b));
     _mm_storeu_si128((__m128i *)sums + 1, _mm_unpackhi_epi16(a, b));
+#endif
+}
+
+/* The bytes of the words are put in order of place, 16 words' in a lane, by interleaving vectors
+ * that differ in one bit of the word's number, four times; then a table is looked up for each half
+ * of each byte. */
+static void parities_together(const uint64_t *words, const stoic_parity *parity, uint8_t *sums) {
+    static const int reversed[8] = {0, 4, 2, 6, 1, 5, 3, 7};
+    vector x[8], sum = VECTOR(set1_epi8)(0);
+    for (int v = 0; v < 8; v++)
+        x[v] = VECTOR_ALL(loadu)((const void *)(words + 2 * LANES * reversed[v]));
+    interleave(x, 1);
+    interleave(x, 2);
+    interleave(x, 4);
+    interleave(x, 1); /* the two words of a lane */
+    for (int v = 0; v < 8; v++) {
+        int place = (v & 2 ? 4 : 0) | (v & 4 ? 2 : 0) | (v & 1); /* what the steps made of v */
+        vector low = look_up(parity->nibbles[2 * place], x[v]);
+        vector high = look_up(parity->nibbles[2 * place + 1], VECTOR(srli_epi16)(x[v], 4));
+        sum = VECTOR_ALL(xor)(sum, VECTOR_ALL(xor)(low, high));
+    }
+    store_ordered(sums, sum);
 }
 
 static void parities(const uint64_t *words, int n, const stoic_parity *parity, uint8_t *sums) {
-    uint64_t rest[32] = {0};
-    uint8_t last[32];
+    uint64_t rest[TOGETHER] = {0};
+    uint8_t last[TOGETHER];
     int i = 0;
-    for (; i + 32 <= n; i += 32)
-        parities_32(words + i, parity, sums + i);
+    for (; i + TOGETHER <= n; i += TOGETHER)
+        parities_together(words + i, parity, sums + i);
     if (i == n)
         return;
     memcpy(rest, words + i, (size_t)(n - i) * sizeof *rest);
-    parities_32(rest, parity, last);
+    parities_together(rest, parity, last);
     memcpy(sums + i, last, (size_t)(n - i));
 }
 #else

@@ -68,22 +68,30 @@ static void repeat(uint32_t *words, int n, int data, int copied) {
     }
 }
 
-enum { AHEAD = 4096 }; /* as in bulk_bits.c */
+static uint32_t load32(const uint8_t *bytes) {
+    uint32_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
 
+static inline void vote_some(const uint8_t *bytes, int n, uint32_t *codes) {
+    for (int i = 0; i < n; i++) {
+        uint32_t a = load32(bytes + 12 * i), b = load32(bytes + 12 * i + 4);
+        uint32_t c = load32(bytes + 12 * i + 8);
+        codes[i] = (a & b) | (a & c) | (b & c);
+    }
+}
+
+/* Asks for what it reads a page ahead, about where the processor, by itself, does not look yet. */
 static void vote_32(const uint64_t *image, int64_t first, int n, uint32_t *codes) {
     const uint8_t *bytes = (const uint8_t *)image + 12 * first;
-    enum { CHUNK = 16 };
-    for (int i = 0; i < n; i += CHUNK, bytes += 12 * CHUNK) {
-        const int m = n - i < CHUNK ? n - i : CHUNK;
-        uint32_t copies[3 * CHUNK];
-        for (int line = 0; line < 12 * CHUNK; line += 64)
-            __builtin_prefetch(bytes + line + AHEAD);
-        memcpy(copies, bytes, (size_t)m * 12);
-        for (int k = 0; k < m; k++) {
-            uint32_t a = copies[3 * k], b = copies[3 * k + 1], c = copies[3 * k + 2];
-            codes[i + k] = (a & b) | (a & c) | (b & c);
-        }
+    int i = 0;
+    for (; i + 16 <= n; i += 16) {
+        for (int line = 0; line < 192; line += 64)
+            __builtin_prefetch(bytes + 12 * i + 4096 + line);
+        vote_some(bytes + 12 * i, 16, codes + i);
     }
+    vote_some(bytes + 12 * i, n - i, codes + i);
 }
 
 static void repeat_32(uint64_t *image, int64_t first, int n, const uint32_t *codes) {
@@ -290,7 +298,7 @@ static void decode(const stoic_value_rule *rule, const uint32_t *codes, int n, f
     switch (rule->kind) {
     case STOIC_FORMAT_FP32:
         if (rule->scale == 1.0)
-            memcpy(weights, codes, (size_t)n * sizeof *weights); /* also a signalling NaN */
+            stoic_bulk_copy(weights, codes, n); /* also a signalling NaN */
         else
             decode_single(rule, codes, n, weights, 0);
         break;
@@ -313,7 +321,7 @@ static void encode(const stoic_value_rule *rule, const float *weights, int n, ui
     switch (rule->kind) {
     case STOIC_FORMAT_FP32:
         if (rule->scale == 1.0 && !rule->hold)
-            memcpy(codes, weights, (size_t)n * sizeof *codes);
+            stoic_bulk_copy(codes, weights, n);
         else
             encode_single(rule, weights, n, codes, fit);
         break;

@@ -286,6 +286,7 @@ stoic_status stoic_lines_reserve(stoic_store *store, int entry, stoic_error *err
     expect_all(lines->image, parts * sizeof *lines->image);
     if (code->family->side)
         lines->side = calloc((size_t)e->words + 1, sizeof *lines->side);
+    expect_all(lines->side, lines->side ? (size_t)e->words * sizeof *lines->side : 0);
     if (!lines->image || (code->family->side && !lines->side))
         return stoic_fail_memory(err, "a store", parts * sizeof *lines->image);
     return STOIC_OK;

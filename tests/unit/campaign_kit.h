@@ -157,7 +157,7 @@ static inline void kit_init(kit *k, const char *name) {
     k->fail_at = -1;
     k->source = (stoic_site_source){k, kit_draw, true};
     k->run = (stoic_run_options){
-        .worker = {k, kit_open, kit_close, kit_block, kit_trial},
+        .worker = {k, kit_open, kit_close, kit_block, kit_trial, NULL},
         .sites = &k->source,
         .design = {.chunk = 16, .block = 30, .images = KIT_IMAGES, .images_per_trial = 0},
         .seed = 5,
