@@ -133,6 +133,9 @@ static stoic_status make_figure(const chart *c, stoic_figures *figures, stoic_fi
                       "set lmargin 44\nset rmargin 25\nset tmargin 2.5\n"
                       "set key at graph 1, screen 0.995 right top horizontal Left reverse\n",
                       0.8 * least_rate, c->n);
+    stoic_text_puts(&figure->script, "set label 99 ");
+    stoic_figure_label(figure, c->found->faults[c->rows[0]->fault]);
+    stoic_text_puts(&figure->script, " at screen 0.015, screen 0.965 left font ',13'\n");
     write_names(figure, c);
     write_costs(figure, c);
     write_plot(figure, c);
