@@ -6,13 +6,14 @@
 #include "progress_line.h"
 #include "progress_text.h"
 #include "stoic/report.h"
+#include "stoic/sensitivity.h"
 #include "verb.h"
 
 typedef struct settings {
     cli_common common;
     cli_data data;
     cli_words faults, with;
-    const char *profile, *keep, *figure;
+    const char *profile, *sensitivity, *keep, *figure;
     int64_t trials, images_per_trial;
     double confidence, loss;
 } settings;
@@ -51,6 +52,11 @@ static const cli_option options[] = {
      .offset = offsetof(settings, profile),
      .help = "training images for passes that profile; every fifth is taken",
      .fallback = "the training part of a known set"},
+    {.name = "sensitivity",
+     .kind = CLI_TEXT,
+     .argument = "RUN.db",
+     .offset = offsetof(settings, sensitivity),
+     .help = "duplicate: a campaign of single faults on MODEL, which ranks its channels"},
     {.name = "loss",
      .kind = CLI_NUMBER,
      .argument = "L",
@@ -163,6 +169,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     stoic_model *model = NULL;
     stoic_dataset *data = NULL, *profile = NULL;
     char *data_text = NULL;
+    stoic_channel *channels = NULL;
     stoic_status status = STOIC_OK;
     TRY(check(set, call, err));
     TRY(stoic_model_read(call->arguments.items[0], &model, err));
@@ -176,6 +183,10 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     wanted.with = set->with.items;
     wanted.n_with = set->with.count;
     wanted.profile = profile;
+    if (set->sensitivity)
+        TRY(stoic_sensitivity_channels(set->sensitivity, model, &channels, &wanted.n_channels,
+                                       err));
+    wanted.channels = channels;
     wanted.trials = set->trials;
     wanted.images_per_trial = set->images_per_trial;
     wanted.confidence = set->confidence;
@@ -185,6 +196,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     wanted.memory = set->common.memory;
     status = compare(set, call, &wanted, model, data, err);
 done:
+    free(channels);
     free(data_text);
     stoic_dataset_free(profile);
     stoic_dataset_free(data);

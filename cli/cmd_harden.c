@@ -5,12 +5,14 @@
 #include "output.h"
 #include "preprocessing_text.h"
 #include "stoic/harden.h"
+#include "stoic/sensitivity.h"
 #include "verb.h"
 
 typedef struct settings {
     cli_common common;
     cli_data data;
     cli_words passes;
+    const char *sensitivity;
 } settings;
 
 #define USAGE(identifier, spelling, argument, nan, summary) " " spelling argument
@@ -23,6 +25,11 @@ static const cli_option options[] = {
      .argument = "PASS",
      .offset = offsetof(settings, passes),
      .help = "what is done, in the order given:" STOIC_PASS_LIST(USAGE)},
+    {.name = "sensitivity",
+     .kind = CLI_TEXT,
+     .argument = "RUN.db",
+     .offset = offsetof(settings, sensitivity),
+     .help = "duplicate: a campaign of single faults on this network, which ranks its channels"},
     CLI_DATA_OPTIONS(settings, data),
     CLI_THREADS_OPTION(settings),
     CLI_FORMAT_OPTION(settings),
@@ -190,12 +197,17 @@ static stoic_status harden(const settings *set, const stoic_model *model, const 
                            told *at, stoic_error *err) {
     stoic_status status = STOIC_OK;
     stoic_harden_options wanted = stoic_harden_options_default();
+    stoic_channel *channels = NULL;
     stoic_model *hard = NULL;
     stoic_hardening *hardening = NULL;
     wanted.data = data;
     wanted.threads = (int)set->common.threads;
     if (set->data.images.count >= 0)
         wanted.every = 1;
+    if (set->sensitivity)
+        TRY(stoic_sensitivity_channels(set->sensitivity, model, &channels, &wanted.n_channels,
+                                       err));
+    wanted.channels = channels;
     TRY(stoic_harden(model, set->passes.items, set->passes.count, &wanted, &hard, &hardening, err));
     TRY(stoic_model_time_ratio(model, hard, data, &at->time_ratio, err));
     TRY(stoic_model_write(hard, set->common.output, err));
@@ -204,6 +216,7 @@ static stoic_status harden(const settings *set, const stoic_model *model, const 
     at->after = stoic_model_price(hard);
     status = show(at, set->common.format, err);
 done:
+    free(channels);
     stoic_hardening_free(hardening);
     stoic_model_free(hard);
     return status;

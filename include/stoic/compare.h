@@ -30,7 +30,9 @@ typedef struct stoic_compare_options {
     size_t n_faults;
     const char *const *with; /* "store:SPEC", "pass:P+P", "model:FILE", "all" */
     size_t n_with;
-    const stoic_dataset *profile; /* training images for passes that profile; may be NULL */
+    const stoic_dataset *profile;  /* training images for passes that profile; may be NULL */
+    const stoic_channel *channels; /* the most critical first, for duplicate; may be NULL */
+    size_t n_channels;
     int64_t trials;
     int64_t images_per_trial; /* 0: all */
     double confidence;

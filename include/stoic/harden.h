@@ -30,16 +30,24 @@ extern "C" {
       "what is above a threshold becomes 0, found by injecting faults on training images")         \
     X(fitact, "fitact", "", "survives",                                                            \
       "what is above a bound fades to 0, the bound of each channel trained")                       \
+    X(duplicate, "duplicate", ":SHARE", "survives where two of three runs give it",                \
+      "the most critical channels three times, with weights of their own, and a vote")             \
     X(tmr, "tmr", "", "survives if two runs of three give it",                                     \
       "the whole computation three times, and a vote")
 
 /* Known names that this version refuses. */
-#define STOIC_PASS_LATER_LIST(X) X("abft") X("abed") X("duplicate")
+#define STOIC_PASS_LATER_LIST(X) X("abft") X("abed")
 
 /* The passes there are, in the order of the list: "ranger[:Q]", and what it does. */
 STOIC_API size_t stoic_pass_count(void);
 STOIC_API const char *stoic_pass_usage(size_t i);
 STOIC_API const char *stoic_pass_summary(size_t i);
+
+/* An output channel of a layer (stoic_model_layer()). */
+typedef struct stoic_channel {
+    int layer;
+    int64_t channel;
+} stoic_channel;
 
 typedef struct stoic_harden_options {
     /* Images on which activations are profiled, for the passes that need it; training images, and
@@ -47,6 +55,10 @@ typedef struct stoic_harden_options {
     const stoic_dataset *data;
     int64_t every; /* of these every n-th, from the first on */
     int threads;   /* 0: all this process may use; results do not depend on it */
+    /* Channels of the model that the first pass gets, the most critical first (`duplicate`);
+     * stoic/sensitivity.h ranks them. */
+    const stoic_channel *channels;
+    size_t n_channels;
 } stoic_harden_options;
 
 /* Every fifth image: 20 %. */

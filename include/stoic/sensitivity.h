@@ -9,6 +9,7 @@
 #define STOIC_SENSITIVITY_H
 
 #include "stoic/campaign.h"
+#include "stoic/harden.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,6 +44,12 @@ typedef struct stoic_sensitivity_row {
 STOIC_API stoic_status stoic_sensitivity_measure(const char *campaign, const stoic_model *model,
                                                  unsigned by, stoic_sensitivity_row **rows,
                                                  size_t *n, stoic_error *err) STOIC_MUST_CHECK;
+
+/* The channels alone, in this order, for stoic_harden_options; biases count as their channel. The
+ * caller frees *channels. */
+STOIC_API stoic_status stoic_sensitivity_channels(const char *campaign, const stoic_model *model,
+                                                  stoic_channel **channels, size_t *n,
+                                                  stoic_error *err) STOIC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

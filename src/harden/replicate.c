@@ -43,7 +43,7 @@ static const char *value_name(replica *r, int value, size_t slot) {
     return r->names[slot];
 }
 
-static stoic_status copy_attrs(const stoic_node *n, stoic_attr **out, stoic_error *err) {
+stoic_status stoic_attrs_copy(const stoic_node *n, stoic_attr **out, stoic_error *err) {
     *out = calloc(n->n_attrs + 1, sizeof **out);
     if (!*out)
         return stoic_fail_memory(err, "attributes", n->n_attrs * sizeof **out);
@@ -79,7 +79,7 @@ static stoic_status add_node(replica *r, const stoic_node *n, stoic_error *err) 
     for (size_t k = 0; k < n->n_out; k++, slot++)
         out[k] = value_name(r, n->out[k], slot);
     run_name(r, n->name, r->copy, name);
-    stoic_status status = copy_attrs(n, &attrs, err);
+    stoic_status status = stoic_attrs_copy(n, &attrs, err);
     if (status != STOIC_OK)
         return status;
     return stoic_builder_node(r->builder, r->copy ? name : n->name, n->op, attrs, n->n_attrs, in,

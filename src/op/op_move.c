@@ -251,6 +251,30 @@ static stoic_status pad_backward(const stoic_op_call *call, const double *const 
     return STOIC_OK;
 }
 
+static stoic_status gather_pick(const stoic_op_call *call, double index, int64_t dim, int64_t *pick,
+                                stoic_error *err) {
+    if (!(index >= (double)-dim && index < (double)dim))
+        return stoic_fail(err, STOIC_ERR_FORMAT, call->node,
+                          "%s has index %g, expected one in [%lld, %lld)", call->op->name, index,
+                          (long long)-dim, (long long)dim);
+    *pick = (int64_t)index;
+    *pick += *pick < 0 ? dim : 0;
+    return STOIC_OK;
+}
+
+/* Indices that are known before the network runs are told from a bad file before it does. */
+static stoic_status gather_check(const stoic_op_call *call, int64_t dim, stoic_error *err) {
+    const stoic_tensor *indices = call->in[1].constant;
+    int64_t pick, count = indices ? stoic_tensor_count(indices) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        stoic_status status =
+            gather_pick(call, (double)stoic_tensor_integer(indices, i), dim, &pick, err);
+        if (status != STOIC_OK)
+            return status;
+    }
+    return STOIC_OK;
+}
+
 static stoic_status gather_infer(const stoic_op_call *call, stoic_error *err) {
     stoic_status status;
     int axis;
@@ -258,6 +282,7 @@ static stoic_status gather_infer(const stoic_op_call *call, stoic_error *err) {
     TRY(stoic_input_check(call, 0, DTYPES_ANY, 1, STOIC_MAX_RANK, err));
     TRY(stoic_input_check(call, 1, DTYPES_INTEGER, 0, STOIC_MAX_RANK, err));
     TRY(stoic_axis_resolve(call, 0, x->rank, &axis, err));
+    TRY(gather_check(call, x->dim[axis], err));
     stoic_shape shape = {.rank = 0};
     if (x->rank + indices->rank - 1 > STOIC_MAX_RANK)
         return stoic_fail(err, STOIC_ERR_SHAPE, call->node,
@@ -272,17 +297,6 @@ static stoic_status gather_infer(const stoic_op_call *call, stoic_error *err) {
     stoic_out_write(call, 0, call->in[0].dtype, &shape);
 done:
     return status;
-}
-
-static stoic_status gather_pick(const stoic_op_call *call, double index, int64_t dim, int64_t *pick,
-                                stoic_error *err) {
-    if (!(index >= (double)-dim && index < (double)dim))
-        return stoic_fail(err, STOIC_ERR_FORMAT, call->node,
-                          "%s has index %g, expected one in [%lld, %lld)", call->op->name, index,
-                          (long long)-dim, (long long)dim);
-    *pick = (int64_t)index;
-    *pick += *pick < 0 ? dim : 0;
-    return STOIC_OK;
 }
 
 static stoic_status gather_reference(const stoic_op_call *call, const double *const *in,
@@ -446,7 +460,7 @@ const stoic_op stoic_op_gather = {
     .max_in = 2,
     .max_out = 1,
     .attrs = axis_attrs,
-    .facts = MOVES | STOIC_OP_HOMOGENEOUS | STOIC_OP_FOLD_ONLY,
+    .facts = MOVES | STOIC_OP_HOMOGENEOUS,
     .infer = gather_infer,
     .reference = gather_reference,
     .backward = gather_backward,

@@ -137,6 +137,8 @@ static stoic_status make_pass(stoic_variants *variants, const stoic_model *model
         passes[n++] = item;
     wanted.data = options->profile;
     wanted.threads = options->threads;
+    wanted.channels = options->channels;
+    wanted.n_channels = options->n_channels;
     TRY(stoic_harden_check(passes, n, &profiles, err));
     TRY(stoic_harden(model, passes, n, &wanted, &variant->model, &told, err));
     if (variant->optional && stoic_hardening_changes(told) == 0) {
@@ -151,10 +153,11 @@ static stoic_status make_pass(stoic_variants *variants, const stoic_model *model
         goto done;
     }
     status = set_needs(protection,
-                       strstr(list, "invert") ? "training"
-                       : profiles             ? "training images, for a profile"
-                       : strstr(list, "tmr")  ? "three times the computation"
-                                              : "nothing; training helps the accuracy",
+                       strstr(list, "invert")      ? "training"
+                       : profiles                  ? "training images, for a profile"
+                       : strstr(list, "duplicate") ? "a ranking; three times a share of the work"
+                       : strstr(list, "tmr")       ? "three times the computation"
+                                                   : "nothing; training helps the accuracy",
                        err);
 done:
     stoic_hardening_free(told);

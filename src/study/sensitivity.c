@@ -278,3 +278,22 @@ done:
     stoic_records_free(s.records);
     return status;
 }
+
+stoic_status stoic_sensitivity_channels(const char *campaign, const stoic_model *model,
+                                        stoic_channel **channels, size_t *n, stoic_error *err) {
+    stoic_sensitivity_row *rows = NULL;
+    size_t ranked = 0;
+    *channels = NULL;
+    *n = 0;
+    stoic_status status =
+        stoic_sensitivity_measure(campaign, model, STOIC_BY_CHANNEL, &rows, &ranked, err);
+    if (status != STOIC_OK)
+        return status;
+    *channels = calloc(ranked + 1, sizeof **channels);
+    for (size_t i = 0; *channels && i < ranked; i++) {
+        if (rows[i].layer >= 0) /* batch normalisation is no layer */
+            (*channels)[(*n)++] = (stoic_channel){rows[i].layer, rows[i].channel};
+    }
+    free(rows);
+    return *channels ? STOIC_OK : stoic_fail_memory(err, "channels", ranked * sizeof **channels);
+}

@@ -281,13 +281,13 @@ static void lists_everything_unsupported(void **state) {
     INTEGERS(b, "indices", 0);
     node(b, "rnn", "LSTM", NULL, "x", NULL, NULL, "a");
     node(b, "", "Resize", NULL, "x", NULL, NULL, "b");
-    node(b, "pick", "Gather", int_attr("axis", 1), "x", "indices", NULL, "c");
+    node(b, "wide", "Expand", NULL, "x", "indices", NULL, "c");
     node(b, "mix", "Softmax", int_attr("axis", 0), "x", NULL, NULL, "d");
     node(b, "j1", "Add", NULL, "a", "b", NULL, "ab");
     node(b, "j2", "Add", NULL, "c", "d", NULL, "cd");
     node(b, "j3", "Add", NULL, "ab", "cd", NULL, "y");
     FINISH_FAILS(b, "y", STOIC_ERR_UNSUPPORTED, "unsupported: node 'rnn' (LSTM), node 1 (Resize), ",
-                 "node 'pick' (Gather of a computed value)",
+                 "node 'wide' (Expand of a computed value)",
                  "node 'mix' (Softmax works along the batch axis)");
 }
 
