@@ -169,11 +169,7 @@ static void refusals(void **state) {
     input(LIST(3));
     values(NUMBERS(1, 2, 3));
     integers(LIST(3));
-    assert_int_equal(infer(), STOIC_OK);
-    const double *in[] = {rig.x[0], rig.x[1]}, *out[] = {rig.y[0]}, *from[] = {grad_out};
-    double *to[] = {grad_in[0], NULL};
-    assert_int_equal(rig.call.op->backward(&rig.call, in, out, from, to, &rig.err),
-                     STOIC_ERR_FORMAT);
+    assert_int_equal(infer(), STOIC_ERR_FORMAT); /* known before the network runs */
     assert_non_null(strstr(rig.err.message, "has index 3"));
 }
 
