@@ -26,3 +26,12 @@ void stoic_digest_finish(stoic_digest *digest, uint8_t out[16]) {
     memcpy(out, canonical.digest, 16);
     XXH3_freeState((XXH3_state_t *)digest);
 }
+
+void stoic_digest_spell(const uint8_t digest[16], char text[STOIC_DIGEST_TEXT]) {
+    static const char hex[] = "0123456789abcdef";
+    for (int i = 0; i < 16; i++) {
+        text[2 * i] = hex[digest[i] >> 4];
+        text[2 * i + 1] = hex[digest[i] & 15];
+    }
+    text[32] = '\0';
+}

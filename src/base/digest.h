@@ -14,4 +14,8 @@ void stoic_digest_add_string(stoic_digest *digest, const char *text);
 /* Writes the digest (big-endian canonical form) and frees. */
 void stoic_digest_finish(stoic_digest *digest, uint8_t out[16]);
 
+/* A digest in hexadecimal. */
+enum { STOIC_DIGEST_TEXT = 33 };
+void stoic_digest_spell(const uint8_t digest[16], char text[STOIC_DIGEST_TEXT]);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/fail.h"
 #include "base/text.h"
 #include "stoic/parse.h"
@@ -67,9 +68,8 @@ stoic_status stoic_facts_set(stoic_facts *facts, bool identity, const char *key,
 
 stoic_status stoic_facts_set_digest(stoic_facts *facts, const char *key, const uint8_t digest[16],
                                     stoic_error *err) {
-    char text[33];
-    for (int i = 0; i < 16; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    char text[STOIC_DIGEST_TEXT];
+    stoic_digest_spell(digest, text);
     return stoic_facts_set(facts, true, key, err, "%s", text);
 }
 

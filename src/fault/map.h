@@ -2,6 +2,7 @@
 #ifndef STOIC_FAULT_MAP_H
 #define STOIC_FAULT_MAP_H
 
+#include "base/digest.h"
 #include "base/rng.h"
 #include "base/spec.h"
 #include "base/text.h"
@@ -24,7 +25,7 @@ typedef struct stoic_map_error {
     int bit[32]; /* flip: the bits of the field, ascending */
     int n_bits;
     char *path;      /* power-table:FILE, else NULL */
-    char digest[33]; /* of its content */
+    char digest[STOIC_DIGEST_TEXT]; /* of its content */
 } stoic_map_error;
 
 struct stoic_map_fault {

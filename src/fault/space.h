@@ -11,6 +11,7 @@
 #ifndef STOIC_FAULT_SPACE_H
 #define STOIC_FAULT_SPACE_H
 
+#include "base/digest.h"
 #include "base/spec.h"
 #include "stoic/fault.h"
 #include "store/field.h"
@@ -59,7 +60,7 @@ struct stoic_fault {
     int64_t *list_first; /* index of each trial's first site, n_list_trials + 1 of them */
     stoic_role list_role;
     char *path;
-    char digest[33]; /* of the file's content, in hexadecimal */
+    char digest[STOIC_DIGEST_TEXT]; /* of the file's content, in hexadecimal */
 };
 
 /* A site taken apart. */

@@ -66,12 +66,3 @@ void stoic_number_spell(double value, bool single, char text[STOIC_NUMBER_TEXT])
             return;
     }
 }
-
-void stoic_digest_spell(const uint8_t digest[16], char text[STOIC_DIGEST_TEXT]) {
-    static const char hex[] = "0123456789abcdef";
-    for (int i = 0; i < 16; i++) {
-        text[2 * i] = hex[digest[i] >> 4];
-        text[2 * i + 1] = hex[digest[i] & 15];
-    }
-    text[32] = '\0';
-}

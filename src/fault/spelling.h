@@ -22,8 +22,4 @@ stoic_status stoic_keys_check(const stoic_spec *spec, const char *const *known, 
 enum { STOIC_NUMBER_TEXT = 40 };
 void stoic_number_spell(double value, bool single, char text[STOIC_NUMBER_TEXT]);
 
-/* A digest in hexadecimal. */
-enum { STOIC_DIGEST_TEXT = 33 };
-void stoic_digest_spell(const uint8_t digest[16], char text[STOIC_DIGEST_TEXT]);
-
 #endif

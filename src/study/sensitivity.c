@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/fail.h"
 #include "campaign/estimate.h"
 #include "campaign/records_file.h"
@@ -239,15 +240,14 @@ static stoic_status rank(const scan *s, int64_t trials, stoic_sensitivity_row **
 static stoic_status check_model(const scan *s, stoic_error *err) {
     const char *known = stoic_facts_get(&s->records->file->facts, "model_digest");
     uint8_t digest[16];
-    char text[33];
+    char text[STOIC_DIGEST_TEXT];
     if (!s->model)
         return s->by & STOIC_BY_CHANNEL
                    ? stoic_fail(err, STOIC_ERR_ARGUMENT, s->path,
                                 "channels need the model that the campaign was run on")
                    : STOIC_OK;
     stoic_model_digest(s->model, digest);
-    for (int i = 0; i < 16; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    stoic_digest_spell(digest, text);
     if (!known || strcmp(known, text) != 0)
         return stoic_fail(err, STOIC_ERR_MISMATCH, s->path,
                           "the campaign was run on another model (digest %s, this one has %s)",

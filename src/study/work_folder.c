@@ -49,6 +49,7 @@ enum { KEPT = 120 }; /* characters of a name, and of a fault */
  * /0-2=… and /0+2=…; else "". */
 static bool name_mark(const char *name, const char *fault, char mark[18]) {
     uint8_t sum[16];
+    char text[STOIC_DIGEST_TEXT];
     mark[0] = '\0';
     if (!strchr(name, '/') && strlen(name) <= KEPT && strlen(fault) <= KEPT)
         return true;
@@ -58,9 +59,8 @@ static bool name_mark(const char *name, const char *fault, char mark[18]) {
     stoic_digest_add_string(digest, name);
     stoic_digest_add_string(digest, strlen(fault) <= KEPT ? "" : fault);
     stoic_digest_finish(digest, sum);
-    mark[0] = '-';
-    for (int i = 0; i < 8; i++)
-        snprintf(mark + 1 + 2 * i, 3, "%02x", sum[i]);
+    stoic_digest_spell(sum, text);
+    snprintf(mark, 18, "-%.16s", text);
     return true;
 }
 

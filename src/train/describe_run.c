@@ -60,13 +60,8 @@ done:
     return status;
 }
 
-static void hex(const uint8_t digest[16], char text[33]) {
-    for (int i = 0; i < 16; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-}
-
 /* Of all labels and of a sample of the images: reading every file would cost an epoch. */
-static stoic_status digest_data(const stoic_dataset *data, char text[33], stoic_error *err) {
+static stoic_status digest_data(const stoic_dataset *data, char text[STOIC_DIGEST_TEXT], stoic_error *err) {
     enum { SAMPLE = 64 };
     stoic_status status = STOIC_OK;
     uint8_t sum[16];
@@ -90,7 +85,7 @@ done:
     if (digest)
         stoic_digest_finish(digest, sum);
     if (status == STOIC_OK)
-        hex(sum, text);
+        stoic_digest_spell(sum, text);
     free(image);
     return status;
 }
@@ -99,9 +94,9 @@ stoic_status stoic_trainer_describe(stoic_trainer *t, const stoic_model *model, 
     stoic_status status = STOIC_OK;
     stoic_text recipe = {0}, identity = {0};
     uint8_t digest[16];
-    char network[33], data[33], test[33] = "none";
+    char network[STOIC_DIGEST_TEXT], data[STOIC_DIGEST_TEXT], test[STOIC_DIGEST_TEXT] = "none";
     stoic_model_digest(model, digest);
-    hex(digest, network);
+    stoic_digest_spell(digest, network);
     TRY(digest_data(t->data, data, err));
     if (t->test)
         TRY(digest_data(t->test, test, err));
