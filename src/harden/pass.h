@@ -82,9 +82,6 @@ float stoic_percentile(float *values, int64_t n, double percent);
 
 /* ---- a model anew (replicate.c) ---- */
 
-/* The attributes of a node once more. */
-stoic_status stoic_attrs_copy(const stoic_node *n, stoic_attr **out, stoic_error *err);
-
 /* The model built again: without what nothing reads, as if it had been written and read; `copies`
  * times side by side on the same image and the same constants, with a vote on the outputs where
  * copies is 3. */

@@ -20,7 +20,7 @@
 
 /* What is done in one layer. */
 typedef struct doubled {
-    int layer, node, axis; /* of the weight: output channels */
+    int node, axis; /* of the weight: output channels */
     int64_t channels;
     bool *chosen; /* of `channels` */
     int64_t n;
@@ -160,7 +160,6 @@ done:
 
 static stoic_status open_layer(const stoic_pass_run *run, int layer, doubled *d, stoic_error *err) {
     const stoic_model *m = run->model;
-    d->layer = layer;
     d->node = m->layer_nodes[layer];
     d->axis = stoic_model_channel_axis(m, layer);
     d->channels = stoic_tensor_shape(stoic_model_layer(m, layer).weights)->dim[d->axis];

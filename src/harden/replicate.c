@@ -43,32 +43,6 @@ static const char *value_name(replica *r, int value, size_t slot) {
     return r->names[slot];
 }
 
-stoic_status stoic_attrs_copy(const stoic_node *n, stoic_attr **out, stoic_error *err) {
-    *out = calloc(n->n_attrs + 1, sizeof **out);
-    if (!*out)
-        return stoic_fail_memory(err, "attributes", n->n_attrs * sizeof **out);
-    for (size_t i = 0; i < n->n_attrs; i++) {
-        const stoic_attr *from = &n->attrs[i];
-        stoic_attr *to = &(*out)[i];
-        *to = (stoic_attr){.kind = from->kind, .i = from->i, .f = from->f, .count = from->count};
-        to->tensor = stoic_tensor_retain(from->tensor);
-        to->name = strdup(from->name);
-        to->s = from->s ? strdup(from->s) : NULL;
-        to->ints = from->ints ? calloc(from->count + 1, sizeof *to->ints) : NULL;
-        to->floats = from->floats ? calloc(from->count + 1, sizeof *to->floats) : NULL;
-        if (!to->name || (from->s && !to->s) || (from->ints && !to->ints) ||
-            (from->floats && !to->floats)) {
-            stoic_attrs_free(*out, i + 1);
-            return stoic_fail_memory(err, "attributes", n->n_attrs * sizeof **out);
-        }
-        if (from->ints)
-            memcpy(to->ints, from->ints, from->count * sizeof *to->ints);
-        if (from->floats)
-            memcpy(to->floats, from->floats, from->count * sizeof *to->floats);
-    }
-    return STOIC_OK;
-}
-
 static stoic_status add_node(replica *r, const stoic_node *n, stoic_error *err) {
     stoic_attr *attrs;
     char name[320];

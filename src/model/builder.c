@@ -19,6 +19,33 @@ void stoic_attrs_free(stoic_attr *attrs, size_t n) {
     free(attrs);
 }
 
+stoic_status stoic_attrs_copy(const stoic_node *node, stoic_attr **out, stoic_error *err) {
+    *out = calloc(node->n_attrs + 1, sizeof **out);
+    if (!*out)
+        return stoic_fail_memory(err, "attributes", node->n_attrs * sizeof **out);
+    for (size_t i = 0; i < node->n_attrs; i++) {
+        const stoic_attr *from = &node->attrs[i];
+        stoic_attr *to = &(*out)[i];
+        *to = (stoic_attr){.kind = from->kind, .i = from->i, .f = from->f, .count = from->count};
+        to->tensor = stoic_tensor_retain(from->tensor);
+        to->name = strdup(from->name);
+        to->s = from->s ? strdup(from->s) : NULL;
+        to->ints = from->ints ? calloc(from->count + 1, sizeof *to->ints) : NULL;
+        to->floats = from->floats ? calloc(from->count + 1, sizeof *to->floats) : NULL;
+        if (!to->name || (from->s && !to->s) || (from->ints && !to->ints) ||
+            (from->floats && !to->floats)) {
+            stoic_attrs_free(*out, i + 1);
+            *out = NULL;
+            return stoic_fail_memory(err, "attributes", node->n_attrs * sizeof **out);
+        }
+        if (from->ints)
+            memcpy(to->ints, from->ints, from->count * sizeof *to->ints);
+        if (from->floats)
+            memcpy(to->floats, from->floats, from->count * sizeof *to->floats);
+    }
+    return STOIC_OK;
+}
+
 static stoic_status copy_text(const char *text, char **out, stoic_error *err) {
     *out = strdup(text ? text : "");
     return *out ? STOIC_OK : stoic_fail_memory(err, "a name", text ? strlen(text) + 1 : 1);

@@ -94,6 +94,8 @@ stoic_status stoic_model_parse(const void *data, size_t bytes, const char *folde
                                stoic_model **out, stoic_error *err);
 
 void stoic_attrs_free(stoic_attr *attrs, size_t n);
+/* The attributes of a node once more; their tensors are shared. *out is NULL on failure. */
+stoic_status stoic_attrs_copy(const stoic_node *node, stoic_attr **out, stoic_error *err);
 
 /* Fills `call` for node `i` of a model; `in` and `out` have room for its operands. */
 void stoic_model_call(const stoic_model *model, size_t node, stoic_operand *in, stoic_operand *out,

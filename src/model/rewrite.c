@@ -37,18 +37,6 @@ static stoic_status copy_text(const char *from, char **out, stoic_error *err) {
     return copy_bytes(from, from ? strlen(from) + 1 : 0, out, err);
 }
 
-static stoic_status copy_attr(const stoic_attr *from, stoic_attr *to, stoic_error *err) {
-    stoic_status status = STOIC_OK;
-    *to = (stoic_attr){.kind = from->kind, .i = from->i, .f = from->f, .count = from->count};
-    to->tensor = stoic_tensor_retain(from->tensor);
-    TRY(copy_text(from->name, &to->name, err));
-    TRY(copy_text(from->s, &to->s, err));
-    TRY(copy_bytes(from->ints, from->count * sizeof *from->ints, &to->ints, err));
-    TRY(copy_bytes(from->floats, from->count * sizeof *from->floats, &to->floats, err));
-done:
-    return status;
-}
-
 /* Leaves the node such that it can be freed, also on failure. */
 static stoic_status copy_node(const stoic_node *from, stoic_node *to, stoic_error *err) {
     stoic_status status = STOIC_OK;
@@ -58,13 +46,8 @@ static stoic_status copy_node(const stoic_node *from, stoic_node *to, stoic_erro
     to->n_in = from->n_in;
     TRY(copy_bytes(from->out, from->n_out * sizeof *from->out, &to->out, err));
     to->n_out = from->n_out;
-    to->attrs = calloc(from->n_attrs + 1, sizeof *to->attrs);
-    if (!to->attrs)
-        return stoic_fail_memory(err, "a rewritten model", from->n_attrs * sizeof *to->attrs);
-    for (size_t i = 0; i < from->n_attrs; i++) {
-        to->n_attrs++;
-        TRY(copy_attr(&from->attrs[i], &to->attrs[i], err));
-    }
+    TRY(stoic_attrs_copy(from, &to->attrs, err));
+    to->n_attrs = from->n_attrs;
 done:
     return status;
 }
