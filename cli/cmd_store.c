@@ -168,17 +168,6 @@ static stoic_status show(const look *at, int format, stoic_error *err) {
     return cli_output_close(&output, status, err);
 }
 
-static stoic_status measure_golden(const stoic_model *golden, const stoic_dataset *data,
-                                   int threads, stoic_evaluation *out, stoic_error *err) {
-    stoic_program_options compile = stoic_program_options_default();
-    stoic_program *program = NULL;
-    stoic_status status = stoic_program_compile(golden, &compile, &program, err);
-    if (status == STOIC_OK)
-        status = stoic_evaluate(program, data, threads, NULL, out, err);
-    stoic_program_free(program);
-    return status;
-}
-
 static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     const settings *set = given;
     look at = {.start = cli_seconds()};
@@ -204,7 +193,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     TRY(stoic_store_golden(store, &golden, err)); /* what cannot run is said here */
     if (set->data.spec) {
         TRY(cli_data_open(&set->data, model, &data, err));
-        TRY(measure_golden(golden, data, (int)set->common.threads, &at.golden, err));
+        TRY(stoic_evaluate_model(golden, data, (int)set->common.threads, &at.golden, err));
         at.data = stoic_dataset_preprocessing(data);
     }
     stoic_store_describe(store, &at.facts);

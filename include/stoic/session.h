@@ -72,6 +72,11 @@ struct stoic_dataset;
 STOIC_API stoic_status stoic_evaluate(const stoic_program *program,
                                       const struct stoic_dataset *data, int threads, float *outputs,
                                       stoic_evaluation *out, stoic_error *err) STOIC_MUST_CHECK;
+/* The same for a model that is run only once: compiled with the default options. */
+STOIC_API stoic_status stoic_evaluate_model(const stoic_model *model,
+                                            const struct stoic_dataset *data, int threads,
+                                            stoic_evaluation *out,
+                                            stoic_error *err) STOIC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -109,3 +109,14 @@ stoic_status stoic_evaluate(const stoic_program *program, const struct stoic_dat
     out->images_per_second = out->seconds > 0 ? (double)e.images / out->seconds : 0;
     return STOIC_OK;
 }
+
+stoic_status stoic_evaluate_model(const stoic_model *model, const struct stoic_dataset *data,
+                                  int threads, stoic_evaluation *out, stoic_error *err) {
+    stoic_program_options compile = stoic_program_options_default();
+    stoic_program *program = NULL;
+    stoic_status status = stoic_program_compile(model, &compile, &program, err);
+    if (status == STOIC_OK)
+        status = stoic_evaluate(program, data, threads, NULL, out, err);
+    stoic_program_free(program);
+    return status;
+}

@@ -117,14 +117,9 @@ done:
 /* ---- losses ---- */
 
 static stoic_status measure_float(planner *p, stoic_error *err) {
-    stoic_program_options compile = stoic_program_options_default();
     stoic_evaluation once;
-    stoic_program *program = NULL;
-    stoic_status status = stoic_program_compile(p->explorer.model, &compile, &program, err);
-    if (status == STOIC_OK)
-        status = stoic_evaluate(program, p->explorer.data, p->explorer.options->threads, NULL,
-                                &once, err);
-    stoic_program_free(program);
+    stoic_status status = stoic_evaluate_model(p->explorer.model, p->explorer.data,
+                                               p->explorer.options->threads, &once, err);
     p->out->float_accuracy = status == STOIC_OK ? once.accuracy : (double)NAN;
     return status;
 }

@@ -94,9 +94,7 @@ static stoic_status look_at(comparing *c, int i, stoic_error *err) {
     stoic_store_facts facts;
     double decoding = 0, once = 0;
     stoic_status status = STOIC_OK;
-    stoic_program *program = NULL;
     stoic_evaluation clean;
-    stoic_program_options compile = stoic_program_options_default();
     TRY(check_cancel(c, err));
     TRY(stoic_store_create(variant->model, variant->store, &store, err));
     TRY(try_faults(c, variant, store, err));
@@ -104,8 +102,7 @@ static stoic_status look_at(comparing *c, int i, stoic_error *err) {
     stoic_store_describe(store, &facts);
     protection->weights = facts.weights;
     protection->bits = facts.total_bits;
-    TRY(stoic_program_compile(golden, &compile, &program, err));
-    TRY(stoic_evaluate(program, c->data, c->options->threads, NULL, &clean, err));
+    TRY(stoic_evaluate_model(golden, c->data, c->options->threads, &clean, err));
     protection->clean_accuracy = clean.accuracy;
     protection->time_ratio = 1.0;
     if (protection->kind == STOIC_PROTECT_PASS || protection->kind == STOIC_PROTECT_MODEL)
@@ -116,7 +113,6 @@ static stoic_status look_at(comparing *c, int i, stoic_error *err) {
         protection->time_ratio = 1.0 + decoding / once;
     }
 done:
-    stoic_program_free(program);
     stoic_model_free(golden);
     stoic_store_free(store);
     return status;
