@@ -220,16 +220,21 @@ static stoic_campaign_options campaign_options(const comparing *c, const char *s
     return campaign;
 }
 
-/* A hardened network beside the campaign files, so that they can be replayed; a temporary folder
+/* Hardened networks beside the campaign files, so that they can be replayed; a temporary folder
  * needs none. */
-static stoic_status keep_model(const comparing *c, int protection, char **path, stoic_error *err) {
-    if (c->folder.temporary)
-        return STOIC_OK;
-    *path = stoic_work_folder_file(&c->folder, c->variants.protections[protection].name, "onnx");
-    if (!*path)
-        return stoic_fail_memory(err, "a path", 1);
-    strcpy(*path + strlen(*path) - strlen(".onnx.db"), ".onnx");
-    return stoic_model_write(c->variants.items[protection].model, *path, err);
+static stoic_status keep_models(comparing *c, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    for (int i = 0; i < c->variants.n && !c->folder.temporary; i++) {
+        stoic_variant *variant = &c->variants.items[i];
+        if (!variant->model || c->variants.protections[i].kind != STOIC_PROTECT_PASS)
+            continue;
+        variant->kept = stoic_work_folder_model(&c->folder, c->variants.protections[i].name);
+        if (!variant->kept)
+            return stoic_fail_memory(err, "a path", 1);
+        TRY(stoic_model_write(variant->model, variant->kept, err));
+    }
+done:
+    return status;
 }
 
 static stoic_status run_one(comparing *c, int protection, int fault, stoic_error *err) {
@@ -242,7 +247,7 @@ static stoic_status run_one(comparing *c, int protection, int fault, stoic_error
     gathered g = {.room = c->options->trials};
     int64_t *baseline = c->critical + fault * c->options->trials;
     stoic_status status = STOIC_OK;
-    char *kept = NULL, *path = stoic_work_folder_file(&c->folder, p->name, spec);
+    char *path = stoic_work_folder_file(&c->folder, p->name, spec);
     g.critical = calloc((size_t)g.room, sizeof *g.critical);
     if (!path || !g.critical) {
         status = stoic_fail_memory(err, "a campaign", (size_t)g.room * sizeof *g.critical);
@@ -251,9 +256,7 @@ static stoic_status run_one(comparing *c, int protection, int fault, stoic_error
     if (p->kind == STOIC_PROTECT_MODEL) /* so that the files can be replayed */
         campaign.model_path = p->name + strlen("model:");
     if (p->kind == STOIC_PROTECT_PASS)
-        TRY(keep_model(c, protection, &kept, err));
-    if (p->kind == STOIC_PROTECT_PASS)
-        campaign.model_path = kept;
+        campaign.model_path = variant->kept;
     c->campaign++;
     TRY(stoic_campaign_run(variant->model, c->data, &campaign, path, &summary, err));
     TRY(read_file(path, &g, &c->out->faults[fault], err));
@@ -272,7 +275,6 @@ static stoic_status run_one(comparing *c, int protection, int fault, stoic_error
                                     c->options->confidence);
 done:
     free(g.critical);
-    free(kept);
     free(path);
     return status;
 }
@@ -365,6 +367,7 @@ stoic_status stoic_compare(const stoic_model *model, const stoic_dataset *data,
     TRY(look_at_all(&c, err));
     TRY(make_room(&c, err));
     TRY(stoic_work_folder_open(options->keep, &c.folder, err));
+    TRY(keep_models(&c, err));
     TRY(run_all(&c, err));
     c.out->protections = c.variants.protections;
     c.out->n_protections = c.variants.n;

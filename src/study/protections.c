@@ -45,6 +45,7 @@ void stoic_variants_deinit(stoic_variants *variants) {
             stoic_protection_deinit(&variants->protections[i]);
         stoic_model_free(variants->items[i].model);
         free(variants->items[i].store);
+        free(variants->items[i].kept);
     }
     free(variants->protections);
     free(variants->items);

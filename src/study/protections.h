@@ -9,6 +9,7 @@
 typedef struct stoic_variant {
     stoic_model *model; /* NULL: left out */
     char *store;
+    char *kept;    /* where a hardened network was written; NULL: nowhere */
     bool optional; /* one of "all": left out where it cannot be */
 } stoic_variant;
 

@@ -64,16 +64,26 @@ static bool name_mark(const char *name, const char *fault, char mark[18]) {
     return true;
 }
 
-char *stoic_work_folder_file(const stoic_work_folder *folder, const char *name, const char *fault) {
+static char *file_of(const stoic_work_folder *folder, const char *name, const char *fault,
+                     const char *ending) {
     char *path = NULL, mark[18];
     if (!name_mark(name, fault, mark) ||
-        asprintf(&path, "%s/%.*s%s.%.*s.db", folder->path, KEPT, name, mark, KEPT, fault) < 0)
+        asprintf(&path, "%s/%.*s%s%s%.*s%s", folder->path, KEPT, name, mark, *fault ? "." : "",
+                 KEPT, fault, ending) < 0)
         return NULL;
     for (char *p = path + strlen(folder->path) + 1; *p; p++) {
         if (!isalnum((unsigned char)*p) && *p != '.' && *p != '-')
             *p = '-';
     }
     return path;
+}
+
+char *stoic_work_folder_file(const stoic_work_folder *folder, const char *name, const char *fault) {
+    return file_of(folder, name, fault, ".db");
+}
+
+char *stoic_work_folder_model(const stoic_work_folder *folder, const char *name) {
+    return file_of(folder, name, "", ".onnx");
 }
 
 void stoic_work_folder_close(stoic_work_folder *folder) {

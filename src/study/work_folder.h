@@ -17,6 +17,8 @@ stoic_status stoic_work_folder_open(const char *keep, stoic_work_folder *out,
 /* The file for a store, or another name, and what hits it; the caller frees. NULL: no memory. Long
  * names are cut, and told apart by a digest. */
 char *stoic_work_folder_file(const stoic_work_folder *folder, const char *name, const char *fault);
+/* The file for a network, likewise. */
+char *stoic_work_folder_model(const stoic_work_folder *folder, const char *name);
 /* Removes a temporary folder and what is in it. */
 void stoic_work_folder_close(stoic_work_folder *folder);
 
