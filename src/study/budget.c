@@ -13,9 +13,13 @@
 
 static const char whole[] = "fp32"; /* what lies still while one layer is measured */
 
+enum { MAX_CHOICES = 2 * STOIC_EXPLORE_WIDTHS };
+
 typedef struct planner {
     stoic_explorer explorer;
     stoic_budget *out;
+    int widths[MAX_CHOICES]; /* of out->choices */
+    bool unprotected[MAX_CHOICES];
     int *layers; /* those with a tensor of their own */
     int n_layers;
     stoic_layer_option *options; /* n_choices for each of `layers` */
@@ -34,6 +38,8 @@ static stoic_status add_choice(planner *p, int width, bool unprotected, stoic_er
         if (!strcmp(p->out->choices[i], stoic_store_text(store)))
             goto done; /* a family without a code */
     }
+    p->widths[p->out->n_choices] = width;
+    p->unprotected[p->out->n_choices] = unprotected;
     p->out->choices[p->out->n_choices] = strdup(stoic_store_text(store));
     if (p->out->choices[p->out->n_choices])
         p->out->n_choices++;
@@ -48,9 +54,9 @@ done:
 static stoic_status list_choices(planner *p, stoic_error *err) {
     const stoic_explore_options *options = p->explorer.options;
     stoic_status status = STOIC_OK;
-    p->out->choices = calloc(2 * STOIC_EXPLORE_WIDTHS, sizeof *p->out->choices);
+    p->out->choices = calloc(MAX_CHOICES, sizeof *p->out->choices);
     if (!p->out->choices)
-        return stoic_fail_memory(err, "choices", 2 * STOIC_EXPLORE_WIDTHS * sizeof(char *));
+        return stoic_fail_memory(err, "choices", MAX_CHOICES * sizeof(char *));
     for (int width = options->widest; width >= options->narrowest; width--) {
         TRY(add_choice(p, width, false, err));
         TRY(add_choice(p, width, true, err));
@@ -213,24 +219,17 @@ done:
 /* The choices themselves, in all layers at once, as far as the budget goes. */
 static stoic_status measure_choices(planner *p, stoic_error *err) {
     stoic_status status = STOIC_OK;
-    const stoic_explore_options *options = p->explorer.options;
-    for (int width = options->widest; width >= options->narrowest; width--) {
-        for (int plain = 0; plain < 2; plain++) {
-            stoic_store *store = NULL;
-            char *spec = NULL;
-            status = stoic_family_spec(options->store, width, plain, &spec, err);
-            if (status == STOIC_OK)
-                status = stoic_store_create(p->explorer.model, spec, &store, err);
-            if (status == STOIC_OK && stoic_store_total_bits(store) <= p->out->budget)
-                status = measure_store(p, spec,
-                                       plain ? STOIC_EXPLORE_UNPROTECTED : STOIC_EXPLORE_CANDIDATE,
-                                       width, err);
-            stoic_store_free(store);
-            free(spec);
-            if (status != STOIC_OK)
-                return status;
-        }
+    for (int choice = 0; choice < p->out->n_choices; choice++) {
+        int64_t bits = 0;
+        for (int i = 0; i < p->n_layers; i++)
+            bits += p->options[i * p->out->n_choices + choice].bits;
+        if (bits <= p->out->budget)
+            TRY(measure_store(p, p->out->choices[choice],
+                              p->unprotected[choice] ? STOIC_EXPLORE_UNPROTECTED
+                                                     : STOIC_EXPLORE_CANDIDATE,
+                              p->widths[choice], err));
     }
+done:
     return status;
 }
 
