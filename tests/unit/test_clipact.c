@@ -5,34 +5,11 @@
 
 #include <cmocka.h>
 
-#include "data_kit.h"
 #include "harden/endurance.h"
 #include "harden_kit.h"
+#include "labelled_kit.h"
 
 enum { SIDE = 8, COUNT = 60 };
-
-/* Random images, labelled by what the network itself says. */
-static stoic_dataset *images_for(const stoic_model *model) {
-    static float x[COUNT * SIDE * SIDE];
-    int64_t labels[COUNT], classes = stoic_model_classes(model);
-    char header[160];
-    stoic_rng rng = kit_rng(6);
-    for (int i = 0; i < COUNT * SIDE * SIDE; i++)
-        x[i] = kit_uniform(&rng, -1, 1);
-    float *y = kit_run(model, 0, false, x, COUNT);
-    for (int i = 0; i < COUNT; i++)
-        labels[i] = stoic_top1(y + i * classes, classes, NULL);
-    free(y);
-    stoic_dataset_options options = stoic_dataset_options_default();
-    snprintf(header, sizeof header,
-             "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 1, %d, %d), }\n", COUNT, SIDE,
-             SIDE);
-    save_npy("x.npy", header, x, sizeof x);
-    snprintf(header, sizeof header, "{'descr': '<i8', 'fortran_order': False, 'shape': (%d,), }\n",
-             COUNT);
-    save_npy("y.npy", header, labels, sizeof labels);
-    return open_ok(spec_of("npy:%s/x.npy,%s/y.npy"), &options);
-}
 
 /* Wide enough that a rate of 1e-5 hits it now and then. */
 static stoic_model *network(int opset) {
@@ -68,7 +45,7 @@ static double area_of(const stoic_model *model, const stoic_dataset *data, int t
 static void an_area_is_a_mean_accuracy(void **state) {
     (void)state;
     stoic_model *model = network(17);
-    stoic_dataset *data = images_for(model);
+    stoic_dataset *data = kit_labelled(model, COUNT, SIDE, 1);
     double area = area_of(model, data, 1);
     assert_true(area > 0.5 && area < 1); /* right without faults, and some faults are felt */
     assert_true(area == area_of(model, data, 3));
@@ -80,7 +57,7 @@ static void tuning_does_not_lose(void **state) {
     (void)state;
     int changes;
     stoic_model *model = network(17);
-    stoic_dataset *data = images_for(model);
+    stoic_dataset *data = kit_labelled(model, COUNT, SIDE, 1);
     double before = area_of(model, data, 2);
     stoic_model *hard = kit_hardened(stoic_model_retain(model), "clipact", data, &changes);
     assert_int_equal(changes, 2);
@@ -102,7 +79,7 @@ static void tuning_does_not_lose(void **state) {
 static void what_is_above_becomes_zero(void **state) {
     (void)state;
     stoic_model *model = network(9);
-    stoic_dataset *data = images_for(model);
+    stoic_dataset *data = kit_labelled(model, COUNT, SIDE, 1);
     stoic_model *hard = kit_hardened(stoic_model_retain(model), "clipact", data, NULL);
     stoic_anatomy a;
     int found = 0;
@@ -129,7 +106,7 @@ static void composes(void **state) {
     static const char *const passes[] = {"nan-filter clipact", "clipact nan-filter",
                                          "relu6 clipact ranger smartpool nan-filter"};
     stoic_model *model = network(17), *read = NULL;
-    stoic_dataset *data = images_for(model);
+    stoic_dataset *data = kit_labelled(model, COUNT, SIDE, 1);
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
         stoic_model *hard = kit_hardened(stoic_model_retain(model), passes[i], data, NULL);
         float *images = kit_images(hard, 3, 2);
@@ -164,7 +141,7 @@ static void is_refused(void **state) {
                  {17, false, STOIC_ERR_ARGUMENT, "needs training images"}};
     for (int i = 0; i < 2; i++) {
         stoic_model *model = network(cases[i].opset), *out = NULL;
-        stoic_dataset *data = images_for(model);
+        stoic_dataset *data = kit_labelled(model, COUNT, SIDE, 1);
         stoic_error err = {0};
         assert_int_equal(kit_try(model, "clipact", cases[i].data ? data : NULL, &out, NULL, &err),
                          cases[i].status);
@@ -173,7 +150,7 @@ static void is_refused(void **state) {
         stoic_model_free(model);
     }
     stoic_model *bare = kit_one_op(&stoic_op_relu, 17, 0, 0), *model = network(17), *out = NULL;
-    stoic_dataset *data = images_for(model);
+    stoic_dataset *data = kit_labelled(model, COUNT, SIDE, 1);
     stoic_error err = {0};
     assert_int_equal(kit_try(bare, "clipact", data, &out, NULL, &err), STOIC_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "no layer whose weights could be hit"));

@@ -5,35 +5,12 @@
 
 #include <cmocka.h>
 
-#include "data_kit.h"
 #include "exec/run.h"
 #include "harden/anatomy.h"
 #include "harden_kit.h"
+#include "labelled_kit.h"
 
 enum { SIDE = 6, COUNT = 48 };
-
-/* Random images of one channel, labelled by what the network itself says. */
-static stoic_dataset *images_for(const stoic_model *model, int side) {
-    static float x[COUNT * SIDE * SIDE];
-    int64_t labels[COUNT], classes = stoic_model_classes(model);
-    char header[160];
-    stoic_rng rng = kit_rng(6);
-    for (int i = 0; i < COUNT * side * side; i++)
-        x[i] = kit_uniform(&rng, -3, 3);
-    float *y = kit_run(model, 0, false, x, COUNT);
-    for (int i = 0; i < COUNT; i++)
-        labels[i] = stoic_top1(y + i * classes, classes, NULL);
-    free(y);
-    stoic_dataset_options options = stoic_dataset_options_default();
-    snprintf(header, sizeof header,
-             "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 1, %d, %d), }\n", COUNT, side,
-             side);
-    save_npy("x.npy", header, x, (size_t)(COUNT * side * side) * sizeof *x);
-    snprintf(header, sizeof header, "{'descr': '<i8', 'fortran_order': False, 'shape': (%d,), }\n",
-             COUNT);
-    save_npy("y.npy", header, labels, sizeof labels);
-    return open_ok(spec_of("npy:%s/x.npy,%s/y.npy"), &options);
-}
 
 static stoic_model *network(int opset) {
     stoic_rng rng = kit_rng(12);
@@ -73,7 +50,7 @@ static double fitted(double x, double lambda) {
 static void the_function(void **state) {
     (void)state;
     stoic_model *m = kit_one_op(&stoic_op_relu, 17, 0, 0);
-    stoic_dataset *data = images_for(m, 2);
+    stoic_dataset *data = kit_labelled(m, COUNT, 2, 3);
     int changes;
     m = kit_hardened(m, "fitact", data, &changes);
     assert_int_equal(changes, 1);
@@ -99,7 +76,7 @@ static void bounds_are_trained(void **state) {
     (void)state;
     int changes;
     stoic_model *model = network(17);
-    stoic_dataset *data = images_for(model, SIDE);
+    stoic_dataset *data = kit_labelled(model, COUNT, SIDE, 3);
     stoic_harden_options options = {.data = data, .every = 1, .threads = 1};
     stoic_model *hard[2];
     for (int i = 0; i < 2; i++) {
@@ -148,7 +125,7 @@ static void bounds_are_trained(void **state) {
 static void weights_stay(void **state) {
     (void)state;
     stoic_model *model = network(17);
-    stoic_dataset *data = images_for(model, SIDE);
+    stoic_dataset *data = kit_labelled(model, COUNT, SIDE, 3);
     stoic_model *hard = kit_hardened(stoic_model_retain(model), "fitact", data, NULL);
     for (size_t v = 0; v < model->n_values; v++) {
         const stoic_tensor *before = model->values[v].constant;
@@ -170,7 +147,7 @@ static void composes(void **state) {
                                          "invert fitact nan-filter", "relu6 fitact smartpool",
                                          "fitact clipact tmr"};
     stoic_model *model = network(17), *read = NULL;
-    stoic_dataset *data = images_for(model, SIDE);
+    stoic_dataset *data = kit_labelled(model, COUNT, SIDE, 3);
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
         stoic_model *hard = kit_hardened(stoic_model_retain(model), passes[i], data, NULL);
         MUST(stoic_model_write(hard, in_home("hard.onnx"), err));
@@ -197,13 +174,13 @@ static void refused(stoic_model *model, const char *passes, const stoic_dataset 
 static void refusals(void **state) {
     (void)state;
     stoic_model *model = network(17);
-    stoic_dataset *data = images_for(model, SIDE), *four = NULL;
+    stoic_dataset *data = kit_labelled(model, COUNT, SIDE, 3), *four = NULL;
     refused(model, "fitact", NULL, STOIC_ERR_ARGUMENT, "needs training images");
     refused(network(8), "fitact", data, STOIC_ERR_UNSUPPORTED, "needs opset 9");
     refused(network(17), "fitact invert", data, STOIC_ERR_UNSUPPORTED,
             "invert needs a BatchNormalization");
     stoic_model *clip = kit_one_op(&stoic_op_clip, 17, -1, 3);
-    four = images_for(clip, 2);
+    four = kit_labelled(clip, COUNT, 2, 3);
     refused(clip, "fitact", four, STOIC_ERR_UNSUPPORTED, "needs an activation that begins at 0");
     refused(kit_one_op(&stoic_op_tanh, 17, 0, 0), "fitact", four, STOIC_ERR_UNSUPPORTED,
             "no Relu and no Clip");
