@@ -12,12 +12,12 @@ static char letter(int choice) {
     return (char)('a' + choice);
 }
 
-static void print_losses(FILE *file, const stoic_budget *budget, double ber) {
+static void print_losses(FILE *file, const stoic_budget *budget) {
     const int n = budget->n_choices;
     fprintf(file,
             "\nlosses     of each layer alone at BER %g, in points of the accuracy %.6g of the "
             "float32 network\n",
-            ber, budget->float_accuracy);
+            budget->ber, budget->float_accuracy);
     for (int c = 0; c < n; c++)
         fprintf(file, "  %c  %s\n", letter(c), budget->choices[c]);
     fputs("  layer", file);
@@ -45,9 +45,17 @@ static void print_store(FILE *file, const stoic_budget *budget, int i) {
             store->text);
 }
 
-/* From many bits to few. */
+/* The position of a store among all, from many bits to few. */
+static int rank_of(const stoic_exploration *measured, int store) {
+    const stoic_explore_store *stores = measured->stores;
+    int before = 0;
+    for (int k = 0; k < measured->n_stores; k++)
+        before += stores[k].bits > stores[store].bits ||
+                  (stores[k].bits == stores[store].bits && k < store);
+    return before;
+}
+
 static void print_stores(FILE *file, const stoic_budget *budget) {
-    const stoic_explore_store *stores = budget->measured->stores;
     const int n = budget->measured->n_stores;
     fputs("\nfront      stores that no other measured one beats in bits and loss are marked *;\n"
           "           predicted: the sum of the layers' losses above 0\n"
@@ -55,25 +63,21 @@ static void print_stores(FILE *file, const stoic_budget *budget) {
           file);
     for (int rank = 0; rank < n; rank++) {
         for (int i = 0; i < n; i++) {
-            int before = 0;
-            for (int k = 0; k < n; k++)
-                before +=
-                    stores[k].bits > stores[i].bits || (stores[k].bits == stores[i].bits && k < i);
-            if (before == rank)
+            if (rank_of(budget->measured, i) == rank)
                 print_store(file, budget, i);
         }
     }
 }
 
-void cli_budget_print(FILE *file, const stoic_budget *budget, double ber) {
-    print_losses(file, budget, ber);
+void cli_budget_print(FILE *file, const stoic_budget *budget) {
+    print_losses(file, budget);
     print_stores(file, budget);
     if (budget->chosen < 0)
         return;
     const stoic_explore_store *chosen = &budget->measured->stores[budget->chosen];
     fprintf(file, "chosen     %s\n           %lld bits of %lld; loses %.2f points at BER %g\n",
             chosen->text, (long long)chosen->bits, (long long)budget->budget,
-            100 * budget->points[budget->chosen].loss.value, ber);
+            100 * budget->points[budget->chosen].loss.value, budget->ber);
 }
 
 /* ---- JSON ---- */

@@ -8,7 +8,7 @@
 #include "stoic/budget.h"
 
 /* What each choice loses in each layer, the stores by memory and loss, and the one to take. */
-void cli_budget_print(FILE *file, const stoic_budget *budget, double ber);
+void cli_budget_print(FILE *file, const stoic_budget *budget);
 /* The same, into an object; not 0: out of memory. */
 int cli_budget_put(json_t *object, const stoic_budget *budget);
 

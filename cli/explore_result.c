@@ -281,13 +281,6 @@ static void print_probes(FILE *file, const cli_exploration *at) {
     }
 }
 
-static double largest_rate(const cli_exploration *at) {
-    double largest = 0;
-    for (size_t i = 0; i < at->options->n_bers; i++)
-        largest = fmax(largest, at->options->bers[i]);
-    return largest;
-}
-
 static void print_answer(FILE *file, const cli_exploration *at) {
     const stoic_explore_probe *probe = chosen_probe(at);
     char remarks[REMARKS][REMARK], duration[40];
@@ -316,8 +309,7 @@ stoic_status cli_exploration_write(const cli_exploration *at, const char *path, 
             print_head(output.file, at);
         status = write_rows(at, &output, err);
         if (output.format == CLI_TABLE) {
-            at->budget ? cli_budget_print(output.file, at->budget, largest_rate(at))
-                       : print_probes(output.file, at);
+            at->budget ? cli_budget_print(output.file, at->budget) : print_probes(output.file, at);
             print_answer(output.file, at);
         }
     }

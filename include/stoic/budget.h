@@ -41,6 +41,7 @@ typedef struct stoic_budget {
     int n_choices;
     stoic_layer_loss *losses; /* n_choices for each layer, layer after layer */
     int n_losses;
+    double ber;            /* the largest rate, at which losses are measured */
     double float_accuracy; /* of the network as it is */
     int64_t budget;
     int chosen; /* the store within the budget that loses least; the narrower of equals */

@@ -31,10 +31,6 @@ static double bits_a_weight(const stoic_budget *budget, int64_t bits) {
     return (double)bits / (double)budget->measured->stores[0].weights;
 }
 
-static double on_axis(const stoic_budget *budget, double loss) {
-    return fmax(loss, axis_loss(budget));
-}
-
 /* The baseline stands among the unprotected. */
 static bool belongs(const stoic_explore_store *store, int s) {
     return store->kind == series[s].kind ||
@@ -43,10 +39,11 @@ static bool belongs(const stoic_explore_store *store, int s) {
 
 static void write_point(stoic_figure *figure, const stoic_budget *budget, int i) {
     const stoic_interval *loss = &budget->points[i].loss;
+    const double least = axis_loss(budget);
     stoic_figure_number(&figure->data, bits_a_weight(budget, budget->measured->stores[i].bits));
-    stoic_figure_number(&figure->data, on_axis(budget, loss->value));
-    stoic_figure_number(&figure->data, on_axis(budget, loss->low));
-    stoic_figure_number(&figure->data, on_axis(budget, loss->high));
+    stoic_figure_number(&figure->data, fmax(loss->value, least));
+    stoic_figure_number(&figure->data, fmax(loss->low, least));
+    stoic_figure_number(&figure->data, fmax(loss->high, least));
     stoic_text_puts(&figure->data, "\n");
 }
 

@@ -136,10 +136,6 @@ static stoic_interval loss_of(const planner *p, double accuracy, stoic_interval 
     return (stoic_interval){rounding + drop.value, rounding + drop.low, rounding + drop.high};
 }
 
-static double largest_rate(const planner *p) {
-    return p->explorer.bers[p->explorer.options->n_bers - 1];
-}
-
 static stoic_status measure_layer(planner *p, int i, int choice, stoic_error *err) {
     stoic_status status = STOIC_OK;
     stoic_text fault = {0};
@@ -148,10 +144,10 @@ static stoic_status measure_layer(planner *p, int i, int choice, stoic_error *er
     stoic_layer_option *option = &p->options[i * p->out->n_choices + choice];
     TRY(layer_store(p, p->layers[i], choice, &store, err));
     stoic_text_puts(&fault, "ber:");
-    stoic_text_number(&fault, largest_rate(p), false);
+    stoic_text_number(&fault, p->out->ber, false);
     stoic_text_printf(&fault, ",layer=%d", p->layers[i]);
     TRY(stoic_text_finish(&fault, err));
-    TRY(stoic_explorer_campaign(&p->explorer, stoic_store_text(store), fault.data, largest_rate(p),
+    TRY(stoic_explorer_campaign(&p->explorer, stoic_store_text(store), fault.data, p->out->ber,
                                 &summary, err));
     stoic_layer_loss *loss = &p->out->losses[p->out->n_losses++];
     *loss = (stoic_layer_loss){p->layers[i], choice, option->bits,
@@ -300,6 +296,7 @@ done:
 static stoic_status plan(planner *p, stoic_error *err) {
     stoic_status status = STOIC_OK;
     TRY(stoic_explorer_check(&p->explorer, err));
+    p->out->ber = p->explorer.bers[p->explorer.options->n_bers - 1];
     TRY(list_choices(p, err));
     TRY(list_layers(p, err));
     TRY(count_bits(p, err));
