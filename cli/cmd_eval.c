@@ -83,6 +83,8 @@ static json_t *facts(const char *path, const char *store, const stoic_evaluation
     bad |= cli_put_count(object, "correct", result->correct);
     bad |= cli_put_number(object, "accuracy", result->accuracy);
     bad |= cli_put_count(object, "nan", result->nan);
+    if (result->watched)
+        bad |= cli_put_count(object, "alarms", result->alarms);
     bad |= cli_put_number(object, "images_per_second", result->images_per_second);
     bad |= json_object_set_new(object, "preprocessing", cli_preprocessing_json(used));
     bad |= cli_put_number(object, "seconds", result->seconds);
@@ -103,6 +105,8 @@ static void print_table(FILE *file, const char *path, const char *store,
     fprintf(file, "correct        %lld\n", (long long)result->correct);
     fprintf(file, "accuracy       %.6g\n", result->accuracy);
     fprintf(file, "nan            %lld\n", (long long)result->nan);
+    if (result->watched)
+        fprintf(file, "alarms         %lld\n", (long long)result->alarms);
     fprintf(file, "time           %.3g s, %.4g images/s\n", result->seconds,
             result->images_per_second);
 }

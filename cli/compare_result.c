@@ -28,8 +28,9 @@ static const char *const columns[] = {"name",
                                       "coverage_high",
                                       "bits_per_weight",
                                       "pareto",
+                                      "due_rate",
                                       NULL};
-enum { COLUMNS = 20 };
+enum { COLUMNS = 21 };
 
 static double bits_a_weight(const stoic_protection *protection) {
     return (double)protection->bits / (double)protection->weights;
@@ -56,7 +57,8 @@ static void row_cells(const cli_comparison *at, const stoic_compare_row *row, cl
                                    cli_cell_double(row->coverage.low),
                                    cli_cell_double(row->coverage.high),
                                    cli_cell_double(bits_a_weight(p)),
-                                   cli_cell_count(row->pareto)};
+                                   cli_cell_count(row->pareto),
+                                   cli_cell_double(row->due_rate)};
     memcpy(cells, all, sizeof all);
 }
 
@@ -147,7 +149,10 @@ static void print_row(FILE *file, const cli_comparison *at, const stoic_compare_
             100 * p->clean_accuracy, dear ? '-' : ' ', 100 * row->faulty_accuracy);
     print_interval(file, &row->critical_rate);
     print_interval(file, &row->coverage);
-    fprintf(file, "  %6.3g  %5.2f  %s\n", bits_a_weight(p), p->time_ratio, p->needs);
+    fprintf(file, "  %6.3g  %5.2f  %s", bits_a_weight(p), p->time_ratio, p->needs);
+    if (row->due_rate > 0)
+        fprintf(file, "; %.3g %% get no answer (due)", 100 * row->due_rate);
+    fputc('\n', file);
 }
 
 static void print_best(FILE *file, const cli_comparison *at, int fault) {
@@ -189,14 +194,15 @@ static void print_tables(FILE *file, const cli_comparison *at) {
     char duration[40];
     fprintf(file, "model      %s\ncampaigns  %lld trials each, %lld images\n",
             at->options->model_path, (long long)at->options->trials, (long long)found->images);
-    fprintf(file,
-            "           percent, with %g %% intervals; coverage: 1 - critical / critical of the "
-            "baseline, same trials\n"
-            "           *: nothing else is at least as good in critical rate, clean accuracy, bits "
-            "and time\n"
-            "           -: costs more than %g of the clean accuracy, too much to be "
-            "recommended\n",
-            100 * at->options->confidence, at->loss);
+    fprintf(
+        file,
+        "           percent, with %g %% intervals; coverage: 1 - critical / critical of the "
+        "baseline, same trials\n"
+        "           *: nothing else is at least as good in critical and due, clean accuracy, bits "
+        "and time\n"
+        "           -: costs more than %g of the clean accuracy, too much to be "
+        "recommended\n",
+        100 * at->options->confidence, at->loss);
     for (int fault = 0; fault < found->n_faults; fault++) {
         fprintf(file, "\n%s\n   %-*s  %6s  %6s  %-23s  %-23s  %6s  %5s  %s\n", found->faults[fault],
                 width, "name", "clean", "faulty", "critical rate", "coverage", "bits/w", "time",

@@ -73,10 +73,12 @@ typedef struct stoic_compare_row {
     int64_t trials;
     double faulty_accuracy;
     stoic_interval drop, critical_rate;
+    double due_rate;         /* images without an answer: detected, not repaired */
     stoic_interval coverage; /* NaN for the baseline, and where that has nothing critical */
-    bool pareto; /* no other has at most its critical rate, bits, time and loss of clean accuracy,
-                  * and less of one of them, or is named before it; times within 10 % count as equal
-                  */
+    /* No other has at most its critical and due rates together, bits, time and loss of clean
+     * accuracy, and less of one of them, or is named before it; times within 10 % count as equal.
+     */
+    bool pareto;
 } stoic_compare_row;
 
 typedef struct stoic_comparison {
@@ -97,9 +99,10 @@ STOIC_API stoic_status stoic_compare(const stoic_model *model, const stoic_datas
                                      stoic_error *err) STOIC_MUST_CHECK;
 STOIC_API void stoic_comparison_free(stoic_comparison *comparison);
 
-/* The rows of a fault that a reader should look at first: the least critical one, and the cheapest
- * in bits that covers at least nine tenths, both among those that cover something and lose at most
- * `loss` of clean accuracy; -1: there is none. */
+/* The rows of a fault that a reader should look at first: the one with the fewest images critical
+ * or due, and the cheapest in bits that has at most a tenth of the baseline's; both among those
+ * that have fewer than the baseline and lose at most `loss` of clean accuracy; -1: there is none.
+ */
 typedef struct stoic_recommendation {
     int safest, cheapest; /* rows */
 } stoic_recommendation;

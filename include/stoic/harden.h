@@ -33,10 +33,11 @@ extern "C" {
     X(duplicate, "duplicate", ":SHARE", "survives where two of three runs give it",                \
       "the most critical channels three times, with weights of their own, and a vote")             \
     X(tmr, "tmr", "", "survives if two runs of three give it",                                     \
-      "the whole computation three times, and a vote")
-
-/* Known names that this version refuses. */
-#define STOIC_PASS_LATER_LIST(X) X("abft") X("abed")
+      "the whole computation three times, and a vote")                                             \
+    X(abft, "abft", "", "is detected",                                                             \
+      "each layer's channels against a checksum, position by position; goes last")                 \
+    X(abed, "abed", "", "is detected",                                                             \
+      "each layer's channels and positions against one checksum; goes last")
 
 /* The passes there are, in the order of the list: "ranger[:Q]", and what it does. */
 STOIC_API size_t stoic_pass_count(void);

@@ -63,6 +63,8 @@ STOIC_API int stoic_top1(const float *output, int64_t classes, bool *nan);
 /* Evaluation of a whole data set on `threads` threads (0: all). */
 typedef struct stoic_evaluation {
     int64_t images, correct, nan;
+    bool watched;   /* the network has checksums (stoic/harden.h: abft, abed) */
+    int64_t alarms; /* images for which one was off: false alarms, where nothing is faulty */
     double accuracy, seconds, images_per_second;
 } stoic_evaluation;
 

@@ -81,9 +81,9 @@ static void judge_golden(stoic_engine *e, int64_t first, int64_t count) {
         bool nan;
         g->labels[i] = stoic_dataset_label(e->data, i);
         e->top1[i] = (uint16_t)stoic_top1(g->values + i * g->classes, g->classes, &nan);
-        g->nan[i] = nan;
-        e->hits[i] =
-            e->top1[i] == g->labels[i] && !(nan && e->options.nan_rule == STOIC_NAN_STRICT);
+        g->nan[i] = nan && !g->alarm[i];
+        e->hits[i] = e->top1[i] == g->labels[i] && !g->alarm[i] &&
+                     !(nan && e->options.nan_rule == STOIC_NAN_STRICT);
     }
 }
 
@@ -100,9 +100,12 @@ static stoic_status run_block(worker *w, int64_t index, stoic_error *err) {
         e->blocks[index] = b;
         stoic_session_unpack(e->program, e->program->output, b->golden[e->program->output], count,
                              outputs);
+        for (int64_t i = 0; i < count; i++)
+            g->alarm[first + i] = e->program->alarm >= 0 && b->golden[e->program->alarm][i] != 0;
     } else {
         TRY(stoic_dataset_read(e->data, first, count, w->images, w->labels, err));
-        TRY(stoic_session_run(stoic_faulty_session(w->faulty), w->images, count, outputs, err));
+        TRY(stoic_session_run_watched(stoic_faulty_session(w->faulty), w->images, count, outputs,
+                                      g->alarm + first, err));
     }
     judge_golden(e, first, count);
 done:
@@ -154,12 +157,13 @@ static stoic_status run_golden(stoic_engine *e, stoic_error *err) {
     g->values = malloc((size_t)(n * classes) * sizeof *g->values);
     g->labels = malloc((size_t)n * sizeof *g->labels);
     g->nan = malloc((size_t)n * sizeof *g->nan);
+    g->alarm = malloc((size_t)n * sizeof *g->alarm);
     g->top1 = e->golden.top1 = e->top1 = malloc((size_t)n * sizeof *e->top1);
     g->hits = e->golden.hits = e->hits = malloc((size_t)n * sizeof *e->hits);
     stoic_digest *digest = stoic_digest_create();
     golden_pass pass = {.engine = e};
     stoic_status status;
-    if (!g->values || !g->labels || !e->top1 || !e->hits || !g->nan || !digest) {
+    if (!g->values || !g->labels || !e->top1 || !e->hits || !g->nan || !g->alarm || !digest) {
         status = stoic_fail_memory(err, "golden outputs", (unsigned long long)(n * classes * 4));
         goto done;
     }
@@ -242,6 +246,7 @@ void stoic_engine_free(stoic_engine *e) {
     free(e->outputs.values);
     free(e->outputs.labels);
     free(e->outputs.nan);
+    free(e->outputs.alarm);
     free(e->top1);
     free(e->hits);
     stoic_chains_free(e->chains);

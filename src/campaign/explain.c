@@ -10,14 +10,15 @@
 
 typedef struct explanation {
     int64_t classes;
-    bool told;
+    bool told, alarm;
     float *output;
 } explanation;
 
-static void keep_output(void *user, int image, const float *output) {
+static void keep_output(void *user, int image, const float *output, bool alarm) {
     explanation *x = user;
     (void)image;
     x->told = true;
+    x->alarm = alarm;
     memcpy(x->output, output, (size_t)x->classes * sizeof *output);
 }
 
@@ -37,6 +38,10 @@ static void explain_outputs(const stoic_engine *e, const explanation *x, int64_t
                  first, (long long)image, e->top1[image], (double)golden[e->top1[image]]);
     if (used < 0 || (size_t)used >= size)
         return;
+    if (x->alarm) {
+        snprintf(text + used, size - (size_t)used, "becomes no answer: a checksum is off");
+        return;
+    }
     if (nan) {
         snprintf(text + used, size - (size_t)used, "becomes an output with NaN");
         return;
@@ -96,9 +101,9 @@ static void ignore_hit(void *user, size_t id, size_t i, float before, float afte
     (void)after;
 }
 
-static void keep_pass(void *user, size_t id, const float *output) {
+static void keep_pass(void *user, size_t id, const float *output, bool alarm) {
     (void)id;
-    keep_output(user, 0, output);
+    keep_output(user, 0, output, alarm);
 }
 
 static stoic_status run_pass(stoic_engine_worker *w, const stoic_transient_hits *hits,

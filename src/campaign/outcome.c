@@ -12,12 +12,18 @@ void stoic_tallying_begin(stoic_tallying *t, const stoic_golden_outputs *golden,
     *counts = (stoic_counts){.images = t->n};
     for (int64_t k = 0; k < t->n; k++) {
         int64_t i = first + (images ? images[k] : k);
+        if (golden->alarm[i]) {
+            counts->due++;
+            if (outcome)
+                outcome[k] = 0;
+            continue;
+        }
         counts->correct += golden->hits[i];
         counts->nan += golden->nan[i];
         if (outcome)
             outcome[k] = (uint8_t)(golden->hits[i] << 1 | golden->nan[i] << 2);
     }
-    counts->masked = t->n;
+    counts->masked = t->n - counts->due;
     if (!all)
         counts->masked = counts->tolerable = counts->sdc5 = counts->sdc10 = counts->sdc20 = -1;
 }
@@ -51,13 +57,25 @@ static bool critical(const stoic_tallying *t, int64_t i, int top1, bool nan) {
     return top1 != t->golden->top1[i];
 }
 
+/* The image as stoic_tallying_begin() counted it, taken back. */
+static void take_back(stoic_tallying *t, int64_t i) {
+    if (t->golden->alarm[i]) {
+        t->counts->due--;
+        t->counts->masked += t->all;
+        return;
+    }
+    t->counts->correct -= t->golden->hits[i];
+    t->counts->nan -= t->golden->nan[i];
+}
+
 static void count(stoic_tallying *t, int image, int top1, bool nan) {
     int64_t i = t->first + image;
     bool correct =
         top1 == t->golden->labels[i] && !(nan && t->golden->nan_rule == STOIC_NAN_STRICT);
     bool wrong = critical(t, i, top1, nan);
-    t->counts->correct += (int)correct - t->golden->hits[i];
-    t->counts->nan += (int)nan - t->golden->nan[i];
+    take_back(t, i);
+    t->counts->correct += correct;
+    t->counts->nan += nan;
     t->counts->critical += wrong;
     if (t->outcome)
         t->outcome[slot(t, image)] = (uint8_t)(wrong | correct << 1 | nan << 2);
@@ -87,11 +105,23 @@ static bool moved(float golden, float now, double share) {
     return !(fabs((double)now - (double)golden) <= share * fabs((double)golden));
 }
 
-void stoic_tallying_output(void *tallying, int image, const float *output) {
+static void count_due(stoic_tallying *t, int image) {
+    take_back(t, t->first + image);
+    t->counts->due++;
+    t->counts->masked -= t->all;
+    if (t->outcome)
+        t->outcome[slot(t, image)] = 0;
+}
+
+void stoic_tallying_output(void *tallying, int image, const float *output, bool alarm) {
     stoic_tallying *t = tallying;
     int64_t i = t->first + image, classes = t->golden->classes;
     const float *golden = t->golden->values + i * classes;
     bool nan;
+    if (alarm) {
+        count_due(t, image);
+        return;
+    }
     int top1 = stoic_top1(output, classes, &nan);
     count(t, image, top1, nan);
     if (!t->all || identical(output, golden, classes))

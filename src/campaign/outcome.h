@@ -5,7 +5,8 @@
  * top-1 differs. NaN, rule strict: an output with a NaN is wrong and critical, unless golden's
  * has one too, then critical means the first-NaN argmax differs; rule argmax: the first NaN wins.
  * sdc5: top-1 is not among golden's five best; sdc10, sdc20: the output of golden's top-1 class
- * moved by more than 10, 20 % of its value.
+ * moved by more than 10, 20 % of its value. due: a checksum is off, or the code of the store found
+ * what it could not repair; such an image has no answer, and is in none of the others.
  */
 #ifndef STOIC_CAMPAIGN_OUTCOME_H
 #define STOIC_CAMPAIGN_OUTCOME_H
@@ -19,6 +20,7 @@ typedef struct stoic_golden_outputs {
     float *values; /* images x classes */
     int *labels;
     uint8_t *nan;
+    uint8_t *alarm; /* a checksum is off without any fault */
     const uint16_t *top1;
     const uint8_t *hits; /* top-1 equals the label */
 } stoic_golden_outputs;
@@ -40,7 +42,7 @@ void stoic_tallying_begin(stoic_tallying *t, const stoic_golden_outputs *golden,
 /* The code found what it could not repair: no image gets an answer. */
 void stoic_tallying_due(stoic_tallying *t);
 /* Sinks of stoic_faulty_run(): an image came out otherwise. */
-void stoic_tallying_output(void *tallying, int image, const float *output);
+void stoic_tallying_output(void *tallying, int image, const float *output, bool alarm);
 void stoic_tallying_top1(void *tallying, int image, int top1);
 
 #endif

@@ -202,10 +202,10 @@ static void keep_hit(void *user, size_t id, size_t i, float before, float after)
     q->status = stoic_upset_list_add(&q->upsets, &upset, &q->error);
 }
 
-static void tally_output(void *user, size_t id, const float *output) {
+static void tally_output(void *user, size_t id, const float *output, bool alarm) {
     stoic_pass_queue *q = user;
     stoic_tallying *t = &q->trials[q->slots[id].trial].tallying;
-    stoic_tallying_output(t, (int)(q->slots[id].image - t->first), output);
+    stoic_tallying_output(t, (int)(q->slots[id].image - t->first), output, alarm);
 }
 
 stoic_status stoic_pass_queue_run(stoic_pass_queue *q, stoic_session *session, stoic_error *err) {

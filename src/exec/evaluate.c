@@ -5,36 +5,38 @@
 
 #include "base/fail.h"
 #include "base/pool.h"
+#include "exec/run.h"
 #include "stoic/dataset.h"
-#include "stoic/session.h"
 
 typedef struct evaluation {
     const stoic_program *program;
     const stoic_dataset *data;
     float *outputs;
     int64_t slice, images, classes;
-    atomic_llong next, correct, nan;
+    atomic_llong next, correct, nan, alarms;
     atomic_int status;
     stoic_error error; /* of the worker that failed first */
 } evaluation;
 
 static stoic_status run_slice(evaluation *e, stoic_session *session, int64_t first, float *images,
-                              int *labels, float *out, stoic_error *err) {
+                              int *labels, float *out, uint8_t *alarms, stoic_error *err) {
     int64_t n = e->images - first < e->slice ? e->images - first : e->slice;
-    int64_t correct = 0, with_nan = 0;
+    int64_t correct = 0, with_nan = 0, alarmed = 0;
     stoic_status status = STOIC_OK;
     if (e->outputs)
         out = e->outputs + first * e->classes;
     TRY(stoic_dataset_read(e->data, first, n, images, labels, err));
-    TRY(stoic_session_run(session, images, n, out, err));
+    TRY(stoic_session_run_watched(session, images, n, out, alarms, err));
     for (int64_t i = 0; i < n; i++) {
         bool nan;
         int top = stoic_top1(out + i * e->classes, e->classes, &nan);
         with_nan += nan;
+        alarmed += alarms[i];
         correct += !nan && top == labels[i]; /* strict: an output with a NaN is wrong */
     }
     atomic_fetch_add(&e->correct, correct);
     atomic_fetch_add(&e->nan, with_nan);
+    atomic_fetch_add(&e->alarms, alarmed);
 done:
     return status;
 }
@@ -49,7 +51,8 @@ static void worker(int index, void *user) {
     float *images = malloc((size_t)(e->slice * size) * sizeof *images);
     int *labels = malloc((size_t)e->slice * sizeof *labels);
     float *out = malloc((size_t)(e->slice * e->classes) * sizeof *out);
-    if (!images || !labels || !out) {
+    uint8_t *alarms = malloc((size_t)e->slice);
+    if (!images || !labels || !out || !alarms) {
         status =
             stoic_fail_memory(&error, "a slice of images", (unsigned long long)(e->slice * size));
         goto done;
@@ -59,7 +62,7 @@ static void worker(int index, void *user) {
         int64_t first = atomic_fetch_add(&e->next, e->slice);
         if (first >= e->images)
             break;
-        TRY(run_slice(e, session, first, images, labels, out, &error));
+        TRY(run_slice(e, session, first, images, labels, out, alarms, &error));
     }
 done:
     if (status != STOIC_OK) {
@@ -71,6 +74,7 @@ done:
     free(images);
     free(labels);
     free(out);
+    free(alarms);
 }
 
 static double now(void) {
@@ -103,7 +107,11 @@ stoic_status stoic_evaluate(const stoic_program *program, const struct stoic_dat
             *err = e.error;
         return (stoic_status)atomic_load(&e.status);
     }
-    *out = (stoic_evaluation){.images = e.images, .correct = e.correct, .nan = e.nan};
+    *out = (stoic_evaluation){.images = e.images,
+                              .correct = e.correct,
+                              .nan = e.nan,
+                              .alarms = e.alarms,
+                              .watched = program->alarm >= 0};
     out->accuracy = e.images ? (double)e.correct / (double)e.images : 0;
     out->seconds = now() - start;
     out->images_per_second = out->seconds > 0 ? (double)e.images / out->seconds : 0;

@@ -129,7 +129,7 @@ static void report(const stoic_faulty *f, const stoic_sink *sink, const int32_t 
     const float *out = f->session->frame[f->program->output];
     int64_t size = f->program->values[f->program->output].size;
     for (int i = 0; i < n; i++)
-        sink->output(sink->user, images[i], out + i * size);
+        sink->output(sink->user, images[i], out + i * size, stoic_session_alarm(f->session, i));
 }
 
 static stoic_status run_rows(stoic_faulty *f, const stoic_block *b, const int32_t *images,

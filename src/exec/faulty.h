@@ -16,11 +16,12 @@
 
 #include "exec/block.h"
 
-/* What came out. Images that are not reported have golden's output, bit for bit. */
+/* What came out. Images that are not reported have golden's output, bit for bit, and its alarm. */
 typedef struct stoic_sink {
     void *user;
-    /* the output (memory order) of image `image`, an offset into the block */
-    void (*output)(void *user, int image, const float *output);
+    /* the output (memory order) of image `image`, an offset into the block, and whether a checksum
+     * is off, so that it is no answer */
+    void (*output)(void *user, int image, const float *output, bool alarm);
     /* only the class is known, and the output has no NaN; NULL: outputs are needed */
     void (*top1)(void *user, int image, int top1);
 } stoic_sink;

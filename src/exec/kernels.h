@@ -95,6 +95,13 @@ typedef struct stoic_kernels {
      * terms are summed first, row by row of the kernel, and then added once. */
     void (*add_change)(const stoic_chain *c, const float *weights, int64_t padded, int64_t n,
                        const float *change, float *sums);
+
+    /* The sum of n floats, in double. */
+    double (*sum)(const float *x, int64_t n);
+    /* One image: out[(c * kh + a) * kw + b], the sum over the window's positions of what tap (a, b)
+     * reads in channel c, or of its magnitudes. Scratch: (2 ih + 1) * channels doubles. */
+    void (*window_sum)(const stoic_window *w, bool magnitude, const float *src, double *scratch,
+                       float *out);
 } stoic_kernels;
 
 /* 2 x 2 windows side by side that never leave the image. */

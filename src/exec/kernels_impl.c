@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "exec/chain_kernels.h"
+#include "exec/check_kernels.h"
 #include "exec/kernels.h"
 #include "exec/vectorise.h"
 
@@ -353,4 +354,6 @@ const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET) = {
     .chain = stoic_chain_sum,
     .chain_probe = stoic_chain_probe,
     .add_change = stoic_add_change,
+    .sum = stoic_check_sum,
+    .window_sum = stoic_check_windows,
 };

@@ -28,7 +28,9 @@ static const struct rule {
     {&stoic_op_sub, stoic_plan_local},          {&stoic_op_tanh, stoic_plan_local},
     {&stoic_op_unsqueeze, stoic_plan_local},    {&stoic_op_dropout, stoic_plan_local},
     {&stoic_op_is_nan, stoic_plan_choose},      {&stoic_op_greater, stoic_plan_choose},
-    {&stoic_op_less, stoic_plan_choose},
+    {&stoic_op_less, stoic_plan_choose},        {&stoic_op_abs, stoic_plan_local},
+    {&stoic_op_alarm, stoic_plan_check},        {&stoic_op_checksum, stoic_plan_check},
+    {&stoic_op_window_sum, stoic_plan_check},
 };
 
 static plan_fn rule_for(const stoic_op *op) {
@@ -87,6 +89,9 @@ bool stoic_node_activation(const stoic_model *model, int node, stoic_activation 
     stoic_model_call(model, (size_t)node, in, out, &call);
     if (n->op == &stoic_op_relu) {
         act->kind = STOIC_ACT_RELU;
+    } else if (n->op == &stoic_op_abs) {
+        act->kind = STOIC_ACT_LEAKY;
+        act->a = -1;
     } else if (n->op == &stoic_op_leaky_relu) {
         act->kind = STOIC_ACT_LEAKY;
         act->a = (float)stoic_attr_float(&call, "alpha", 0.01);
@@ -259,6 +264,8 @@ static void find_last_uses(stoic_program *g, size_t n_values) {
             g->values[g->steps[i].add].last_use = i;
     }
     g->values[g->output].last_use = g->n_steps;
+    if (g->alarm >= 0)
+        g->values[g->alarm].last_use = g->n_steps;
 }
 
 typedef struct slot {
@@ -384,11 +391,29 @@ static int choose_tile(const stoic_program *g, int asked) {
     return (int)(fit < 8 ? 8 : fit > 64 ? 64 : fit);
 }
 
+/* The count that says that an image gets no answer: what the Alarm in front of the output reads. */
+static stoic_status find_alarm(stoic_planner *p, stoic_error *err) {
+    const stoic_model *m = p->model;
+    p->program->alarm = -1;
+    for (size_t i = 0; i < m->n_nodes; i++) {
+        const stoic_node *n = &m->nodes[i];
+        if (n->op != &stoic_op_alarm)
+            continue;
+        if (n->out[0] != m->output || m->values[n->in[1]].constant)
+            return stoic_fail(
+                err, STOIC_ERR_UNSUPPORTED, n->name,
+                "an Alarm must give the network's output, and watch a computed count");
+        p->program->alarm = n->in[1];
+    }
+    return STOIC_OK;
+}
+
 static stoic_status compile(stoic_planner *p, const stoic_program_options *options,
                             stoic_error *err) {
     stoic_status status = STOIC_OK;
     stoic_program *g = p->program;
     const stoic_model *m = p->model;
+    TRY(find_alarm(p, err));
     g->values = calloc(m->n_values + 1, sizeof *g->values);
     g->steps = calloc(m->n_nodes + 1, sizeof *g->steps);
     g->layers = calloc(m->n_nodes + 1, sizeof *g->layers);
@@ -407,6 +432,8 @@ static stoic_status compile(stoic_planner *p, const stoic_program_options *optio
     }
     g->input = m->input;
     g->output = g->values[m->output].root;
+    if (g->alarm >= 0)
+        g->alarm = g->values[g->alarm].root;
     find_last_uses(g, m->n_values);
     TRY(place_buffers(p, err));
     g->tile = choose_tile(g, options->batch);

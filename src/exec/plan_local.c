@@ -284,7 +284,8 @@ static bool only_layers_read(const stoic_planner *p, int value) {
         for (size_t k = 0; k < n->n_in; k++) {
             if (n->in[k] != value)
                 continue;
-            if (k != 0 || n->n_in > 3 || n->in[1] < 0 || !p->model->values[n->in[1]].constant ||
+            if (k != 0 || n->n_in < 2 || n->n_in > 3 || n->in[1] < 0 ||
+                !p->model->values[n->in[1]].constant ||
                 (n->op != &stoic_op_gemm && n->op != &stoic_op_mat_mul) || n->layer < 0)
                 return false;
             stoic_operand in[8], out[2];

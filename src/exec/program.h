@@ -73,7 +73,16 @@ typedef enum stoic_step_kind {
     STOIC_STEP_AVERAGE_POOL,
     STOIC_STEP_FUNCTION, /* Sigmoid and the like, and choices, value by value */
     STOIC_STEP_SOFTMAX,
+    STOIC_STEP_CHECKSUM,
 } stoic_step_kind;
+
+/* A Checksum: y in `places` sums of `count` values that lie side by side, each beside the sum it
+ * should be. */
+typedef struct stoic_exec_checksum {
+    int sums, bounds, before; /* roots; bounds -1: every second of the sums; before -1: none */
+    int64_t places, count;
+    double share, least;
+} stoic_exec_checksum;
 
 struct stoic_exec_step {
     stoic_step_kind kind;
@@ -94,6 +103,8 @@ struct stoic_exec_step {
     float a, b;                 /* parameters of unary */
     int64_t outer, axis, inner; /* softmax in the value's memory order */
     bool logarithm;
+    bool magnitude; /* WindowSum: of |x| */
+    stoic_exec_checksum checksum;
     int64_t macs; /* an image */
 };
 
@@ -132,6 +143,7 @@ struct stoic_program {
     int64_t plain_doubles; /* scratch of the plain definitions */
     size_t scratch;        /* bytes, oneDNN */
     int input, output;     /* roots */
+    int alarm; /* root of the count of checksums that are off, -1 (reference: the value itself) */
 };
 
 static inline bool stoic_step_is_pool(const stoic_exec_step *step) {
@@ -159,6 +171,7 @@ struct stoic_planner {
 
 stoic_status stoic_plan_layer(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err);
 stoic_status stoic_plan_local(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err);
+stoic_status stoic_plan_check(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err);
 stoic_status stoic_plan_choose(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err);
 /* Makes the step one that applies a function value by value. */
 void stoic_plan_function(stoic_exec_step *step, stoic_unary function, float a, float b);

@@ -47,7 +47,7 @@ static stoic_status run_node(stoic_session *s, size_t node, double **values, sto
 }
 
 stoic_status stoic_reference_run(stoic_session *s, const float *image, float *output,
-                                 stoic_error *err) {
+                                 uint8_t *alarm, stoic_error *err) {
     stoic_status status = STOIC_OK;
     const stoic_model *m = s->program->model;
     int64_t size = stoic_shape_count(&m->values[m->input].shape);
@@ -62,6 +62,8 @@ stoic_status stoic_reference_run(stoic_session *s, const float *image, float *ou
         TRY(run_node(s, i, values, err));
     for (int64_t i = 0; i < stoic_model_classes(m); i++)
         output[i] = (float)values[m->output][i];
+    if (alarm)
+        *alarm = s->program->alarm >= 0 && values[s->program->alarm][0] != 0;
 done:
     for (size_t v = 0; values && v < m->n_values; v++)
         free(values[v]);

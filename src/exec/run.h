@@ -47,9 +47,18 @@ stoic_status stoic_layer_sums(stoic_session *s, const stoic_exec_step *step, con
                               float *dst, int n, stoic_error *err);
 void stoic_layer_finish(stoic_session *s, const stoic_exec_step *step, float *dst, int n);
 
+/* Has an Alarm refused image `i` of the tile that was run? */
+static inline bool stoic_session_alarm(const stoic_session *s, int i) {
+    return s->program->alarm >= 0 && s->frame[s->program->alarm][i] != 0;
+}
+
+/* stoic_session_run(); `alarms` (NULL: not wanted) gets 1 for each image that an Alarm refused. */
+stoic_status stoic_session_run_watched(stoic_session *session, const float *images, int64_t count,
+                                       float *outputs, uint8_t *alarms, stoic_error *err);
+
 /* The plain executor (reference.c): one image, and an edit of a constant. */
 stoic_status stoic_reference_run(stoic_session *s, const float *image, float *output,
-                                 stoic_error *err);
+                                 uint8_t *alarm, stoic_error *err);
 stoic_status stoic_reference_edit(stoic_session *s, const stoic_edit *edit, stoic_error *err);
 
 /* Which steps depend on an edit: changed[step] is set, and the first one returned (n_steps: none).

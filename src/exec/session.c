@@ -132,13 +132,19 @@ void stoic_session_unpack(const stoic_program *g, int value, const float *data, 
 
 stoic_status stoic_session_run(stoic_session *s, const float *images, int64_t count, float *outputs,
                                stoic_error *err) {
+    return stoic_session_run_watched(s, images, count, outputs, NULL, err);
+}
+
+stoic_status stoic_session_run_watched(stoic_session *s, const float *images, int64_t count,
+                                       float *outputs, uint8_t *alarms, stoic_error *err) {
     const stoic_program *g = s->program;
     int64_t in = stoic_shape_count(stoic_model_input_shape(g->model));
     int64_t classes = stoic_model_classes(g->model);
     stoic_status status = STOIC_OK;
     if (g->reference) {
         for (int64_t i = 0; i < count && status == STOIC_OK; i++)
-            status = stoic_reference_run(s, images + i * in, outputs + i * classes, err);
+            status = stoic_reference_run(s, images + i * in, outputs + i * classes,
+                                         alarms ? alarms + i : NULL, err);
         return status;
     }
     stoic_session_frame_reset(s);
@@ -148,6 +154,8 @@ stoic_status stoic_session_run(stoic_session *s, const float *images, int64_t co
         for (int k = 0; k < g->n_steps; k++)
             TRY(stoic_session_step(s, k, n, err));
         stoic_session_unpack(g, g->output, s->frame[g->output], n, outputs + i * classes);
+        for (int k = 0; alarms && k < n; k++)
+            alarms[i + k] = stoic_session_alarm(s, k);
     }
 done:
     return status;

@@ -9,8 +9,9 @@
 /* A pass on its way. */
 typedef struct entrant {
     const stoic_pass *pass;
-    int start, step; /* where it begins, where it is hit */
+    int start, step; /* where it begins, where it is hit; -1: nowhere any more */
     bool spared;     /* the fault changed nothing */
+    bool repaired;   /* a checksum noticed, and the layer was computed again */
 } entrant;
 
 struct stoic_sweep {
@@ -24,6 +25,8 @@ struct stoic_sweep {
     int n_live;
     entrant *order; /* all passes, by start */
     size_t room;
+    entrant *again; /* passes that were repaired and still differ from golden; as much room */
+    size_t n_again;
     entrant *rows; /* of the tile */
     int n_rows;
     const stoic_pass_sink *sink;
@@ -88,6 +91,7 @@ void stoic_sweep_free(stoic_sweep *s) {
     free(s->changed);
     free(s->live);
     free(s->order);
+    free(s->again);
     free(s->rows);
     free(s->scalar.weights);
     free(s);
@@ -169,6 +173,20 @@ static stoic_status strike(stoic_sweep *s, const stoic_session *session, int r, 
     return status;
 }
 
+/* A checksum that is off has the layer computed once more, and the fault does not come back. It is
+ * the layer's own, or one of those that the sums came from. */
+static void repair(stoic_sweep *s, const stoic_session *session, int k) {
+    const stoic_program *g = s->program;
+    const stoic_exec_step *step = &g->steps[k];
+    int before = step->checksum.before;
+    for (int r = 0; r < s->n_rows; r++) {
+        float off = session->frame[step->out][r] - (before < 0 ? 0 : session->frame[before][r]);
+        for (int i = 0; i < step->n_in && off != 0; i++)
+            s->rows[r].repaired |=
+                step->in[i] != before && g->values[step->in[i]].step == s->rows[r].step;
+    }
+}
+
 /* One step for all rows; those it is the hit layer of are struck before anything is fused. */
 static stoic_status run_step(stoic_sweep *s, stoic_session *session, int k, stoic_error *err) {
     const stoic_exec_step *step = &s->program->steps[k];
@@ -185,6 +203,8 @@ static stoic_status run_step(stoic_sweep *s, stoic_session *session, int k, stoi
     }
     if (layer)
         stoic_layer_finish(session, step, out, s->n_rows);
+    if (step->kind == STOIC_STEP_CHECKSUM)
+        repair(s, session, k);
     return status;
 }
 
@@ -238,8 +258,11 @@ static bool is_over(stoic_sweep *s, const stoic_session *session, int r, int k) 
 
 /* Rows of which nothing is left of the fault. */
 static void let_go(stoic_sweep *s, stoic_session *session, int k) {
-    for (int r = s->n_rows - 1; r >= 0 && !s->full && !s->edited; r--) {
-        if (is_over(s, session, r, k))
+    bool whole = s->full || s->edited; /* golden values are not what they would come to */
+    for (int r = s->n_rows - 1; r >= 0; r--) {
+        if (s->rows[r].repaired && whole)
+            s->again[s->n_again++] = (entrant){.pass = s->rows[r].pass, .step = -1};
+        if (s->rows[r].repaired || (!whole && is_over(s, session, r, k)))
             leave(s, session, r, k);
     }
 }
@@ -261,7 +284,8 @@ static stoic_status sweep_tile(stoic_sweep *s, stoic_session *session, const ent
     }
     const float *out = session->frame[g->output];
     for (int r = 0; r < s->n_rows; r++)
-        s->sink->output(s->sink->user, s->rows[r].pass->id, out + r * g->values[g->output].size);
+        s->sink->output(s->sink->user, s->rows[r].pass->id, out + r * g->values[g->output].size,
+                        stoic_session_alarm(session, r));
     return STOIC_OK;
 }
 
@@ -279,6 +303,10 @@ static stoic_status put_in_order(stoic_sweep *s, int first, const stoic_pass *pa
         if (!order)
             return stoic_fail_memory(err, "passes", n * sizeof *order);
         s->order = order;
+        entrant *again = realloc(s->again, n * sizeof *again);
+        if (!again)
+            return stoic_fail_memory(err, "passes", n * sizeof *again);
+        s->again = again;
         s->room = n;
     }
     for (size_t i = 0; i < n; i++) {
@@ -287,11 +315,24 @@ static stoic_status put_in_order(stoic_sweep *s, int first, const stoic_pass *pa
             return stoic_fail(err, STOIC_ERR_INTERNAL, "", "node %d begins no step",
                               passes[i].node);
         int start = s->begin[step < first ? step : first];
-        s->order[i] = (entrant){&passes[i], s->full || !passes[i].block ? 0 : start, step, false};
+        s->order[i] = (entrant){
+            .pass = &passes[i], .start = s->full || !passes[i].block ? 0 : start, .step = step};
     }
     if (n)
         qsort(s->order, n, sizeof *s->order, by_start);
     return STOIC_OK;
+}
+
+static stoic_status sweep_all(stoic_sweep *s, stoic_session *session, const entrant *who, size_t n,
+                              stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    for (size_t i = 0; i < n && status == STOIC_OK;) {
+        size_t left = n - i, tile = (size_t)s->program->tile;
+        int count = (int)(left < tile ? left : tile);
+        status = sweep_tile(s, session, who + i, count, err);
+        i += (size_t)count;
+    }
+    return status;
 }
 
 stoic_status stoic_sweep_run(stoic_sweep *s, stoic_session *session, const stoic_pass *passes,
@@ -301,11 +342,10 @@ stoic_status stoic_sweep_run(stoic_sweep *s, stoic_session *session, const stoic
     s->sink = sink;
     stoic_session_frame_reset(session);
     stoic_status status = put_in_order(s, first, passes, n, err);
-    for (size_t i = 0; i < n && status == STOIC_OK;) {
-        size_t left = n - i, tile = (size_t)s->program->tile;
-        int count = (int)(left < tile ? left : tile);
-        status = sweep_tile(s, session, s->order + i, count, err);
-        i += (size_t)count;
-    }
+    s->n_again = 0;
+    if (status == STOIC_OK)
+        status = sweep_all(s, session, s->order, n, err);
+    if (status == STOIC_OK) /* not hit: none is repaired a second time */
+        status = sweep_all(s, session, s->again, s->n_again, err);
     return status;
 }

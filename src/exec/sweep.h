@@ -5,8 +5,9 @@
  * Passes whose faults lie in different layers share their steps: sorted by where they begin, they
  * enter the tile when the sweep over the program's steps comes to them, with golden values of
  * their image, and the steps run for all that are in. A pass whose live values are golden's again
- * leaves. An image's bits do not depend on who else is in the tile, so the outputs are those of the
- * whole network run for one image at a time.
+ * leaves. A pass whose fault a checksum notices goes on as if it had not been hit: the layer is
+ * computed again (docs/hardening.md). An image's bits do not depend on who else is in the tile, so
+ * the outputs are those of the whole network run for one image at a time.
  *
  * Thread-safety: a sweep belongs to one thread.
  */
@@ -33,8 +34,9 @@ typedef struct stoic_pass_sink {
      * step, from hit.output on, by its own order of sums: where both are the same, to the bit or as
      * NaN, the output stays as the canonical kernel has it. */
     void (*hit)(void *user, size_t id, size_t i, float before, float after);
-    /* The output (memory order). Passes that are not reported have golden's, bit for bit. */
-    void (*output)(void *user, size_t id, const float *output);
+    /* The output (memory order), and whether a checksum is off. Passes that are not reported have
+     * golden's, bit for bit, and its alarm. */
+    void (*output)(void *user, size_t id, const float *output, bool alarm);
 } stoic_pass_sink;
 
 typedef struct stoic_sweep stoic_sweep;

@@ -22,11 +22,8 @@ static const struct entry {
 };
 enum { ENTRIES = sizeof entries / sizeof *entries };
 
-#define SPELLING(spelling)                                       spelling,
 #define ENTRY_NAME(identifier, spelling, argument, nan, summary) spelling,
-static const char *const known[] = {STOIC_PASS_LIST(ENTRY_NAME) STOIC_PASS_LATER_LIST(SPELLING)
-                                        NULL};
-static const char *const later[] = {STOIC_PASS_LATER_LIST(SPELLING) NULL};
+static const char *const known[] = {STOIC_PASS_LIST(ENTRY_NAME) NULL};
 
 size_t stoic_pass_count(void) {
     return ENTRIES;
@@ -47,11 +44,6 @@ stoic_harden_options stoic_harden_options_default(void) {
 /* ---- specs ---- */
 
 static stoic_status refuse_name(const char *name, const char *text, stoic_error *err) {
-    for (size_t i = 0; later[i]; i++) {
-        if (strcmp(later[i], name) == 0)
-            return stoic_fail(err, STOIC_ERR_ARGUMENT, text, "the pass %s is not supported yet",
-                              name);
-    }
     const char *near = stoic_nearest(name, known);
     return stoic_fail(err, STOIC_ERR_ARGUMENT, text, "unknown pass '%s'%s%s%s", name,
                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
@@ -139,6 +131,16 @@ done:
     return status;
 }
 
+/* What looks for activations and outputs would find the checks', and change what they watch. */
+static stoic_status refuse_behind_checks(const stoic_pass_run *run, const stoic_pass *pass,
+                                         stoic_error *err) {
+    for (size_t i = 0; i < run->model->n_nodes && !pass->last; i++) {
+        if (run->model->nodes[i].op == &stoic_op_alarm)
+            return stoic_pass_refuse(run, (int)i, "goes before abft or abed, not behind", err);
+    }
+    return STOIC_OK;
+}
+
 /* The model's list of passes and this one. */
 static stoic_status sign(stoic_model **model, const char *text, stoic_error *err) {
     stoic_status status = STOIC_OK;
@@ -168,6 +170,7 @@ static stoic_status apply(const stoic_model *model, const char *text,
     if (entry->pass->profiles && !options->data)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, text,
                           "%s needs training images to profile activations on", entry->name);
+    TRY(refuse_behind_checks(&run, entry->pass, err));
     TRY(stoic_hardening_begin(report, text, entry->nan, err));
     TRY(stoic_anatomy_init(&anatomy, model, err));
     TRY(transform(&run, entry->pass, out, err));

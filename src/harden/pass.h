@@ -23,6 +23,7 @@ typedef struct stoic_pass {
     double low, high;  /* an argument must be above `low`, and at most `high` */
     const char *what;  /* names the argument in messages; NULL: the pass takes none */
     bool profiles;     /* needs options->data */
+    bool last;         /* nothing but its like goes behind it */
     const char *after; /* what is to be done with the result, NULL */
     /* Changes run->rewrite; or, where `build` is given instead, gives a model of its own. */
     stoic_status (*apply)(stoic_pass_run *run, stoic_error *err);

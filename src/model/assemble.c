@@ -177,11 +177,27 @@ done:
     return status;
 }
 
-/* Layers are numbered in the order of the file, which need not be the order of execution. */
-static void number_layers(assembly *a) {
+enum { A_CHECK = -2 };
+
+/* Layers whose outputs are what a Checksum compares others with. */
+static void mark_checks(assembly *a) {
+    for (size_t i = 0; i < a->s->n_nodes; i++) {
+        const stoic_node *n = &a->s->nodes[i];
+        for (size_t k = 1; n->op == &stoic_op_checksum && k < n->n_in && k < 3; k++) {
+            int producer = n->in[k] < 0 ? -1 : a->model->values[n->in[k]].producer;
+            if (producer >= 0 && is_layer(&a->s->nodes[producer]))
+                a->s->nodes[producer].layer = A_CHECK;
+        }
+    }
+}
+
+/* Layers are numbered in the order of the file, which need not be the order of execution; those
+ * that only watch others come last, so that the others have the numbers they have without. */
+static void number_layers(assembly *a, int which) {
     stoic_model *model = a->model;
     for (size_t i = 0; i < a->b->n_nodes; i++) {
-        if (a->node_of[i] < 0 || !is_layer(&a->s->nodes[a->node_of[i]]))
+        if (a->node_of[i] < 0 || !is_layer(&a->s->nodes[a->node_of[i]]) ||
+            a->s->nodes[a->node_of[i]].layer != which)
             continue;
         stoic_node *node = &a->s->nodes[a->node_of[i]];
         node->layer = (int)model->n_layers;
@@ -232,7 +248,9 @@ stoic_status stoic_draft_assemble(stoic_builder *b, stoic_model **out, stoic_err
     b->n_meta = 0;
     rewire(&a);
     TRY(name_nodes(&a, err));
-    number_layers(&a);
+    mark_checks(&a);
+    number_layers(&a, -1);
+    number_layers(&a, A_CHECK);
     TRY(count_macs(&a, err));
     TRY(stoic_model_fingerprint(a.model, err));
     *out = a.model;

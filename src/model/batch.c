@@ -120,6 +120,8 @@ static const batch_rule rules[] = {
     {&stoic_op_greater, true, probe_rule},
     {&stoic_op_less, true, probe_rule},
     {&stoic_op_where, true, probe_rule},
+    {&stoic_op_checksum, true, probe_rule},
+    {&stoic_op_alarm, true, probe_rule},
     {&stoic_op_concat, true, concat_rule},
     {&stoic_op_reshape, false, reinterprets},
     {&stoic_op_flatten, false, reinterprets},

@@ -140,12 +140,12 @@ struct stoic_op {
 /* clang-format never comes to rest on this list. */
 /* clang-format off */
 #define STOIC_OP_LIST(X)                                                                           \
-    X(add) X(average_pool) X(batch_normalization) X(cast) X(clip) X(concat) X(constant)            \
-    X(constant_of_shape) X(conv) X(div) X(dropout) X(equal) X(expand) X(flatten) X(gather)         \
+    X(abs) X(add) X(alarm) X(average_pool) X(batch_normalization) X(cast) X(checksum) X(clip)      \
+    X(concat) X(constant) X(constant_of_shape) X(conv) X(div) X(dropout) X(equal) X(expand) X(flatten) X(gather)         \
     X(gemm) X(global_average_pool) X(greater) X(hard_sigmoid) X(hard_swish) X(identity)            \
     X(is_nan) X(leaky_relu) X(less) X(log_softmax) X(mat_mul) X(max_pool) X(mul) X(pad) X(range)   \
     X(reduce_mean) X(relu) X(reshape) X(shape) X(sigmoid) X(slice) X(softmax) X(squeeze) X(sub)    \
-    X(tanh) X(transpose) X(unsqueeze) X(where)
+    X(tanh) X(transpose) X(unsqueeze) X(where) X(window_sum)
 /* clang-format on */
 
 #define STOIC_OP_DECLARE(identifier) extern const stoic_op stoic_op_##identifier;

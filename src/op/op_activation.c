@@ -4,9 +4,9 @@
  *   Relu        max(x, 0)                    LeakyRelu   x < 0 ? alpha x : x
  *   Clip        min(max(x, low), high)       Sigmoid     1 / (1 + exp(-x))
  *   HardSigmoid min(max(alpha x + beta, 0), 1)           Tanh
- *   HardSwish   x min(max(x + 3, 0), 6) / 6, hence NaN at -Inf
+ *   HardSwish   x min(max(x + 3, 0), 6) / 6, hence NaN at -Inf             Abs     x < 0 ? -x : x
  *
- * Gradients at the kinks: Relu 0 at 0, LeakyRelu alpha at 0; Clip 0 on both bounds,
+ * Gradients at the kinks: Relu 0 at 0, LeakyRelu alpha at 0, Abs -1 at 0; Clip 0 on both bounds,
  * as PyTorch's ReLU6 and Hardtanh (torch.clamp passes it there); HardSigmoid has slope 0 at
  * both ends, HardSwish 0 at -3 and 1 at 3. For a NaN, Relu and HardSwish pass the gradient
  * on, Clip and HardSigmoid give 0, as in PyTorch.
@@ -41,8 +41,9 @@ static stoic_status relu_reference(const stoic_op_call *call, const double *cons
     return STOIC_OK;
 }
 
+/* Abs is the LeakyRelu of slope -1. */
 static double leaky_slope(const stoic_op_call *call) {
-    return stoic_attr_float(call, "alpha", 0.01f);
+    return call->op == &stoic_op_abs ? -1 : stoic_attr_float(call, "alpha", 0.01f);
 }
 
 static stoic_status leaky_reference(const stoic_op_call *call, const double *const *in,
@@ -294,6 +295,23 @@ const stoic_op stoic_op_leaky_relu = {
     .reference = leaky_reference,
     .lipschitz = leaky_lipschitz,
     .rounding = one_rounding,
+    .backward = leaky_backward,
+};
+
+const stoic_op stoic_op_abs = {
+    .name = "Abs",
+    .domain = "",
+    .since = 7,
+    .until = 23,
+    .min_in = 1,
+    .max_in = 1,
+    .max_out = 1,
+    .attrs = no_attrs,
+    .facts = POINTWISE | STOIC_OP_PIECEWISE_LINEAR | STOIC_OP_HOMOGENEOUS | STOIC_OP_NONEXPANSIVE,
+    .infer = number_infer,
+    .reference = leaky_reference,
+    .lipschitz = one,
+    .rounding = exact,
     .backward = leaky_backward,
 };
 

@@ -267,6 +267,9 @@ static stoic_status run_one(comparing *c, int protection, int fault, stoic_error
                                .faulty_accuracy = summary.accuracy.value,
                                .drop = summary.drop,
                                .critical_rate = summary.critical_rate,
+                               .due_rate = summary.totals.images ? (double)summary.totals.due /
+                                                                       (double)summary.totals.images
+                                                                 : 0,
                                .coverage = {NAN, NAN, NAN}};
     if (p->kind == STOIC_PROTECT_NOTHING)
         memcpy(baseline, g.critical, (size_t)g.n * sizeof *baseline);
@@ -293,6 +296,11 @@ done:
 
 /* ---- the answer ---- */
 
+/* Images that get a wrong answer or none. */
+static double harm(const stoic_compare_row *row) {
+    return row->critical_rate.value + row->due_rate;
+}
+
 /* Is y no worse than x in everything, and better in something, or the same and named earlier? */
 static bool beats(const stoic_comparison *out, const stoic_compare_row *y,
                   const stoic_compare_row *x) {
@@ -300,10 +308,9 @@ static bool beats(const stoic_comparison *out, const stoic_compare_row *y,
     const stoic_protection *q = &out->protections[x->protection];
     bool slower = p->time_ratio > q->time_ratio * same_time;
     bool faster = p->time_ratio * same_time < q->time_ratio;
-    if (y->critical_rate.value > x->critical_rate.value || p->bits > q->bits || slower ||
-        p->clean_accuracy < q->clean_accuracy)
+    if (harm(y) > harm(x) || p->bits > q->bits || slower || p->clean_accuracy < q->clean_accuracy)
         return false;
-    return y->critical_rate.value < x->critical_rate.value || p->bits < q->bits || faster ||
+    return harm(y) < harm(x) || p->bits < q->bits || faster ||
            p->clean_accuracy > q->clean_accuracy || y->protection < x->protection;
 }
 
@@ -323,17 +330,21 @@ stoic_recommendation stoic_comparison_recommend(const stoic_comparison *comparis
     stoic_recommendation best = {-1, -1};
     const stoic_protection *all = comparison->protections;
     const stoic_compare_row *rows = comparison->rows;
+    double without = 0;
+    for (int i = 0; i < comparison->n_rows; i++) {
+        if (rows[i].fault == fault && rows[i].protection == 0)
+            without = harm(&rows[i]);
+    }
     for (int i = 0; i < comparison->n_rows; i++) {
         const stoic_protection *p = &all[rows[i].protection];
-        if (rows[i].fault != fault || !(rows[i].coverage.value > 0) ||
+        if (rows[i].fault != fault || !(harm(&rows[i]) < without) ||
             p->clean_accuracy < all[0].clean_accuracy - loss)
-            continue; /* also the baseline, which has no coverage */
+            continue;
         const stoic_compare_row *safest = best.safest < 0 ? NULL : &rows[best.safest];
-        if (!safest || rows[i].critical_rate.value < safest->critical_rate.value ||
-            (rows[i].critical_rate.value == safest->critical_rate.value &&
-             p->bits < all[safest->protection].bits))
+        if (!safest || harm(&rows[i]) < harm(safest) ||
+            (harm(&rows[i]) == harm(safest) && p->bits < all[safest->protection].bits))
             best.safest = i;
-        if (rows[i].coverage.value >= enough &&
+        if (harm(&rows[i]) <= (1 - enough) * without &&
             (best.cheapest < 0 || p->bits < all[rows[best.cheapest].protection].bits))
             best.cheapest = i;
     }

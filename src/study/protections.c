@@ -24,9 +24,16 @@ static const char *const all_stores[] = {"fp16",
                                          "fp32,code=secded72",
                                          "fp32,code=secded39",
                                          "fp32,code=tmr"};
-static const char *const all_passes[] = {
-    "relu6",     "nan-filter", "relu6+nan-filter", "ranger", "ranger+nan-filter", "clipact",
-    "smartpool", "tmr"};
+static const char *const all_passes[] = {"relu6",
+                                         "nan-filter",
+                                         "relu6+nan-filter",
+                                         "ranger",
+                                         "ranger+nan-filter",
+                                         "clipact",
+                                         "smartpool",
+                                         "tmr",
+                                         "abft",
+                                         "abed"};
 
 const char *stoic_protection_kind_name(stoic_protection_kind kind) {
     static const char *const names[] = {"baseline", "store", "pass", "model"};
@@ -157,8 +164,10 @@ static stoic_status make_pass(stoic_variants *variants, const stoic_model *model
                        strstr(list, "invert")      ? "training"
                        : profiles                  ? "training images, for a profile"
                        : strstr(list, "duplicate") ? "a ranking; three times a share of the work"
-                       : strstr(list, "tmr")       ? "three times the computation"
-                                                   : "nothing; training helps the accuracy",
+                       : strstr(list, "abft") || strstr(list, "abed")
+                           ? "a runtime that checks, and computes again"
+                       : strstr(list, "tmr") ? "three times the computation"
+                                             : "nothing; training helps the accuracy",
                        err);
 done:
     stoic_hardening_free(told);

@@ -22,13 +22,15 @@ typedef struct rig {
 typedef struct heard {
     int64_t classes;
     int told[1024]; /* 0 nothing, 1 outputs, 2 class alone, -1 twice */
+    bool alarm[1024];
     int top1[1024];
     float *outputs;
 } heard;
 
-static inline void hear_output(void *user, int image, const float *output) {
+static inline void hear_output(void *user, int image, const float *output, bool alarm) {
     heard *h = user;
     h->told[image] = h->told[image] ? -1 : 1;
+    h->alarm[image] = alarm;
     memcpy(h->outputs + image * h->classes, output, (size_t)h->classes * sizeof *output);
 }
 
@@ -98,7 +100,7 @@ static inline int rig_disagree(rig *r, const stoic_edit *edits, size_t n_edits,
         chosen[images ? images[i] : i] = true;
     for (int i = 0; i < r->n; i++)
         wrong += !rig_agrees(r, &fast, full.outputs + i * r->classes, i, chosen[i]) ||
-                 full.told[i] < 0 || (full.told[i] && !chosen[i]);
+                 full.told[i] < 0 || full.alarm[i] != fast.alarm[i] || (full.told[i] && !chosen[i]);
     free(full.outputs);
     free(fast.outputs);
     return wrong;

@@ -427,6 +427,7 @@ static const gradient_case cases[] = {
     {"Relu", 13, vector, 0},
     {"LeakyRelu", 13, vector, 0},
     {"LeakyRelu", 16, leaky, 0},
+    {"Abs", 13, vector, 0},
     {"Sigmoid", 13, wide_vector, 0},
     {"Tanh", 13, wide_vector, 0},
     {"HardSigmoid", 13, wide_vector, 0},

@@ -47,6 +47,8 @@ static inline void begin(const char *op, int opset) {
                                .out = rig.out,
                                .n_out = 1};
     rig.out[0].present = true;
+    if (!rig.call.op)
+        rig.call.op = stoic_op_find("ai.stoic", op);
     assert_non_null(rig.call.op);
 }
 

@@ -198,6 +198,77 @@ static void pools_are_their_formulas(void **state) {
     }
 }
 
+/* ---- the sums of checksums ---- */
+
+static double window_plain(const stoic_window *w, bool magnitude, const float *x, int64_t c,
+                           int64_t a, int64_t b) {
+    double sum = 0;
+    for (int64_t i = 0; i < w->out[0]; i++) {
+        for (int64_t j = 0; j < w->out[1]; j++) {
+            int64_t h = i * w->stride[0] - w->pad_low[0] + a * w->dilation[0];
+            int64_t v = j * w->stride[1] - w->pad_low[1] + b * w->dilation[1];
+            if (h < 0 || h >= w->in[0] || v < 0 || v >= w->in[1])
+                continue;
+            double value = x[(h * w->in[1] + v) * w->in_channels + c];
+            sum += magnitude ? fabs(value) : value;
+        }
+    }
+    return sum;
+}
+
+/* Whole numbers are summed without rounding, in any order. */
+static void checksums_are_their_sums(void **state) {
+    (void)state;
+    static float x[40 * 40 * 40], y[40 * 121 * 40];
+    static double scratch[81 * 40];
+    stoic_rng rng = kit_rng(6);
+    for (int i = 0; i < 300; i++) {
+        int64_t channels = i % 4 == 0 ? 1 : 1 + kit_below(&rng, 35);
+        stoic_window w = random_window(&rng, channels, i % 6 == 1 ? 11 : i % 3 ? 3 : 2);
+        int64_t size = w.in[0] * w.in[1] * channels, taps = w.kernel[0] * w.kernel[1];
+        if (i % 2)
+            w.stride[1] = 1,
+            w.out[1] = w.in[1] + w.pad_low[1] + w.pad_high[1] - (w.kernel[1] - 1) * w.dilation[1];
+        if (w.out[1] < 1)
+            continue;
+        for (int64_t k = 0; k < size; k++)
+            x[k] = (float)(kit_below(&rng, 2001) - 1000);
+        if (i % 7 == 0)
+            x[kit_below(&rng, size)] = i % 2 ? NAN : -INFINITY;
+        for (int s = 0; s < n_sets; s++) {
+            sets[s]->window_sum(&w, i % 3 == 0, x, scratch, y);
+            for (int64_t k = 0; k < channels * taps; k++) {
+                float expected = (float)window_plain(&w, i % 3 == 0, x, k / taps,
+                                                     k % taps / w.kernel[1], k % w.kernel[1]);
+                if (!same("window sum", sets[s]->isa, &y[k], &expected, 1))
+                    fail_msg("case %d, %lld: %g, expected %g", i, (long long)k, (double)y[k],
+                             (double)expected);
+            }
+            double sum = 0;
+            for (int64_t k = 0; k < size; k++)
+                sum += x[k];
+            assert_true(sets[s]->sum(x, size) == sum || isnan(sum));
+            assert_true(isnan(sets[s]->sum(x, size)) == isnan(sum));
+        }
+    }
+}
+
+/* Of numbers that are rounded all sets give the same bits. */
+static void checksums_are_the_same_on_all_sets(void **state) {
+    (void)state;
+    static float x[MOST];
+    stoic_rng rng = kit_rng(7);
+    for (int i = 0; i < 200; i++) {
+        int64_t n = kit_below(&rng, MOST);
+        fill(x, n, &rng, 0);
+        double first = sets[0]->sum(x, n);
+        for (int s = 1; s < n_sets; s++) {
+            double sum = sets[s]->sum(x, n);
+            assert_memory_equal(&sum, &first, sizeof sum);
+        }
+    }
+}
+
 /* ---- softmax ---- */
 
 static void softmax_is_its_formula(void **state) {
@@ -458,6 +529,8 @@ int main(void) {
         cmocka_unit_test(affine_is_its_formula),
         cmocka_unit_test(elementwise_kernels_are_their_formulas),
         cmocka_unit_test(pools_are_their_formulas),
+        cmocka_unit_test(checksums_are_their_sums),
+        cmocka_unit_test(checksums_are_the_same_on_all_sets),
         cmocka_unit_test(softmax_is_its_formula),
         cmocka_unit_test(chains_are_chains),
         cmocka_unit_test(changes_are_added),

@@ -27,10 +27,10 @@ static void keep_hit(void *user, size_t id, size_t i, float before, float after)
     }
 }
 
-static void keep_output(void *user, size_t id, const float *output) {
+static void keep_output(void *user, size_t id, const float *output, bool alarm) {
     struck *s = user;
     memcpy(s->output + (int64_t)id * s->classes, output, (size_t)s->classes * sizeof *output);
-    s->told++;
+    s->told += !alarm;
 }
 
 static void struck_init(struck *s, const stoic_model *model, const char *spec) {

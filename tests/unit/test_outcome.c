@@ -24,7 +24,7 @@ static float golden_values[GOLDENS][CLASSES] = {
 typedef struct scene {
     stoic_golden_outputs golden;
     int labels[GOLDENS];
-    uint8_t nan[GOLDENS], hits[GOLDENS], outcome[GOLDENS];
+    uint8_t nan[GOLDENS], alarm[GOLDENS], hits[GOLDENS], outcome[GOLDENS];
     uint16_t top1[GOLDENS];
     stoic_counts counts;
     stoic_tallying tally;
@@ -43,6 +43,7 @@ static void begin(scene *s, stoic_nan_rule rule, bool all) {
     s->golden.values = golden_values[0];
     s->golden.labels = s->labels;
     s->golden.nan = s->nan;
+    s->golden.alarm = s->alarm;
     s->golden.hits = s->hits;
     s->golden.top1 = s->top1;
     stoic_tallying_begin(&s->tally, &s->golden, 0, GOLDENS, NULL, 0, all, &s->counts, s->outcome);
@@ -53,7 +54,7 @@ static void tell(scene *s, int image, int index, float value) {
     float output[CLASSES];
     memcpy(output, golden_values[image], sizeof output);
     output[index] = value;
-    stoic_tallying_output(&s->tally, image, output);
+    stoic_tallying_output(&s->tally, image, output, false);
 }
 
 static void top1_is_the_lowest_of_the_largest(void **state) {
@@ -94,12 +95,53 @@ static void nothing_told_is_golden(void **state) {
     assert_int_equal(s.counts.critical, 0);
 }
 
+/* Whatever came out, with an alarm it is no answer. */
+static void an_alarm_is_due_and_nothing_else(void **state) {
+    (void)state;
+    for (int all = 0; all < 2; all++) {
+        scene s;
+        begin(&s, STOIC_NAN_STRICT, all);
+        stoic_tallying_output(&s.tally, 0, golden_values[0], true); /* was right */
+        stoic_tallying_output(&s.tally, 2, golden_values[1], true); /* had a NaN */
+        assert_int_equal(s.counts.due, 2);
+        assert_int_equal(s.counts.correct, 1);
+        assert_int_equal(s.counts.nan, 0);
+        assert_int_equal(s.counts.critical, 0);
+        assert_int_equal(s.counts.masked, all ? 2 : -1);
+        assert_int_equal(s.outcome[0], 0);
+        assert_int_equal(s.outcome[2], 0);
+    }
+}
+
+/* Golden's own alarm is there until another output is told. */
+static void a_false_alarm_is_due_from_the_start(void **state) {
+    (void)state;
+    scene s;
+    begin(&s, STOIC_NAN_STRICT, true);
+    s.alarm[0] = 1;
+    s.hits[0] = 0;
+    stoic_tallying_begin(&s.tally, &s.golden, 0, GOLDENS, NULL, 0, true, &s.counts, s.outcome);
+    assert_int_equal(s.counts.due, 1);
+    assert_int_equal(s.counts.masked, 3);
+    assert_int_equal(s.counts.correct, 1);
+    stoic_tallying_output(&s.tally, 0, golden_values[0], true);
+    assert_int_equal(s.counts.due, 1);
+    assert_int_equal(s.counts.masked, 3);
+    stoic_tallying_output(&s.tally, 0, golden_values[0], false);
+    assert_int_equal(s.counts.due, 0);
+    assert_int_equal(s.counts.masked, 4);
+    assert_int_equal(s.counts.correct, 2);
+    stoic_tallying_output(&s.tally, 3, golden_values[0], false); /* class 2 instead of 1 */
+    assert_int_equal(s.counts.critical, 1);
+    assert_int_equal(s.counts.masked + s.counts.critical, 4);
+}
+
 static void the_same_bits_are_masked(void **state) {
     (void)state;
     scene s;
     begin(&s, STOIC_NAN_STRICT, true);
     for (int i = 0; i < GOLDENS; i++)
-        stoic_tallying_output(&s.tally, i, golden_values[i]);
+        stoic_tallying_output(&s.tally, i, golden_values[i], false);
     assert_int_equal(s.counts.masked, 4); /* NaN and NaN are equal */
     assert_int_equal(s.counts.correct, 2);
     assert_int_equal(s.counts.critical, 0);
@@ -242,7 +284,7 @@ static void a_list_of_images(void **state) {
     assert_int_equal(s.counts.images, 2);
     assert_int_equal(s.counts.correct, 1); /* images 1 and 3 of the set */
     float output[CLASSES] = {0, 0, 0, 0, 1};
-    stoic_tallying_output(&s.tally, 2, output);
+    stoic_tallying_output(&s.tally, 2, output, false);
     assert_int_equal(s.outcome[0], 0);
     assert_int_equal(s.outcome[1], 1);
     assert_int_equal(s.outcome[2], 99);
@@ -255,6 +297,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(top1_is_the_lowest_of_the_largest),
         cmocka_unit_test(nothing_told_is_golden),
+        cmocka_unit_test(an_alarm_is_due_and_nothing_else),
+        cmocka_unit_test(a_false_alarm_is_due_from_the_start),
         cmocka_unit_test(the_same_bits_are_masked),
         cmocka_unit_test(a_negative_zero_is_not_masked),
         cmocka_unit_test(tolerable_and_critical),

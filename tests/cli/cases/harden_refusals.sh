@@ -1,5 +1,5 @@
 net=models/lenet5-fashion-mnist.onnx
-for pass in relu7 relu6:2 bound bound:0 bound:-3 bound:nan ranger:0 clipact:2 fitact:1 abft abed \
+for pass in relu7 relu6:2 bound bound:0 bound:-3 bound:nan ranger:0 clipact:2 fitact:1 abft:2 \
     duplicate:0.1; do
     stoic harden $net --pass $pass --data fashion-mnist -o out.onnx; echo $?
 done
