@@ -73,6 +73,8 @@ typedef struct stoic_kernels {
     void (*average_pool)(const stoic_window *w, const float *src, float *dst);
 
     void (*unary)(stoic_unary f, float a, float b, const float *src, float *dst, int64_t n);
+    /* dst = a where a = b, else c. */
+    void (*vote)(const float *a, const float *b, const float *c, float *dst, int64_t n);
     void (*binary)(stoic_binary f, const float *x, const float *y, float *dst, int64_t n);
 
     /* Over n values at stride `step`: e^(x - max) / sum, or its logarithm. Any NaN gives all NaN.

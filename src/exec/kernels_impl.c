@@ -342,6 +342,10 @@ static void direct_conv(const stoic_direct_conv *c, const float *weights, const 
     }
 }
 
+static void vote(const float *a, const float *b, const float *c, float *dst, int64_t n) {
+    INDEPENDENT for (int64_t i = 0; i < n; i++) dst[i] = a[i] == b[i] ? a[i] : c[i];
+}
+
 const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET) = {
     .isa = TEXT(STOIC_KERNEL_SET),
     .affine = affine,
@@ -349,6 +353,7 @@ const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET) = {
     .average_pool = average_pool,
     .unary = unary,
     .binary = binary,
+    .vote = vote,
     .softmax = softmax,
     .direct_conv = direct_conv,
     .chain = stoic_chain_sum,

@@ -30,7 +30,9 @@ static const struct rule {
     {&stoic_op_is_nan, stoic_plan_choose},      {&stoic_op_greater, stoic_plan_choose},
     {&stoic_op_less, stoic_plan_choose},        {&stoic_op_abs, stoic_plan_local},
     {&stoic_op_alarm, stoic_plan_check},        {&stoic_op_checksum, stoic_plan_check},
-    {&stoic_op_window_sum, stoic_plan_check},
+    {&stoic_op_window_sum, stoic_plan_check},   {&stoic_op_concat, stoic_plan_channels},
+    {&stoic_op_gather, stoic_plan_channels},    {&stoic_op_equal, stoic_plan_channels},
+    {&stoic_op_where, stoic_plan_channels},
 };
 
 static plan_fn rule_for(const stoic_op *op) {

@@ -172,6 +172,8 @@ struct stoic_planner {
 stoic_status stoic_plan_layer(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err);
 stoic_status stoic_plan_local(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err);
 stoic_status stoic_plan_check(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err);
+stoic_status stoic_plan_channels(stoic_planner *p, int node, stoic_exec_step *step,
+                                 stoic_error *err);
 stoic_status stoic_plan_choose(stoic_planner *p, int node, stoic_exec_step *step, stoic_error *err);
 /* Makes the step one that applies a function value by value. */
 void stoic_plan_function(stoic_exec_step *step, stoic_unary function, float a, float b);

@@ -389,6 +389,59 @@ static void batch_position_and_thread_do_not_matter(void **state) {
     }
 }
 
+/* Copies and choices are exact, NaN or not: channels picked, put side by side and voted on, of maps
+ * and of rows. */
+static void channels_are_moved_as_defined(void **state) {
+    (void)state;
+    enum { IMAGES = 11, C = 6 };
+    static const int64_t order[] = {5, -1, 0, 2, 2, -6}, other[] = {5, 1, 0, 2, 3, 4};
+    for (int rows = 0; rows < 2; rows++) {
+        stoic_rng rng = kit_rng(3);
+        graph g = {.rng = &rng, .value = "x", .c = C, .h = 3, .w = 2};
+        stoic_shape shape = {rows ? 2 : 4, {1, C, 3, 2}};
+        char list[2][16], picked[2][16];
+        stoic_model *model = NULL;
+        MUST(stoic_builder_create("net", 15, &g.b, err));
+        MUST(stoic_builder_input(g.b, "x", &shape, err));
+        for (int i = 0; i < 2; i++) {
+            graph_integers(&g, list[i], i ? other : order, C);
+            graph_int(&g, "axis", 1);
+            graph_node(&g, &stoic_op_gather, (const char *[]){"x", list[i]}, 2);
+            memcpy(picked[i], g.value, sizeof picked[i]);
+        }
+        graph_node(&g, &stoic_op_equal, (const char *[]){picked[0], picked[1]}, 2);
+        char test[16];
+        memcpy(test, g.value, sizeof test);
+        graph_node(&g, &stoic_op_where, (const char *[]){test, picked[0], "x"}, 3);
+        char voted[16];
+        memcpy(voted, g.value, sizeof voted);
+        graph_int(&g, "axis", rows ? -1 : 1);
+        graph_node(&g, &stoic_op_concat, (const char *[]){picked[1], voted, "x"}, 3);
+        if (!rows)
+            graph_simple(&g, &stoic_op_flatten);
+        MUST(stoic_builder_output(g.b, g.value, err));
+        MUST(stoic_builder_finish(g.b, &model, err));
+        stoic_program *program = kit_compile(model, 0, false);
+        for (int k = 0; k < program->n_steps; k++) /* none by its plain definition */
+            assert_ptr_not_equal(program->steps[k].run, stoic_run_plain);
+        assert_int_equal(program->n_steps, rows ? 4 : 5);
+        stoic_program_free(program);
+        int64_t size = kit_input_size(model), classes = stoic_model_classes(model);
+        float *images = kit_floats(IMAGES * size);
+        for (int64_t i = 0; i < IMAGES * size; i++) /* many ties, and NaN */
+            images[i] = kit_below(&rng, 9) ? (float)kit_below(&rng, 3) - 1 : NAN;
+        float *fast = kit_run(model, 0, false, images, IMAGES);
+        float *plain = kit_run(model, 0, true, images, IMAGES);
+        assert_int_equal(kit_differences(fast, plain, IMAGES * classes), 0);
+        fast[5] = 17; /* the partner */
+        assert_int_equal(kit_differences(fast, plain, IMAGES * classes), 1);
+        free(images);
+        free(fast);
+        free(plain);
+        stoic_model_free(model);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_zoo_agrees_with_the_plain_executor),
@@ -397,6 +450,7 @@ int main(void) {
         cmocka_unit_test(nan_and_infinity_go_the_same_ways),
         cmocka_unit_test(padding_is_never_multiplied),
         cmocka_unit_test(batch_position_and_thread_do_not_matter),
+        cmocka_unit_test(channels_are_moved_as_defined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
