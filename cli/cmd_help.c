@@ -1,9 +1,10 @@
+#include "complete.h"
 #include "output.h"
 #include "usage.h"
 
 typedef struct settings {
     cli_common common;
-    bool man;
+    bool man, complete;
 } settings;
 
 /* --man is for the build, which makes stoic.1 with it. */
@@ -12,6 +13,10 @@ static const cli_option options[] = {
      .kind = CLI_FLAG,
      .offset = offsetof(settings, man),
      .help = "the man page, as troff"},
+    {.name = "complete",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, complete),
+     .help = "for shells: what may be the last of the words behind --, one a line"},
     {.name = NULL},
 };
 
@@ -27,10 +32,21 @@ stoic_status cli_help_print(const cli_verb *verb, stoic_error *err) {
     return cli_output_close(&output, status, err);
 }
 
+static stoic_status complete(const cli_call *call, stoic_error *err) {
+    cli_output output;
+    stoic_status status = cli_output_open(&output, NULL, CLI_TABLE, err);
+    if (status == STOIC_OK)
+        cli_complete(output.file, (int)call->arguments.count, call->arguments.items);
+    return cli_output_close(&output, status, err);
+}
+
 static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     const settings *set = given;
     const cli_verb *verb = NULL;
-    stoic_status status = cli_call_expect(call, 0, 1, "VERB", err);
+    stoic_status status;
+    if (set->complete)
+        return complete(call, err);
+    status = cli_call_expect(call, 0, 1, "VERB", err);
     if (status != STOIC_OK)
         return status;
     if (set->man) {

@@ -39,6 +39,9 @@ typedef struct stoic_dataset_options {
 
 STOIC_API stoic_dataset_options stoic_dataset_options_default(void);
 
+/* The data sets known by name, "fashion-mnist" …; NULL behind the last. */
+STOIC_API const char *stoic_dataset_known(size_t i);
+
 /* Opens a data set. With a model, image size and label range are checked against it.
  * Fails with STOIC_ERR_ARGUMENT (spec), _IO (says where it looked and how to get it),
  * _FORMAT (names file and offset), _SHAPE, _MISMATCH (labels against the model's outputs). */

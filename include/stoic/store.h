@@ -58,6 +58,9 @@ STOIC_API stoic_status stoic_store_create(const stoic_model *model, const char *
                                           stoic_store **out, stoic_error *err) STOIC_MUST_CHECK;
 STOIC_API void stoic_store_free(stoic_store *store);
 
+/* The formats, "fp32", "fixed:W:F" …; NULL behind the last. */
+STOIC_API const char *stoic_store_format(size_t i);
+
 STOIC_API int stoic_store_entry_count(const stoic_store *store);
 STOIC_API const stoic_store_entry *stoic_store_entry_at(const stoic_store *store, int entry);
 /* The spec in one canonical spelling; lives as long as the store. */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "stoic/dataset.h"
+
 static const char *const clothes[] = {"t-shirt/top", "trouser", "pullover", "dress", "coat",
                                       "sandal",      "shirt",   "sneaker",  "bag",   "ankle boot"};
 static const char *const digits[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
@@ -35,4 +37,12 @@ const stoic_known_set *stoic_known_set_find(const char *name, size_t length) {
             return &sets[i];
     }
     return NULL;
+}
+
+const char *stoic_dataset_known(size_t i) {
+    for (size_t k = 0; k < i; k++) {
+        if (!stoic_known_set_names[k])
+            return NULL;
+    }
+    return stoic_known_set_names[i];
 }

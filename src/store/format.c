@@ -241,3 +241,10 @@ stoic_status stoic_format_parse(const char *text, stoic_format *out, stoic_error
         return STOIC_OK;
     }
 }
+
+const char *stoic_store_format(size_t i) {
+#define USAGE(identifier, name, argument) sizeof(argument) > 1 ? name ":" argument : name,
+    static const char *const usages[] = {STOIC_FORMAT_LIST(USAGE)};
+#undef USAGE
+    return i < sizeof usages / sizeof *usages ? usages[i] : NULL;
+}
