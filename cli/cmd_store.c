@@ -4,7 +4,7 @@
 
 #include "output.h"
 #include "preprocessing_text.h"
-#include "stoic/session.h"
+#include "stoic/infer.h"
 #include "verb.h"
 
 typedef struct settings {
@@ -23,7 +23,7 @@ static const cli_option options[] = {
     CLI_DATA_OPTIONS(settings, data),
     CLI_THREADS_OPTION(settings),
     CLI_FORMAT_OPTION(settings),
-    CLI_OUTPUT_OPTION(settings, "the protected weight file; not in this version"),
+    CLI_OUTPUT_OPTION(settings, "also write the protected weight file, for infer"),
     CLI_TALK_OPTIONS(settings),
     {.name = NULL},
 };
@@ -178,11 +178,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     stoic_status status = STOIC_OK;
     TRY(cli_call_expect(call, 1, 1, "one model", err));
     TRY(cli_require(set->store, "--store SPEC", err));
-    if (set->common.output) {
-        status = cli_fail(err, STOIC_ERR_ARGUMENT, "--output",
-                          "protected weight files are not in this version; they come with infer");
-        goto done;
-    }
+    TRY(cli_call_keeps(call, set->common.output, err));
     TRY(stoic_model_read(call->arguments.items[0], &model, err));
     TRY(stoic_store_create(model, set->store, &store, err));
     if (stoic_store_entry_count(store) == 0) {
@@ -196,6 +192,8 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
         TRY(stoic_evaluate_model(golden, data, (int)set->common.threads, &at.golden, err));
         at.data = stoic_dataset_preprocessing(data);
     }
+    if (set->common.output)
+        TRY(stoic_store_write(store, set->common.output, err));
     stoic_store_describe(store, &at.facts);
     at.path = call->arguments.items[0];
     at.model = model;
@@ -215,7 +213,8 @@ const cli_verb cli_verb_store = {
     .summary = "what a way to store weights costs and repairs",
     .text = "Puts the weights into a store and says how many bits it takes, which wrong bits its "
             "code corrects and detects, and what happened to the weights; with --data, the "
-            "accuracy that is left without faults.",
+            "accuracy that is left without faults. With -o, writes the graph and the protected "
+            "weights, bit for bit as faults meet them, into one file that `stoic infer` runs.",
     .examples = {"stoic store " CLI_EXAMPLE_MODEL " --store affine:5,code=msb3",
                  "stoic store " CLI_EXAMPLE_MODEL " --store int8,code=zerospace64 \\\n"
                  "      --data fashion-mnist --images 1000 --format json"},

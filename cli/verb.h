@@ -15,6 +15,7 @@
     X(train)                                                                                       \
     X(eval)                                                                                        \
     X(store)                                                                                       \
+    X(infer)                                                                                       \
     X(harden)                                                                                      \
     X(plan)                                                                                        \
     X(inject)                                                                                      \
@@ -31,7 +32,6 @@
 
 /* Known names that this version refuses. */
 #define CLI_LATER_LIST(X)                                                                          \
-    X(infer)                                                                                       \
     X(attack)
 
 /* What a verb gets besides its settings. */

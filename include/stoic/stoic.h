@@ -16,6 +16,7 @@
 #include "stoic/fault.h"
 #include "stoic/feed.h"
 #include "stoic/harden.h"
+#include "stoic/infer.h"
 #include "stoic/map_fault.h"
 #include "stoic/metrics.h"
 #include "stoic/model.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/pool.h"
+#include "runtime/packed.h"
 
 extern const stoic_store_kernels stoic_store_kernels_portable;
 #ifdef STOIC_X86
@@ -95,17 +96,15 @@ void stoic_bulk_decode(const stoic_store_kernels *k, const stoic_store *store, i
     const stoic_code *code = &stoic_layout_of(store, entry)->code;
     const stoic_lines *lines = &store->lines[entry];
     const int stretch = STRETCH / code->weights * code->weights;
+    const stoic_packed packed = {.words = stoic_code_words(code),
+                                 .image = lines->image,
+                                 .side_words = lines->side,
+                                 .weights = store->entries[entry].weights};
     uint32_t codes[STRETCH + STOIC_BULK_ROOM];
     int64_t all = store->entries[entry].weights;
     for (int64_t first = 0; first < all; first += stretch) {
         int n = all - first < stretch ? (int)(all - first) : stretch;
-        if (is_narrow(code)) {
-            k->bits->unpack(lines->image, first * code->word, code->word, n, codes);
-            if (code->copied)
-                k->vote(codes, n, code->data, code->copied);
-        } else {
-            stoic_bulk_open_words(k, store, entry, first, n, codes);
-        }
+        stoic_packed_codes(k, &packed, first, n, codes, NULL, NULL);
         values(k, store, entry, first, n, codes, weights);
     }
     for (int64_t i = 0; i < lines->n_sparse; i++)

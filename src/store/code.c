@@ -7,34 +7,20 @@
 #include "base/fail.h"
 #include "base/spec.h"
 
-uint64_t stoic_word_get(const stoic_word *word, int at, int count) {
-    int part = at / 64, shift = at % 64;
-    uint64_t bits = word->part[part] >> shift;
-    if (shift && shift + count > 64)
-        bits |= word->part[part + 1] << (64 - shift);
-    return count == 64 ? bits : bits & (((uint64_t)1 << count) - 1);
+stoic_words stoic_code_words(const stoic_code *code) {
+    return (stoic_words){.data = code->data,
+                         .weights = code->weights,
+                         .redundant = code->redundant,
+                         .word = code->word,
+                         .copied = code->copied,
+                         .secded = code->secded,
+                         .pairs = code->pairs};
 }
 
-void stoic_word_put(stoic_word *word, int at, int count, uint64_t bits) {
-    int part = at / 64, shift = at % 64;
-    uint64_t mask = count == 64 ? ~(uint64_t)0 : ((uint64_t)1 << count) - 1;
-    bits &= mask;
-    word->part[part] = (word->part[part] & ~(mask << shift)) | bits << shift;
-    if (shift && shift + count > 64)
-        word->part[part + 1] =
-            (word->part[part + 1] & ~(mask >> (64 - shift))) | bits >> (64 - shift);
-}
-
-void stoic_parity_fill(stoic_parity *out, const uint8_t columns[64]) {
-    memset(out, 0, sizeof *out);
-    for (int bit = 0; bit < 64; bit++) {
-        for (int j = 0; j < 8; j++)
-            out->masks[j] |= (uint64_t)(columns[bit] >> j & 1) << bit;
-        for (int value = 0; value < 16; value++) {
-            if (value >> bit % 4 & 1)
-                out->nibbles[bit / 4][value] ^= columns[bit];
-        }
-    }
+stoic_verdict stoic_code_open(const stoic_code *code, const stoic_word *word, uint32_t side, int n,
+                              uint64_t *data) {
+    const stoic_words words = stoic_code_words(code);
+    return stoic_words_open(&words, word, side, n, data);
 }
 
 static stoic_status plan_none(stoic_code *code, const char *argument, stoic_error *err) {
@@ -52,15 +38,6 @@ static int encode_none(const stoic_code *code, const uint64_t *data, uint32_t si
     return 0;
 }
 
-static stoic_verdict decode_none(const stoic_code *code, const stoic_word *word, uint32_t side,
-                                 int n, uint64_t *data) {
-    (void)code;
-    (void)side;
-    (void)n;
-    data[0] = word->part[0];
-    return STOIC_WORD_CLEAN;
-}
-
 static stoic_bit_role role_none(const stoic_code *code, int bit, uint32_t side) {
     (void)code;
     (void)bit;
@@ -68,8 +45,8 @@ static stoic_bit_role role_none(const stoic_code *code, int bit, uint32_t side) 
     return STOIC_BIT_DATA;
 }
 
-const stoic_code_family stoic_code_none = {"none",      "",        plan_none, encode_none,
-                                           decode_none, role_none, NULL,      "nothing"};
+const stoic_code_family stoic_code_none = {"none",          "",        plan_none, encode_none,
+                                           stoic_code_open, role_none, NULL,      "nothing"};
 
 #define FAMILY(name) &stoic_code_##name,
 static const stoic_code_family *const families[] = {STOIC_CODE_LIST(FAMILY) NULL};

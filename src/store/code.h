@@ -10,15 +10,10 @@
 #ifndef STOIC_STORE_CODE_H
 #define STOIC_STORE_CODE_H
 
+#include "runtime/words.h"
 #include "store/format.h"
 
 typedef struct stoic_code stoic_code;
-
-/* A sum of columns of 8 bits, one for each bit of 64 that is set, in two forms for fast loops. */
-typedef struct stoic_parity {
-    uint64_t masks[8];       /* bit j of the sum is the parity of the bits & masks[j] */
-    uint8_t nibbles[16][16]; /* what each value of each four bits adds */
-} stoic_parity;
 
 /* A family of codes. Data arrive as one code a weight; places without a weight hold zeros. */
 typedef struct stoic_code_family {
@@ -44,8 +39,10 @@ struct stoic_code {
     int redundant; /* bits above the data */
     int word;      /* bits of a full word */
     int corrects, detects;
-    int copied;         /* repetition: top bits that stand three times */
-    const void *checks; /* tables of the code */
+    int copied; /* repetition: top bits that stand three times */
+    /* tables of the code, at most one of them */
+    const stoic_secded *secded;
+    const stoic_pair_code *pairs;
     /* Parity codes: of a full word's first 64 bits the syndrome, to which the redundant bits are
      * added. NULL: not of this kind. */
     const stoic_parity *parity;
@@ -70,10 +67,9 @@ extern const stoic_code_family stoic_code_none, stoic_code_msb3, stoic_code_rep,
 stoic_status stoic_code_parse(const char *text, const stoic_format *format, stoic_code *out,
                               stoic_error *err);
 
-void stoic_parity_fill(stoic_parity *out, const uint8_t columns[64]);
-
-/* Bits [at, at + count) of a word, count <= 64. */
-uint64_t stoic_word_get(const stoic_word *word, int at, int count);
-void stoic_word_put(stoic_word *word, int at, int count, uint64_t bits);
+/* What a reader needs to know of a code; and the decoder of every family, by these facts. */
+stoic_words stoic_code_words(const stoic_code *code);
+stoic_verdict stoic_code_open(const stoic_code *code, const stoic_word *word, uint32_t side, int n,
+                              uint64_t *data);
 
 #endif

@@ -51,27 +51,16 @@ static int encode(const stoic_code *code, const uint64_t *data, uint32_t side, s
     return 0;
 }
 
-static stoic_verdict decode(const stoic_code *code, const stoic_word *word, uint32_t side, int n,
-                            uint64_t *data) {
-    (void)side;
-    (void)n;
-    int rest = code->data - code->copied;
-    uint64_t a = stoic_word_get(word, rest, code->copied);
-    uint64_t b = stoic_word_get(word, code->data, code->copied);
-    uint64_t c = stoic_word_get(word, code->data + code->copied, code->copied);
-    uint64_t top = (a & b) | (a & c) | (b & c);
-    data[0] = top << rest | (rest ? stoic_word_get(word, 0, rest) : 0);
-    return a == b && b == c ? STOIC_WORD_CLEAN : STOIC_WORD_CORRECTED;
-}
-
 static stoic_bit_role role(const stoic_code *code, int bit, uint32_t side) {
     (void)side;
     return bit < code->data ? STOIC_BIT_DATA : STOIC_BIT_COPY;
 }
 
 const stoic_code_family stoic_code_msb3 = {
-    "msb3", "", plan_msb3, encode, decode, role, NULL, "the top bit, by majority of three"};
+    "msb3",          "",   plan_msb3, encode,
+    stoic_code_open, role, NULL,      "the top bit, by majority of three"};
 const stoic_code_family stoic_code_rep = {
-    "rep", "K", plan_rep, encode, decode, role, NULL, "the top K bits, each by majority of three"};
+    "rep",           "K",  plan_rep, encode,
+    stoic_code_open, role, NULL,     "the top K bits, each by majority of three"};
 const stoic_code_family stoic_code_tmr = {
-    "tmr", "", plan_tmr, encode, decode, role, NULL, "every bit, by majority of three"};
+    "tmr", "", plan_tmr, encode, stoic_code_open, role, NULL, "every bit, by majority of three"};

@@ -8,7 +8,7 @@
 
 #include "base/fail.h"
 #include "base/spec.h"
-#include "store/minifloat.h"
+#include "runtime/minifloat.h"
 
 bool stoic_format_is_float(const stoic_format *format) {
     return format->exponent_high >= 0;

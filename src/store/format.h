@@ -14,22 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/words.h"
 #include "stoic/store.h"
-
-/* X(enumerator, name, argument) */
-#define STOIC_FORMAT_LIST(X)                                                                       \
-    X(FP32, "fp32", "")                                                                            \
-    X(FP16, "fp16", "")                                                                            \
-    X(BF16, "bf16", "")                                                                            \
-    X(FP64, "fp64", "")                                                                            \
-    X(FIXED, "fixed", "W:F")                                                                       \
-    X(Q25, "q2.5", "")                                                                             \
-    X(AFFINE, "affine", "M")                                                                       \
-    X(INT8, "int8", "")
-
-#define STOIC_FORMAT_ENUM(enumerator, name, argument) STOIC_FORMAT_##enumerator,
-typedef enum stoic_format_kind { STOIC_FORMAT_LIST(STOIC_FORMAT_ENUM) } stoic_format_kind;
-#undef STOIC_FORMAT_ENUM
 
 /* Positions are bits of the data, -1 where there is no such field; what lies below sign and
  * exponent is the mantissa. Q2.5 is a spelling: it becomes FIXED. */

@@ -155,27 +155,12 @@ void stoic_image_put(uint64_t *image, int64_t at, int bits, const stoic_word *wo
     }
 }
 
-static stoic_word get_word(const uint64_t *image, int64_t at, int bits) {
-    stoic_word word = {{0}};
-    for (int done = 0; done < bits; done += 64) {
-        int count = bits - done < 64 ? bits - done : 64;
-        int64_t from = at + done;
-        int shift = (int)(from % 64);
-        uint64_t part = image[from / 64] >> shift;
-        if (shift && shift + count > 64)
-            part |= image[from / 64 + 1] << (64 - shift);
-        if (count < 64)
-            part &= ((uint64_t)1 << count) - 1;
-        word.part[done / 64] = part;
-    }
-    return word;
-}
-
 stoic_word stoic_store_word(const stoic_store *store, int entry, int64_t word) {
     const stoic_lines *lines = &store->lines[entry];
     uint32_t bits;
     if (lines->image)
-        return get_word(lines->image, word * lines->layout->code.word, lines->layout->code.word);
+        return stoic_image_get(lines->image, word * lines->layout->code.word,
+                               lines->layout->code.word);
     memcpy(&bits, &lines->weights[word], sizeof bits);
     return (stoic_word){{bits}};
 }

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "store/format.h"
-#include "store/minifloat.h"
+#include "runtime/minifloat.h"
 
 typedef struct shape {
     int exponent, mantissa;

@@ -1,4 +1,4 @@
-#include "store/minifloat.h"
+#include "runtime/minifloat.h"
 
 #include <string.h>
 

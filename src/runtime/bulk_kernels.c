@@ -8,7 +8,7 @@
 #include <immintrin.h>
 #endif
 
-#include "store/bulk.h"
+#include "runtime/bulk_kernels.h"
 
 /* One after another: what compares with NaN is neither. */
 static void range_with_nan(const float *weights, int64_t n, stoic_range *out) {

@@ -8,7 +8,7 @@
 #endif
 
 #include "base/wide.h"
-#include "store/bulk.h"
+#include "runtime/bulk_kernels.h"
 
 static uint64_t load64(const uint8_t *bytes) {
     uint64_t value;

@@ -1,6 +1,6 @@
 /* Binary floating point with any split of exponent and mantissa, IEEE 754: to and from double. */
-#ifndef STOIC_STORE_MINIFLOAT_H
-#define STOIC_STORE_MINIFLOAT_H
+#ifndef STOIC_RUNTIME_MINIFLOAT_H
+#define STOIC_RUNTIME_MINIFLOAT_H
 
 #include <stdint.h>
 

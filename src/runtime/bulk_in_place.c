@@ -2,7 +2,7 @@
  * eight bits a word, the first seven of which hold check bits (code_secded.c, code_parity.c). */
 #include <string.h>
 
-#include "store/bulk.h"
+#include "runtime/bulk_kernels.h"
 
 static const uint64_t ones = UINT64_C(0x0001010101010101); /* bit 0 of the seven */
 

@@ -1,0 +1,33 @@
+/*
+ * Packed tensors, read in stretches: words are voted or corrected, then widened to codes and to
+ * weights. Nothing is expanded as a whole.
+ */
+#ifndef STOIC_RUNTIME_PACKED_H
+#define STOIC_RUNTIME_PACKED_H
+
+#include "runtime/bulk_kernels.h"
+
+/* The words of a tensor. `image` is readable 16 bytes behind its end. */
+typedef struct stoic_packed {
+    stoic_words words;
+    const uint64_t *image;
+    const uint8_t *side_bytes;  /* of each word what its code's list names, in one byte */
+    const uint32_t *side_words; /* or in four; both may be NULL */
+    int64_t weights;
+} stoic_packed;
+
+int64_t stoic_packed_count(const stoic_packed *packed); /* of its words */
+/* Weights that lie in a word. */
+int stoic_packed_held(const stoic_packed *packed, int64_t word);
+uint32_t stoic_packed_side(const stoic_packed *packed, int64_t word);
+/* Can words be handled as numbers of 32 bits: one weight each, repeated or not? Then a stretch may
+ * begin anywhere. */
+bool stoic_packed_is_narrow(const stoic_packed *packed);
+
+/* Codes of at most 32 bits of weights `first` to `first` + n <= STOIC_BULK_STRETCH: whole words,
+ * unless they end the tensor. `told` (may be NULL) is added to; `lost` (may be NULL, then n flags)
+ * says which weights lie in a word that was found wrong and not repaired. */
+void stoic_packed_codes(const stoic_store_kernels *kernels, const stoic_packed *packed,
+                        int64_t first, int n, uint32_t *codes, stoic_reading *told, bool *lost);
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * Conv and Gemm, whose weights are decoded as they are needed: sixteen output channels of a
+ * convolution, or four rows of a matrix. A block serves all images of the call.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/walk.h"
+
+enum { LANES = STOIC_RUN_LANES, TILE = STOIC_RUN_TILE, ROWS = STOIC_RUN_ROWS };
+
+/* Weights of one output channel. */
+static int64_t taps_of(const stoic_stw *file, const stoic_stw_node *n) {
+    return (int64_t)(file->values[n->in[0]].channels / n->groups) * n->kernel[0] * n->kernel[1];
+}
+
+/* The convolution is padded by a copy, once for a call. */
+static uint64_t padded_size(const stoic_stw_value *v, const stoic_stw_node *n) {
+    if (!n->pad_low[0] && !n->pad_low[1] && !n->pad_high[0] && !n->pad_high[1])
+        return 0;
+    return (uint64_t)v->channels * (v->height + n->pad_low[0] + n->pad_high[0]) *
+           (v->width + n->pad_low[1] + n->pad_high[1]);
+}
+
+uint64_t stoic_run_scratch(const stoic_stw *file, const stoic_stw_node *n, uint64_t *padded) {
+    const stoic_stw_value *in = &file->values[n->in[0]], *out = &file->values[n->out];
+    *padded = 0;
+    if (n->op == STOIC_STW_NORM)
+        return 4 * (uint64_t)in->channels;
+    if (n->op == STOIC_STW_GEMM) {
+        uint64_t row =
+            n->flags & STOIC_STW_TRANSPOSED ? ROWS * stoic_stw_elements(in) : out->channels;
+        return row + out->channels;
+    }
+    if (n->op != STOIC_STW_CONV)
+        return 0;
+    *padded = padded_size(in, n);
+    return (uint64_t)(taps_of(file, n) + STOIC_BULK_STRETCH) * LANES + out->channels;
+}
+
+void stoic_run_read(stoic_run *run, uint32_t tensor, float *to) {
+    stoic_reader_begin(&run->reader, run->set.words, &run->tensors[tensor]);
+    stoic_reader_next(&run->reader, (int64_t)run->tensors[tensor].record->weights, to);
+}
+
+/* ---- convolution ---- */
+
+/* One convolution of a call. */
+typedef struct conv {
+    const stoic_stw_node *node;
+    const stoic_stw_value *in, *out;
+    int64_t height, width; /* of the input, padding included where it was copied */
+    int64_t low[2];        /* padding that was not copied, in front */
+    int64_t taps;
+    float *weights, *chunk, *bias;
+    bool padded;
+    int group, first, lanes; /* the block: output channels from `first` on */
+} conv;
+
+static void pad_images(stoic_run *run, const conv *c) {
+    const stoic_stw_node *n = c->node;
+    const int64_t plane = c->height * c->width;
+    memset(run->padded, 0, (size_t)run->n * c->in->channels * (size_t)plane * sizeof *run->padded);
+    for (int i = 0; i < run->n; i++) {
+        const float *from = stoic_run_in(run, n->in[0], i);
+        float *to = run->padded + (int64_t)i * c->in->channels * plane;
+        for (uint32_t channel = 0; channel < c->in->channels; channel++, to += plane) {
+            float *row = to + n->pad_low[0] * c->width + n->pad_low[1];
+            for (uint32_t y = 0; y < c->in->height; y++, row += c->width, from += c->in->width)
+                memcpy(row, from, c->in->width * sizeof *row);
+        }
+    }
+}
+
+/* Sixteen channels side by side; those beyond the group are zero. True where all are finite. */
+static bool load_block(stoic_run *run, const conv *c) {
+    enum { PIECE = STOIC_BULK_STRETCH };
+    bool finite = true;
+    float *rows = c->chunk;
+    if (c->taps <= PIECE) { /* whole rows at once, then side by side */
+        memset(rows + c->lanes * c->taps, 0, (size_t)((LANES - c->lanes) * c->taps) * sizeof *rows);
+        stoic_reader_next(&run->reader, c->lanes * c->taps, rows);
+        run->set.loops->interleave(rows, c->taps, c->taps, c->weights);
+    } else {
+        memset(c->weights, 0, (size_t)c->taps * LANES * sizeof *rows);
+        for (int r = 0; r < c->lanes; r++) {
+            for (int64_t from = 0; from < c->taps; from += PIECE) {
+                int64_t n = c->taps - from < PIECE ? c->taps - from : PIECE;
+                stoic_reader_next(&run->reader, n, rows);
+                for (int64_t i = 0; i < n; i++)
+                    c->weights[(from + i) * LANES + r] = rows[i];
+            }
+        }
+    }
+    for (int64_t i = 0; i < c->taps * LANES; i++)
+        finite &= fabsf(c->weights[i]) < INFINITY;
+    return finite;
+}
+
+/* Taps of an axis that lie in the image for output position `at`. */
+static void inside(const conv *c, int axis, int64_t at, int *first, int *last) {
+    const stoic_stw_node *n = c->node;
+    const int64_t size = axis ? c->in->width : c->in->height;
+    const int64_t from = at * n->stride[axis] - n->pad_low[axis], d = n->dilation[axis];
+    *first = from < 0 ? (int)((-from + d - 1) / d) : 0;
+    int64_t most = from < size ? (size - from + d - 1) / d : 0;
+    *last = most < (int64_t)n->kernel[axis] ? (int)most : (int)n->kernel[axis];
+}
+
+static void put(const stoic_run *run, const conv *c, int64_t position, const float sums[LANES]) {
+    const int64_t plane = (int64_t)c->out->height * c->out->width;
+    float *out = stoic_run_out(run, c->node->out, (int)(position / plane)) + position % plane +
+                 c->first * plane;
+    for (int l = 0; l < c->lanes; l++)
+        out[l * plane] = sums[l] + (c->bias ? c->bias[c->first + l] : 0.0f);
+}
+
+/* The first tap of a position of the call, for the block's group. */
+static const float *start_of(const stoic_run *run, const conv *c, int64_t position) {
+    const int64_t plane = (int64_t)c->out->height * c->out->width;
+    const int64_t i = position / plane, y = position % plane / c->out->width;
+    const int64_t x = position % plane % c->out->width, size = c->height * c->width;
+    const float *image = c->padded ? run->padded + i * c->in->channels * size
+                                   : stoic_run_in(run, c->node->in[0], (int)i);
+    return image + c->group * (int64_t)(c->in->channels / c->node->groups) * size +
+           y * c->node->stride[0] * c->width + x * c->node->stride[1];
+}
+
+static void multiply_block(const stoic_run *run, const conv *c, bool finite) {
+    const stoic_stw_node *n = c->node;
+    const int64_t all = (int64_t)run->n * c->out->height * c->out->width;
+    stoic_run_walk walk = {.plane = c->height * c->width,
+                           .row = n->dilation[0] * c->width,
+                           .step = n->dilation[1],
+                           .channels = (int)(c->in->channels / n->groups),
+                           .height = (int)n->kernel[0],
+                           .width = (int)n->kernel[1],
+                           .last_row = (int)n->kernel[0],
+                           .last_column = (int)n->kernel[1]};
+    /* 0 times infinity would make a NaN of padding: then taps on it are left out, one position at
+     * a time. */
+    const int step = finite || !c->padded ? TILE : 1;
+    for (int64_t from = 0; from < all; from += step) {
+        const float *x[TILE];
+        float sums[TILE][LANES];
+        const int64_t plane = (int64_t)c->out->height * c->out->width;
+        for (int p = 0; p < TILE; p++)
+            x[p] = p == 0 || (p < step && from + p < all) ? start_of(run, c, from + p) : x[0];
+        if (step == 1) {
+            inside(c, 0, from % plane / c->out->width, &walk.first_row, &walk.last_row);
+            inside(c, 1, from % plane % c->out->width, &walk.first_column, &walk.last_column);
+        }
+        run->set.loops->tile(c->weights, x, &walk, sums);
+        for (int p = 0; p < step && from + p < all; p++)
+            put(run, c, from + p, sums[p]);
+    }
+}
+
+void stoic_run_conv(stoic_run *run, const stoic_stw_node *n) {
+    const stoic_stw *file = &run->file;
+    const stoic_stw_value *in = &file->values[n->in[0]];
+    const uint64_t padded = padded_size(in, n);
+    conv c = {.node = n,
+              .in = in,
+              .out = &file->values[n->out],
+              .height = in->height,
+              .width = in->width,
+              .taps = taps_of(file, n),
+              .padded = padded > 0,
+              .weights = run->scratch};
+    c.chunk = c.weights + c.taps * LANES;
+    if (c.padded) {
+        c.height += n->pad_low[0] + n->pad_high[0];
+        c.width += n->pad_low[1] + n->pad_high[1];
+        pad_images(run, &c);
+    }
+    if (n->tensor[1] != STOIC_STW_NONE) {
+        c.bias = c.chunk + (int64_t)STOIC_BULK_STRETCH * LANES;
+        stoic_run_read(run, n->tensor[1], c.bias);
+    }
+    const int each = (int)(c.out->channels / n->groups);
+    stoic_reader_begin(&run->reader, run->set.words, &run->tensors[n->tensor[0]]);
+    for (c.group = 0; c.group < (int)n->groups; c.group++) {
+        for (int done = 0; done < each; done += LANES) {
+            c.first = c.group * each + done;
+            c.lanes = each - done < LANES ? each - done : LANES;
+            bool finite = load_block(run, &c);
+            multiply_block(run, &c, finite);
+        }
+    }
+}
+
+/* ---- matrices ---- */
+
+/* Rows of weights belong to outputs. */
+static void gemm_rows(stoic_run *run, const stoic_stw_node *n, float *rows) {
+    const int64_t inner = (int64_t)stoic_stw_elements(&run->file.values[n->in[0]]);
+    const int outputs = (int)run->file.values[n->out].channels;
+    for (int first = 0; first < outputs; first += ROWS) {
+        const int m = outputs - first < ROWS ? outputs - first : ROWS;
+        float sums[ROWS];
+        memset(rows + m * inner, 0, (size_t)((ROWS - m) * inner) * sizeof *rows);
+        stoic_reader_next(&run->reader, m * inner, rows);
+        for (int i = 0; i < run->n; i++) {
+            run->set.loops->dots(rows, inner, stoic_run_in(run, n->in[0], i), sums);
+            memcpy(stoic_run_out(run, n->out, i) + first, sums, (size_t)m * sizeof *sums);
+        }
+    }
+}
+
+/* Rows of weights belong to inputs. */
+static void gemm_columns(stoic_run *run, const stoic_stw_node *n, float *row) {
+    const int64_t inner = (int64_t)stoic_stw_elements(&run->file.values[n->in[0]]);
+    const int64_t outputs = run->file.values[n->out].channels;
+    for (int i = 0; i < run->n; i++)
+        memset(stoic_run_out(run, n->out, i), 0, (size_t)outputs * sizeof(float));
+    for (int64_t k = 0; k < inner; k++) {
+        stoic_reader_next(&run->reader, outputs, row);
+        for (int i = 0; i < run->n; i++)
+            run->set.loops->add_scaled(stoic_run_in(run, n->in[0], i)[k], row, outputs,
+                                       stoic_run_out(run, n->out, i));
+    }
+}
+
+void stoic_run_gemm(stoic_run *run, const stoic_stw_node *n) {
+    const int outputs = (int)run->file.values[n->out].channels;
+    float *bias = NULL, *rows = run->scratch + outputs;
+    if (n->tensor[1] != STOIC_STW_NONE) {
+        bias = run->scratch;
+        stoic_run_read(run, n->tensor[1], bias);
+        const bool one = run->tensors[n->tensor[1]].record->weights == 1;
+        for (int r = 1; one && r < outputs; r++)
+            bias[r] = bias[0];
+    }
+    stoic_reader_begin(&run->reader, run->set.words, &run->tensors[n->tensor[0]]);
+    if (n->flags & STOIC_STW_TRANSPOSED)
+        gemm_rows(run, n, rows);
+    else
+        gemm_columns(run, n, rows);
+    for (int i = 0; i < run->n; i++) {
+        float *out = stoic_run_out(run, n->out, i);
+        for (int r = 0; r < outputs; r++)
+            out[r] = n->alpha * out[r] + (bias ? n->beta * bias[r] : 0.0f);
+    }
+}

@@ -1,0 +1,107 @@
+/* run_loops.h in vectors of the widest registers there are. Products may be fused with the sums
+ * they go to: logits then differ between instruction sets in their last bits, not between images
+ * or threads. */
+#include "runtime/run_loops.h"
+
+#include <string.h>
+
+#ifdef __clang__
+#pragma STDC FP_CONTRACT ON
+#endif
+
+#if defined(__AVX512F__)
+enum { WIDTH = 16 };
+#elif defined(__AVX__)
+enum { WIDTH = 8 };
+#else
+enum { WIDTH = 4 };
+#endif
+enum { PARTS = STOIC_RUN_LANES / WIDTH, TILE = STOIC_RUN_TILE, ROWS = STOIC_RUN_ROWS };
+
+typedef float vector __attribute__((vector_size(WIDTH * sizeof(float))));
+
+static inline vector load(const float *from) {
+    vector v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+static void tile(const float *weights, const float *const x[TILE], const stoic_run_walk *walk,
+                 float out[TILE][STOIC_RUN_LANES]) {
+    vector sum[TILE][PARTS];
+    memset(sum, 0, sizeof sum);
+    for (int c = 0; c < walk->channels; c++) {
+        for (int i = walk->first_row; i < walk->last_row; i++) {
+            const int64_t from = c * walk->plane + i * walk->row;
+            const float *w =
+                weights + ((int64_t)c * walk->height + i) * walk->width * STOIC_RUN_LANES;
+            for (int k = walk->first_column; k < walk->last_column; k++) {
+                const int64_t at = from + k * walk->step;
+                for (int part = 0; part < PARTS; part++) {
+                    const vector by = load(w + k * STOIC_RUN_LANES + part * WIDTH);
+                    for (int p = 0; p < TILE; p++)
+                        sum[p][part] += by * x[p][at];
+                }
+            }
+        }
+    }
+    memcpy(out, sum, sizeof sum);
+}
+
+static float total(const vector parts[PARTS]) {
+    float lanes[STOIC_RUN_LANES];
+    memcpy(lanes, parts, sizeof lanes);
+    for (int half = STOIC_RUN_LANES / 2; half > 0; half /= 2) {
+        for (int i = 0; i < half; i++)
+            lanes[i] += lanes[i + half];
+    }
+    return lanes[0];
+}
+
+static void dots(const float *weights, int64_t n, const float *x, float out[ROWS]) {
+    vector sum[ROWS][PARTS];
+    float rest[ROWS + 1][STOIC_RUN_LANES] = {{0}};
+    int64_t i = 0;
+    memset(sum, 0, sizeof sum);
+    for (; i + STOIC_RUN_LANES <= n; i += STOIC_RUN_LANES) {
+        for (int part = 0; part < PARTS; part++) {
+            const vector by = load(x + i + part * WIDTH);
+            for (int r = 0; r < ROWS; r++)
+                sum[r][part] += by * load(weights + r * n + i + part * WIDTH);
+        }
+    }
+    const size_t left = (size_t)(n - i) * sizeof *x;
+    memcpy(rest[ROWS], x + i, left);
+    for (int r = 0; r < ROWS; r++) {
+        memcpy(rest[r], weights + r * n + i, left);
+        for (int part = 0; part < PARTS; part++)
+            sum[r][part] += load(rest[ROWS] + part * WIDTH) * load(rest[r] + part * WIDTH);
+        out[r] = total(sum[r]);
+    }
+}
+
+static void add_scaled(float a, const float *x, int64_t n, float *y) {
+    int64_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH) {
+        const vector v = load(y + i) + load(x + i) * a;
+        memcpy(y + i, &v, sizeof v);
+    }
+    float in[WIDTH] = {0}, out[WIDTH] = {0};
+    memcpy(in, x + i, (size_t)(n - i) * sizeof *x);
+    memcpy(out, y + i, (size_t)(n - i) * sizeof *y);
+    const vector v = load(out) + load(in) * a;
+    memcpy(y + i, &v, (size_t)(n - i) * sizeof *y);
+}
+
+static void interleave(const float *from, int64_t step, int64_t n, float *to) {
+    for (int64_t i = 0; i < n; i++) {
+        for (int r = 0; r < STOIC_RUN_LANES; r++)
+            to[i * STOIC_RUN_LANES + r] = from[r * step + i];
+    }
+}
+
+#define GLUE2(a, b) a##b
+#define GLUE(a, b)  GLUE2(a, b)
+extern const stoic_run_loops GLUE(stoic_run_loops_, STOIC_KERNEL_SET);
+const stoic_run_loops GLUE(stoic_run_loops_, STOIC_KERNEL_SET) = {tile, dots, add_scaled,
+                                                                  interleave};

@@ -1,0 +1,145 @@
+#include "runtime/stored.h"
+
+#include <string.h>
+
+void stoic_stored_bind(const stoic_stw *file, uint32_t tensor, const uint8_t *words,
+                       const stoic_code_tables *tables, stoic_stored *out) {
+    const stoic_stw_tensor *t = &file->tensors[tensor];
+    *out = (stoic_stored){.record = t};
+    if (!t->packed) {
+        out->plain = (const void *)(file->bytes + t->at);
+        return;
+    }
+    stoic_stw_words(t, &out->packed.words);
+    if (t->code == STOIC_STW_PARITY64)
+        out->packed.words.pairs = tables->pairs;
+    else if (t->code >= STOIC_STW_SECDED72)
+        out->packed.words.secded = &tables->secded[t->code - STOIC_STW_SECDED72];
+    out->packed.image = (const void *)(words + (t->at - file->head->words_at));
+    out->packed.side_bytes = t->side_at ? file->bytes + t->side_at : NULL;
+    out->packed.weights = (int64_t)t->weights;
+    out->grids = (const void *)(file->bytes + t->grids_at);
+    out->aside = (const void *)(file->bytes + t->sparse_at);
+}
+
+/* From weight `first` on: how many have the same grid. */
+static int same_grid(const stoic_stw_tensor *t, int64_t first, int n) {
+    const int64_t inner = (int64_t)t->inner;
+    if (t->channels > 1 && inner - first % inner < n)
+        return (int)(inner - first % inner);
+    return n;
+}
+
+static stoic_value_rule rule_of(const stoic_stored *s, int64_t index) {
+    const stoic_stw_tensor *t = s->record;
+    const stoic_stw_grid *grid =
+        &s->grids[t->channels > 1 ? index / (int64_t)t->inner % (int64_t)t->channels : 0];
+    stoic_value_rule rule = {.kind = (stoic_format_kind)t->format,
+                             .bits = (int)t->bits,
+                             .is_signed = t->format != STOIC_FORMAT_AFFINE,
+                             .step = grid->step,
+                             .zero = grid->zero,
+                             .scale = t->divides ? (double)grid->scale : 1.0};
+    if (t->format == STOIC_FORMAT_FIXED)
+        rule.step = 1.0 / (double)(UINT32_C(1) << t->fraction);
+    return rule;
+}
+
+/* Position of the first weight kept aside that is not below `index`. */
+static uint64_t aside_from(const stoic_stored *s, uint64_t index) {
+    uint64_t low = 0, high = s->record->n_sparse;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (s->aside[middle].index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* n weights from `first` on, at most a stretch. */
+static void decode(const stoic_store_kernels *k, stoic_stored *s, int64_t first, int n,
+                   float *weights) {
+    uint32_t codes[STOIC_BULK_STRETCH + STOIC_BULK_ROOM];
+    bool lost[STOIC_BULK_STRETCH];
+    const bool zero = s->record->due == 1; /* STOIC_DUE_ZERO */
+    const int64_t before = s->told.detected;
+    stoic_packed_codes(k, &s->packed, first, n, codes, &s->told, zero ? lost : NULL);
+    for (int done = 0; done < n;) {
+        stoic_value_rule rule = rule_of(s, first + done);
+        int m = same_grid(s->record, first + done, n - done);
+        k->decode(&rule, codes + done, m, weights + done);
+        done += m;
+    }
+    for (int i = 0; zero && s->told.detected > before && i < n; i++)
+        weights[i] = lost[i] ? 0 : weights[i];
+    if (s->record->n_sparse == 0)
+        return;
+    for (uint64_t i = aside_from(s, (uint64_t)first);
+         i < s->record->n_sparse && s->aside[i].index < (uint64_t)(first + n); i++)
+        memcpy(&weights[s->aside[i].index - (uint64_t)first], &s->aside[i].value, sizeof *weights);
+}
+
+void stoic_reader_begin(stoic_reader *reader, const stoic_store_kernels *kernels,
+                        stoic_stored *from) {
+    reader->kernels = kernels;
+    reader->from = from;
+    reader->next = 0;
+    reader->at = reader->have = 0;
+    from->told = (stoic_reading){0};
+}
+
+/* A stretch of whole words, straight to where it is wanted if that is long enough. */
+static int64_t next_stretch(stoic_reader *s, int64_t n, float *weights) {
+    const stoic_packed *p = &s->from->packed;
+    const int64_t left = p->weights - s->next;
+    const int64_t stretch = STOIC_BULK_STRETCH / p->words.weights * p->words.weights;
+    int64_t direct = n < stretch ? n : stretch;
+    if (direct < left)
+        direct -= direct % p->words.weights;
+    if (direct > 0) {
+        decode(s->kernels, s->from, s->next, (int)direct, weights);
+        s->next += direct;
+        return direct;
+    }
+    s->have = p->words.weights < left ? p->words.weights : (int)left;
+    s->at = 0;
+    decode(s->kernels, s->from, s->next, s->have, s->buffer);
+    s->next += s->have;
+    return 0;
+}
+
+void stoic_reader_next(stoic_reader *s, int64_t n, float *weights) {
+    if (s->from->plain) {
+        memcpy(weights, s->from->plain + s->next, (size_t)n * sizeof *weights);
+        s->next += n;
+        return;
+    }
+    while (n > 0) {
+        int64_t m = s->have - s->at < n ? s->have - s->at : n;
+        if (m > 0) {
+            memcpy(weights, s->buffer + s->at, (size_t)m * sizeof *weights);
+            s->at += (int)m;
+        } else {
+            m = next_stretch(s, n, weights);
+        }
+        weights += m;
+        n -= m;
+    }
+}
+
+void stoic_stored_scrub(stoic_stored *stored, uint64_t *image) {
+    const stoic_packed *p = &stored->packed;
+    const int64_t words = stoic_packed_count(p);
+    const int bits = p->words.word;
+    for (int64_t i = 0; i < words; i++) {
+        stoic_word word = stoic_image_get(image, i * bits, bits);
+        stoic_verdict verdict =
+            stoic_words_mend(&p->words, &word, stoic_packed_side(p, i), stoic_packed_held(p, i));
+        stored->told.corrected += verdict == STOIC_WORD_CORRECTED;
+        stored->told.detected += verdict == STOIC_WORD_DETECTED;
+        if (verdict == STOIC_WORD_CORRECTED)
+            stoic_image_replace(image, i * bits, bits, &word);
+    }
+}

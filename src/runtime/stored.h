@@ -1,0 +1,43 @@
+/* A constant of a protected weight file, bound to the memory its words are in. */
+#ifndef STOIC_RUNTIME_STORED_H
+#define STOIC_RUNTIME_STORED_H
+
+#include "runtime/stw.h"
+
+/* Tables of the codes; `pairs` is NULL where no tensor needs it. */
+typedef struct stoic_code_tables {
+    stoic_secded secded[STOIC_SECDED_IN_PLACE + 1];
+    stoic_pair_code *pairs;
+} stoic_code_tables;
+
+typedef struct stoic_stored {
+    const stoic_stw_tensor *record;
+    const float *plain; /* not packed: the values; otherwise NULL */
+    stoic_packed packed;
+    const stoic_stw_grid *grids;
+    const stoic_stw_sparse *aside;
+    stoic_reading told; /* of the last time it was read */
+} stoic_stored;
+
+/* `words`: where the file's section of words is now. */
+void stoic_stored_bind(const stoic_stw *file, uint32_t tensor, const uint8_t *words,
+                       const stoic_code_tables *tables, stoic_stored *out);
+
+/* Weights in their order, from the first on; each word is read once. */
+typedef struct stoic_reader {
+    const stoic_store_kernels *kernels;
+    stoic_stored *from;
+    int64_t next; /* weight to decode */
+    int at, have; /* of `buffer`, what has been given out and what is there */
+    float buffer[STOIC_BULK_STRETCH];
+} stoic_reader;
+
+/* Sets the tensor's counts to 0. */
+void stoic_reader_begin(stoic_reader *reader, const stoic_store_kernels *kernels,
+                        stoic_stored *from);
+void stoic_reader_next(stoic_reader *reader, int64_t n, float *weights);
+
+/* Writes corrected words back into `image`, the memory that the tensor is bound to; counts. */
+void stoic_stored_scrub(stoic_stored *stored, uint64_t *image);
+
+#endif

@@ -1,0 +1,212 @@
+#include "runtime/walk.h"
+
+#include <string.h>
+
+#include "base/fail.h"
+
+enum { MOST_IMAGES = 4096 };
+
+extern const stoic_store_kernels stoic_store_kernels_portable;
+extern const stoic_run_loops stoic_run_loops_portable;
+
+stoic_status stoic_run_look(const void *file, uint64_t bytes, const char *name,
+                            stoic_run_facts *out, stoic_error *err) {
+    stoic_stw stw;
+    stoic_status status = stoic_stw_open(file, bytes, name, &stw, err);
+    if (status != STOIC_OK)
+        return status;
+    const stoic_stw_value *in = &stw.values[stw.head->input];
+    *out = (stoic_run_facts){
+        .input = (int64_t)stoic_stw_elements(in),
+        .classes = (int64_t)stoic_stw_elements(&stw.values[stw.head->output]),
+        .channels = (int)in->channels,
+        .height = in->rank == 3 ? (int)in->height : 0,
+        .width = in->rank == 3 ? (int)in->width : 0,
+        .words_at = (int64_t)stw.head->words_at,
+        .words_bytes = (int64_t)stw.head->words_bytes,
+        .tensors = (int)stw.head->n_tensors,
+        .model = stw.texts + stw.head->model_text,
+        .store = stw.texts + stw.head->store_text,
+    };
+    for (uint32_t i = 0; i < stw.head->n_tensors; i++) {
+        const stoic_stw_tensor *t = &stw.tensors[i];
+        out->weights += t->packed ? (int64_t)t->weights : 0;
+        out->stored_bits += t->packed ? (int64_t)t->stored_bits : 0;
+    }
+    return STOIC_OK;
+}
+
+/* ---- memory ---- */
+
+static uint64_t take(uint64_t *end, uint64_t bytes) {
+    const uint64_t at = *end;
+    *end = (at + bytes + 63) / 64 * 64;
+    return at;
+}
+
+/* Sums stay far below 2^64: there are at most 4096 images and 1024 values of 2^24 floats. */
+static stoic_run_plan plan_of(const stoic_stw *file, int batch) {
+    const stoic_stw_header *h = file->head;
+    stoic_run_plan plan = {0};
+    uint64_t floats = 0, places[STOIC_STW_MOST];
+    bool pairs = false;
+    for (uint32_t i = 0; i < h->n_tensors; i++)
+        pairs = pairs || file->tensors[i].code == STOIC_STW_PARITY64;
+    for (uint32_t i = 0; i < h->n_nodes; i++) {
+        uint64_t padded, n = stoic_run_scratch(file, &file->nodes[i], &padded);
+        floats = n > floats ? n : floats;
+        plan.padded_floats = padded > plan.padded_floats ? padded : plan.padded_floats;
+    }
+    floats = (floats + 15) / 16 * 16;
+    plan.scratch_bytes = floats * sizeof(float);
+    take(&plan.end, sizeof(stoic_run));
+    plan.tensors = take(&plan.end, h->n_tensors * sizeof(stoic_stored));
+    plan.pairs = take(&plan.end, pairs ? sizeof(stoic_pair_code) : 0);
+    plan.places = take(&plan.end, STOIC_STW_MOST * sizeof(uint64_t));
+    plan.scratch = take(&plan.end, plan.scratch_bytes + (uint64_t)batch * plan.padded_floats * 4);
+    plan.values = take(&plan.end, (uint64_t)batch * stoic_run_place(file, places) * 4);
+    return plan;
+}
+
+static stoic_status check_batch(const char *name, int batch, stoic_error *err) {
+    if (batch < 1 || batch > MOST_IMAGES)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, name, "%d images at once: expected 1 to %d",
+                          batch, MOST_IMAGES);
+    return STOIC_OK;
+}
+
+stoic_status stoic_run_memory(const void *file, uint64_t bytes, const char *name, int batch,
+                              uint64_t *out, stoic_error *err) {
+    stoic_stw stw;
+    stoic_status status = check_batch(name, batch, err);
+    if (status == STOIC_OK)
+        status = stoic_stw_open(file, bytes, name, &stw, err);
+    if (status == STOIC_OK)
+        *out = plan_of(&stw, batch).end;
+    return status;
+}
+
+static void bind(stoic_run *run, const uint8_t *words, uint8_t *memory) {
+    const stoic_stw *file = &run->file;
+    for (int i = 0; i <= STOIC_SECDED_IN_PLACE; i++)
+        stoic_secded_fill(&run->tables.secded[i], (stoic_secded_shape)i);
+    if (run->plan.places - run->plan.pairs >= sizeof(stoic_pair_code)) {
+        run->tables.pairs = (void *)(memory + run->plan.pairs);
+        stoic_pair_code_fill(run->tables.pairs);
+    }
+    run->tensors = (void *)(memory + run->plan.tensors);
+    for (uint32_t i = 0; i < file->head->n_tensors; i++)
+        stoic_stored_bind(file, i, words, &run->tables, &run->tensors[i]);
+    run->places = (void *)(memory + run->plan.places);
+    stoic_run_place(file, run->places);
+    run->scratch = (void *)(memory + run->plan.scratch);
+    run->padded = run->scratch + run->plan.scratch_bytes / sizeof(float);
+    run->values = (void *)(memory + run->plan.values);
+}
+
+stoic_status stoic_run_start_with(const stoic_run_set *set, const void *file, uint64_t bytes,
+                                  const char *name, const void *words, int batch, void *memory,
+                                  uint64_t memory_bytes, stoic_run **out, stoic_error *err) {
+    stoic_stw stw;
+    stoic_run *run = memory;
+    stoic_status status = check_batch(name, batch, err);
+    *out = NULL;
+    if (status == STOIC_OK)
+        status = stoic_stw_open(file, bytes, name, &stw, err);
+    if (status != STOIC_OK)
+        return status;
+    const stoic_run_plan plan = plan_of(&stw, batch);
+    if (memory_bytes < plan.end || (uintptr_t)memory % 64 != 0)
+        return stoic_fail(err, STOIC_ERR_MEMORY, name,
+                          "a run needs %llu bytes at a multiple of 64, was given %llu",
+                          (unsigned long long)plan.end, (unsigned long long)memory_bytes);
+    memset(run, 0, sizeof *run);
+    run->file = stw;
+    run->set = *set;
+    run->plan = plan;
+    run->batch = batch;
+    bind(run, words ? words : stw.bytes + stw.head->words_at, memory);
+    *out = run;
+    return STOIC_OK;
+}
+
+stoic_status stoic_run_start(const void *file, uint64_t bytes, const char *name, const void *words,
+                             int batch, void *memory, uint64_t memory_bytes, stoic_run **out,
+                             stoic_error *err) {
+    const stoic_run_set set = {&stoic_store_kernels_portable, &stoic_run_loops_portable};
+    return stoic_run_start_with(&set, file, bytes, name, words, batch, memory, memory_bytes, out,
+                                err);
+}
+
+/* ---- the walk ---- */
+
+const float *stoic_run_in(const stoic_run *run, uint32_t value, int i) {
+    const int64_t size = (int64_t)stoic_stw_elements(&run->file.values[value]);
+    if (value == run->file.head->input)
+        return run->images + i * size;
+    return run->values + run->places[value] * (uint64_t)run->batch + i * size;
+}
+
+float *stoic_run_out(const stoic_run *run, uint32_t value, int i) {
+    const int64_t size = (int64_t)stoic_stw_elements(&run->file.values[value]);
+    return run->values + run->places[value] * (uint64_t)run->batch + i * size;
+}
+
+static void forget(stoic_run *run) {
+    for (uint32_t i = 0; i < run->file.head->n_tensors; i++)
+        run->tensors[i].told = (stoic_reading){0};
+}
+
+/* Did a tensor whose store reports it hold a word beyond repair? */
+static bool is_due(const stoic_run *run) {
+    for (uint32_t i = 0; i < run->file.head->n_tensors; i++) {
+        const stoic_stored *s = &run->tensors[i];
+        if (s->record->packed && s->record->due == 2 && s->told.detected > 0)
+            return true;
+    }
+    return false;
+}
+
+stoic_status stoic_run_images(stoic_run *run, const float *images, int n, float *outputs, bool *due,
+                              stoic_error *err) {
+    const stoic_stw_header *h = run->file.head;
+    if (n < 1 || n > run->batch)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "%d images for a run of 1 to %d", n,
+                          run->batch);
+    run->images = images;
+    run->n = n;
+    forget(run);
+    for (uint32_t i = 0; i < h->n_nodes; i++) {
+        const stoic_stw_node *node = &run->file.nodes[i];
+        if (node->op == STOIC_STW_CONV)
+            stoic_run_conv(run, node);
+        else if (node->op == STOIC_STW_GEMM)
+            stoic_run_gemm(run, node);
+        else
+            stoic_run_local(run, node);
+    }
+    const size_t classes = (size_t)stoic_stw_elements(&run->file.values[h->output]);
+    memcpy(outputs, stoic_run_in(run, h->output, 0), (size_t)n * classes * sizeof *outputs);
+    if (due)
+        *due = is_due(run);
+    return STOIC_OK;
+}
+
+void stoic_run_counts(const stoic_run *run, int tensor, stoic_run_count *out) {
+    const stoic_stored *s = &run->tensors[tensor];
+    *out = (stoic_run_count){.name = run->file.texts + s->record->name_text,
+                             .layer = s->record->layer,
+                             .corrected = s->told.corrected,
+                             .detected = s->told.detected};
+}
+
+void stoic_run_scrub(stoic_run *run, void *words) {
+    const stoic_stw *file = &run->file;
+    forget(run);
+    for (uint32_t i = 0; i < file->head->n_tensors; i++) {
+        const stoic_stw_tensor *t = &file->tensors[i];
+        if (t->packed)
+            stoic_stored_scrub(&run->tensors[i],
+                               (void *)((uint8_t *)words + (t->at - file->head->words_at)));
+    }
+}

@@ -1,0 +1,62 @@
+/*
+ * A run inside: the graph of a protected weight file, walked in memory that the caller gave.
+ *
+ * Memory: the run, its tensors and tables, scratch (a block of decoded weights, a padded input),
+ * and the values, which share places that are free.
+ */
+#ifndef STOIC_RUNTIME_WALK_H
+#define STOIC_RUNTIME_WALK_H
+
+#include "runtime/run_loops.h"
+#include "runtime/stored.h"
+#include "stoic/infer.h"
+
+/* One instruction set. */
+typedef struct stoic_run_set {
+    const stoic_store_kernels *words;
+    const stoic_run_loops *loops;
+} stoic_run_set;
+
+/* Where things lie, from the start of the memory; in bytes. */
+typedef struct stoic_run_plan {
+    uint64_t tensors, pairs, places, scratch, values, end;
+    uint64_t scratch_bytes, padded_floats; /* the latter of an image; at the end of scratch */
+} stoic_run_plan;
+
+struct stoic_run {
+    stoic_stw file;
+    stoic_run_set set;
+    stoic_run_plan plan;
+    stoic_code_tables tables;
+    stoic_stored *tensors;
+    uint64_t *places; /* of each value, in floats of one image */
+    float *scratch, *padded, *values;
+    stoic_reader reader;
+    int batch, n; /* images at most; of this call */
+    const float *images;
+};
+
+/* As stoic_run_start() with loops of the caller's choice. */
+stoic_status stoic_run_start_with(const stoic_run_set *set, const void *file, uint64_t bytes,
+                                  const char *name, const void *words, int batch, void *memory,
+                                  uint64_t memory_bytes, stoic_run **out, stoic_error *err);
+
+/* Places the values: floats of one image from the start of the values; returns how many there are.
+ */
+uint64_t stoic_run_place(const stoic_stw *file, uint64_t places[STOIC_STW_MOST]);
+/* Floats of scratch that a node needs beside its padded input, and those of that. */
+uint64_t stoic_run_scratch(const stoic_stw *file, const stoic_stw_node *node, uint64_t *padded);
+
+/* A value of image i. */
+const float *stoic_run_in(const stoic_run *run, uint32_t value, int i);
+float *stoic_run_out(const stoic_run *run, uint32_t value, int i);
+
+/* Reads a whole tensor, such as a bias. */
+void stoic_run_read(stoic_run *run, uint32_t tensor, float *to);
+
+/* Operators; every image of the call. */
+void stoic_run_conv(stoic_run *run, const stoic_stw_node *node);
+void stoic_run_gemm(stoic_run *run, const stoic_stw_node *node);
+void stoic_run_local(stoic_run *run, const stoic_stw_node *node);
+
+#endif

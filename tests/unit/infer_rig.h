@@ -1,0 +1,123 @@
+/* Protected weight files of models, in memory, and runs of them. */
+#ifndef STOIC_TEST_INFER_RIG_H
+#define STOIC_TEST_INFER_RIG_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "rounding_bound.h"
+#include "runtime/walk.h"
+#include "small_networks.h"
+#include "stoic/infer.h"
+#include "store/bulk.h"
+
+extern const stoic_run_loops stoic_run_loops_portable;
+#ifdef __x86_64__
+extern const stoic_run_loops stoic_run_loops_avx2, stoic_run_loops_avx512;
+#endif
+
+/* A file in memory, and the network that it must compute. */
+typedef struct stw_file {
+    stoic_store *store;
+    stoic_model *golden;
+    uint8_t *bytes;
+    size_t size;
+    stoic_run_facts facts;
+} stw_file;
+
+static inline stoic_status stw_write(const stoic_store *store, uint8_t **bytes, size_t *size,
+                                     stoic_error *err) {
+    char path[] = "/tmp/stoic-stw-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    stoic_status status = stoic_store_write(store, path, err);
+    if (status == STOIC_OK)
+        status = stoic_file_read(path, SIZE_MAX / 2, bytes, size, err);
+    remove(path);
+    return status;
+}
+
+static inline stw_file stw_make(const stoic_model *model, const char *spec) {
+    stw_file f = {0};
+    MUST(stoic_store_create(model, spec, &f.store, err));
+    MUST(stoic_store_golden(f.store, &f.golden, err));
+    MUST(stw_write(f.store, &f.bytes, &f.size, err));
+    MUST(stoic_run_look(f.bytes, f.size, "file", &f.facts, err));
+    return f;
+}
+
+static inline void stw_free(stw_file *f) {
+    stoic_store_free(f->store);
+    stoic_model_free(f->golden);
+    free(f->bytes);
+}
+
+/* The sets there are: the plain definitions, then those this processor has. */
+static inline int stw_sets(stoic_run_set sets[4]) {
+    const stoic_store_kernels *words[3] = {0};
+    const int n = stoic_store_kernels_all(words);
+    sets[0] = (stoic_run_set){words[0], &stoic_run_loops_plain};
+    sets[1] = (stoic_run_set){words[0], &stoic_run_loops_portable};
+#ifdef __x86_64__
+    sets[2] = (stoic_run_set){words[1], &stoic_run_loops_avx2};
+    sets[3] = (stoic_run_set){words[2], &stoic_run_loops_avx512};
+#endif
+    return n + 1;
+}
+
+/* A started run in memory of its own. */
+typedef struct stw_run {
+    stoic_run *run;
+    void *memory;
+    uint64_t bytes;
+} stw_run;
+
+static inline stw_run stw_start(const stw_file *f, const stoic_run_set *set, int batch) {
+    stw_run r = {0};
+    MUST(stoic_run_memory(f->bytes, f->size, "file", batch, &r.bytes, err));
+    r.memory = aligned_alloc(64, r.bytes);
+    assert_non_null(r.memory);
+    memset(r.memory, 0xff, r.bytes); /* NaN: nothing may be read before it is written */
+    if (set)
+        MUST(stoic_run_start_with(set, f->bytes, f->size, "file", NULL, batch, r.memory, r.bytes,
+                                  &r.run, err));
+    else
+        MUST(stoic_run_start(f->bytes, f->size, "file", NULL, batch, r.memory, r.bytes, &r.run,
+                             err));
+    return r;
+}
+
+/* n images in pieces of `batch`. */
+static inline float *stw_outputs(const stw_file *f, const stoic_run_set *set, int batch,
+                                 const float *images, int n) {
+    stw_run r = stw_start(f, set, batch);
+    float *out = kit_floats(n * f->facts.classes);
+    for (int i = 0; i < n; i += batch) {
+        int m = n - i < batch ? n - i : batch;
+        MUST(stoic_run_images(r.run, images + i * f->facts.input, m, out + i * f->facts.classes,
+                              NULL, err));
+    }
+    free(r.memory);
+    return out;
+}
+
+/* Words corrected and found wrong in the last pass. */
+static inline stoic_reading stw_told(const stw_file *f, const stw_run *r) {
+    stoic_reading all = {0};
+    for (int i = 0; i < f->facts.tensors; i++) {
+        stoic_run_count told;
+        stoic_run_counts(r->run, i, &told);
+        all.corrected += told.corrected;
+        all.detected += told.detected;
+    }
+    return all;
+}
+
+#endif
