@@ -291,6 +291,35 @@ static void decode_integer(const stoic_value_rule *rule, const uint32_t *codes, 
     }
 }
 
+/* Plain loads: where gathers have been made safe against reading across threads, they are slower. */
+static void look_up(const float *table, const uint32_t *words, int n, float *weights) {
+    int i = 0;
+    for (; i + 2 <= n; i += 2) {
+        uint64_t two;
+        memcpy(&two, words + i, sizeof two);
+        const float a = table[(uint32_t)two], b = table[two >> 32];
+        weights[i] = a;
+        weights[i + 1] = b;
+    }
+    if (i < n)
+        weights[i] = table[words[i]];
+}
+
+static int differing(const uint32_t *words, int n, int data, int copied) {
+    const uint32_t top = (UINT32_C(1) << copied) - 1;
+    uint32_t any = 0;
+    int differ = 0;
+    for (int i = 0; i < n; i++)
+        any |= (words[i] ^ words[i] >> copied) | (words[i] ^ words[i] >> 2 * copied);
+    if (!(any >> (data - copied) & top))
+        return 0;
+    for (int i = 0; i < n; i++) {
+        const uint32_t all = words[i] >> (data - copied);
+        differ += (((all ^ all >> copied) | (all ^ all >> 2 * copied)) & top) != 0;
+    }
+    return differ;
+}
+
 /* ---- the rules ---- */
 
 static void decode(const stoic_value_rule *rule, const uint32_t *codes, int n, float *weights) {
@@ -350,4 +379,6 @@ const stoic_store_kernels GLUE(stoic_store_kernels_, STOIC_KERNEL_SET) = {
     vote_32,
     repeat_32,
     decode,
+    look_up,
+    differing,
     encode};

@@ -93,6 +93,10 @@ typedef struct stoic_store_kernels {
     void (*vote_32)(const uint64_t *image, int64_t first, int n, uint32_t *codes);
     void (*repeat_32)(uint64_t *image, int64_t first, int n, const uint32_t *codes);
     void (*decode)(const stoic_value_rule *rule, const uint32_t *codes, int n, float *weights);
+    /* weights[i] = table[words[i]] */
+    void (*look_up)(const float *table, const uint32_t *words, int n, float *weights);
+    /* how many of these words hold copies that are not alike */
+    int (*differing)(const uint32_t *words, int n, int data, int copied);
     /* adds to `fit` */
     void (*encode)(const stoic_value_rule *rule, const float *weights, int n, uint32_t *codes,
                    stoic_bulk_fit *fit);

@@ -35,7 +35,7 @@ uint64_t stoic_run_scratch(const stoic_stw *file, const stoic_stw_node *n, uint6
     if (n->op != STOIC_STW_CONV)
         return 0;
     *padded = padded_size(in, n);
-    return (uint64_t)(taps_of(file, n) + STOIC_BULK_STRETCH) * LANES + out->channels;
+    return 2 * (uint64_t)taps_of(file, n) * LANES + out->channels;
 }
 
 void stoic_run_read(stoic_run *run, uint32_t tensor, float *to) {
@@ -52,7 +52,7 @@ typedef struct conv {
     int64_t height, width; /* of the input, padding included where it was copied */
     int64_t low[2];        /* padding that was not copied, in front */
     int64_t taps;
-    float *weights, *chunk, *bias;
+    float *weights, *rows, *bias;
     bool padded;
     int group, first, lanes; /* the block: output channels from `first` on */
 } conv;
@@ -72,28 +72,23 @@ static void pad_images(stoic_run *run, const conv *c) {
     }
 }
 
+/* Can a weight be infinite or NaN? Not where codes are integers. */
+static bool may_be_infinite(const stoic_stored *s) {
+    return s->plain || s->record->format == STOIC_FORMAT_FP32 ||
+           s->record->format == STOIC_FORMAT_FP16 || s->record->format == STOIC_FORMAT_BF16;
+}
+
 /* Sixteen channels side by side; those beyond the group are zero. True where all are finite. */
 static bool load_block(stoic_run *run, const conv *c) {
-    enum { PIECE = STOIC_BULK_STRETCH };
     bool finite = true;
-    float *rows = c->chunk;
-    if (c->taps <= PIECE) { /* whole rows at once, then side by side */
-        memset(rows + c->lanes * c->taps, 0, (size_t)((LANES - c->lanes) * c->taps) * sizeof *rows);
-        stoic_reader_next(&run->reader, c->lanes * c->taps, rows);
-        run->set.loops->interleave(rows, c->taps, c->taps, c->weights);
-    } else {
-        memset(c->weights, 0, (size_t)c->taps * LANES * sizeof *rows);
-        for (int r = 0; r < c->lanes; r++) {
-            for (int64_t from = 0; from < c->taps; from += PIECE) {
-                int64_t n = c->taps - from < PIECE ? c->taps - from : PIECE;
-                stoic_reader_next(&run->reader, n, rows);
-                for (int64_t i = 0; i < n; i++)
-                    c->weights[(from + i) * LANES + r] = rows[i];
-            }
-        }
+    memset(c->rows + c->lanes * c->taps, 0,
+           (size_t)((LANES - c->lanes) * c->taps) * sizeof *c->rows);
+    stoic_reader_next(&run->reader, c->lanes * c->taps, c->rows);
+    run->set.loops->interleave(c->rows, c->taps, c->taps, c->weights);
+    if (may_be_infinite(run->reader.from)) {
+        for (int64_t i = 0; i < c->taps * LANES; i++)
+            finite &= fabsf(c->weights[i]) < INFINITY;
     }
-    for (int64_t i = 0; i < c->taps * LANES; i++)
-        finite &= fabsf(c->weights[i]) < INFINITY;
     return finite;
 }
 
@@ -107,23 +102,37 @@ static void inside(const conv *c, int axis, int64_t at, int *first, int *last) {
     *last = most < (int64_t)n->kernel[axis] ? (int)most : (int)n->kernel[axis];
 }
 
-static void put(const stoic_run *run, const conv *c, int64_t position, const float sums[LANES]) {
+/* An output position of the call: image, row, column. */
+typedef struct position {
+    int i;
+    int64_t y, x;
+} position;
+
+static void step_on(const conv *c, position *at) {
+    if (++at->x < c->out->width)
+        return;
+    at->x = 0;
+    if (++at->y < c->out->height)
+        return;
+    at->y = 0;
+    at->i++;
+}
+
+static void put(const stoic_run *run, const conv *c, const position *at, const float sums[LANES]) {
     const int64_t plane = (int64_t)c->out->height * c->out->width;
-    float *out = stoic_run_out(run, c->node->out, (int)(position / plane)) + position % plane +
-                 c->first * plane;
+    float *out =
+        stoic_run_out(run, c->node->out, at->i) + at->y * c->out->width + at->x + c->first * plane;
     for (int l = 0; l < c->lanes; l++)
         out[l * plane] = sums[l] + (c->bias ? c->bias[c->first + l] : 0.0f);
 }
 
 /* The first tap of a position of the call, for the block's group. */
-static const float *start_of(const stoic_run *run, const conv *c, int64_t position) {
-    const int64_t plane = (int64_t)c->out->height * c->out->width;
-    const int64_t i = position / plane, y = position % plane / c->out->width;
-    const int64_t x = position % plane % c->out->width, size = c->height * c->width;
-    const float *image = c->padded ? run->padded + i * c->in->channels * size
-                                   : stoic_run_in(run, c->node->in[0], (int)i);
+static const float *start_of(const stoic_run *run, const conv *c, const position *at) {
+    const int64_t size = c->height * c->width;
+    const float *image = c->padded ? run->padded + at->i * c->in->channels * size
+                                   : stoic_run_in(run, c->node->in[0], at->i);
     return image + c->group * (int64_t)(c->in->channels / c->node->groups) * size +
-           y * c->node->stride[0] * c->width + x * c->node->stride[1];
+           at->y * c->node->stride[0] * c->width + at->x * c->node->stride[1];
 }
 
 static void multiply_block(const stoic_run *run, const conv *c, bool finite) {
@@ -140,19 +149,25 @@ static void multiply_block(const stoic_run *run, const conv *c, bool finite) {
     /* 0 times infinity would make a NaN of padding: then taps on it are left out, one position at
      * a time. */
     const int step = finite || !c->padded ? TILE : 1;
+    position at = {0};
     for (int64_t from = 0; from < all; from += step) {
+        const int n_here = all - from < step ? (int)(all - from) : step;
         const float *x[TILE];
         float sums[TILE][LANES];
-        const int64_t plane = (int64_t)c->out->height * c->out->width;
-        for (int p = 0; p < TILE; p++)
-            x[p] = p == 0 || (p < step && from + p < all) ? start_of(run, c, from + p) : x[0];
+        position here[TILE];
+        for (int p = 0; p < n_here; p++, step_on(c, &at)) {
+            here[p] = at;
+            x[p] = start_of(run, c, &at);
+        }
+        for (int p = n_here; p < TILE; p++)
+            x[p] = x[0];
         if (step == 1) {
-            inside(c, 0, from % plane / c->out->width, &walk.first_row, &walk.last_row);
-            inside(c, 1, from % plane % c->out->width, &walk.first_column, &walk.last_column);
+            inside(c, 0, here[0].y, &walk.first_row, &walk.last_row);
+            inside(c, 1, here[0].x, &walk.first_column, &walk.last_column);
         }
         run->set.loops->tile(c->weights, x, &walk, sums);
-        for (int p = 0; p < step && from + p < all; p++)
-            put(run, c, from + p, sums[p]);
+        for (int p = 0; p < n_here; p++)
+            put(run, c, &here[p], sums[p]);
     }
 }
 
@@ -168,14 +183,14 @@ void stoic_run_conv(stoic_run *run, const stoic_stw_node *n) {
               .taps = taps_of(file, n),
               .padded = padded > 0,
               .weights = run->scratch};
-    c.chunk = c.weights + c.taps * LANES;
+    c.rows = c.weights + c.taps * LANES;
     if (c.padded) {
         c.height += n->pad_low[0] + n->pad_high[0];
         c.width += n->pad_low[1] + n->pad_high[1];
         pad_images(run, &c);
     }
     if (n->tensor[1] != STOIC_STW_NONE) {
-        c.bias = c.chunk + (int64_t)STOIC_BULK_STRETCH * LANES;
+        c.bias = c.rows + c.taps * LANES;
         stoic_run_read(run, n->tensor[1], c.bias);
     }
     const int each = (int)(c.out->channels / n->groups);

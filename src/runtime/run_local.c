@@ -85,6 +85,10 @@ static reach reach_of(const local *at, int axis, int64_t position) {
     return r;
 }
 
+static float most_of(float a, float b) {
+    return b > a || b != b ? b : a; /* a NaN stays: nothing is greater */
+}
+
 static float window(const local *at, const float *x, const reach *row, const reach *column) {
     const bool average = at->node->op == STOIC_STW_AVERAGE_POOL;
     float most = -INFINITY, sum = 0;
@@ -94,13 +98,36 @@ static float window(const local *at, const float *x, const reach *row, const rea
         for (int64_t k = column->first; k < column->last; k++) {
             const float v = line[k * at->node->dilation[1]];
             sum += v;
-            most = v > most || v != v ? v : most; /* a NaN stays: nothing is greater */
+            most = most_of(most, v);
         }
     }
     return average ? sum / (float)(row->counted * column->counted) : most;
 }
 
+/* Maxima of 2 x 2 beside each other, which is what most networks have. */
+static bool pool_pairs(const local *at) {
+    const stoic_stw_node *n = at->node;
+    const int64_t width = at->in->width, rows = at->out->height, columns = at->out->width;
+    bool pairs = n->op == STOIC_STW_MAX_POOL;
+    for (int i = 0; i < 2; i++)
+        pairs = pairs && n->kernel[i] == 2 && n->stride[i] == 2 && n->dilation[i] == 1 &&
+                n->pad_low[i] == 0;
+    if (!pairs || 2 * rows > at->in->height || 2 * columns > width)
+        return false;
+    float *y = at->y;
+    for (uint32_t c = 0; c < at->in->channels; c++) {
+        for (int64_t i = 0; i < rows; i++, y += columns) {
+            const float *a = at->x + (c * (int64_t)at->in->height + 2 * i) * width, *b = a + width;
+            for (int64_t k = 0; k < columns; k++)
+                y[k] = most_of(most_of(most_of(a[2 * k], a[2 * k + 1]), b[2 * k]), b[2 * k + 1]);
+        }
+    }
+    return true;
+}
+
 static void pool(const local *at) {
+    if (pool_pairs(at))
+        return;
     const int64_t plane = (int64_t)at->in->height * at->in->width;
     float *y = at->y;
     for (uint32_t c = 0; c < at->in->channels; c++) {

@@ -37,10 +37,12 @@ static void tile(const float *weights, const float *const x[TILE], const stoic_r
                 weights + ((int64_t)c * walk->height + i) * walk->width * STOIC_RUN_LANES;
             for (int k = walk->first_column; k < walk->last_column; k++) {
                 const int64_t at = from + k * walk->step;
-                for (int part = 0; part < PARTS; part++) {
-                    const vector by = load(w + k * STOIC_RUN_LANES + part * WIDTH);
-                    for (int p = 0; p < TILE; p++)
-                        sum[p][part] += by * x[p][at];
+                vector by[PARTS]; /* once for all positions: these and the sums stay in registers */
+                for (int part = 0; part < PARTS; part++)
+                    by[part] = load(w + k * STOIC_RUN_LANES + part * WIDTH);
+                for (int p = 0; p < TILE; p++) {
+                    for (int part = 0; part < PARTS; part++)
+                        sum[p][part] += by[part] * x[p][at];
                 }
             }
         }
@@ -93,8 +95,32 @@ static void add_scaled(float a, const float *x, int64_t n, float *y) {
     memcpy(y + i, &v, (size_t)(n - i) * sizeof *y);
 }
 
+typedef float four __attribute__((vector_size(16)));
+
+/* Four rows by four columns, turned over. */
+static inline void turn(const float *from, int64_t step, float *to) {
+    four row[4], half[4];
+    for (int r = 0; r < 4; r++)
+        memcpy(&row[r], from + r * step, sizeof row[r]);
+    half[0] = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
+    half[1] = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
+    half[2] = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
+    half[3] = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+    for (int i = 0; i < 4; i += 2) {
+        const four even = __builtin_shufflevector(half[i], half[i + 1], 0, 1, 4, 5);
+        const four odd = __builtin_shufflevector(half[i], half[i + 1], 2, 3, 6, 7);
+        memcpy(to + i * STOIC_RUN_LANES, &even, sizeof even);
+        memcpy(to + (i + 1) * STOIC_RUN_LANES, &odd, sizeof odd);
+    }
+}
+
 static void interleave(const float *from, int64_t step, int64_t n, float *to) {
-    for (int64_t i = 0; i < n; i++) {
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        for (int r = 0; r < STOIC_RUN_LANES; r += 4)
+            turn(from + r * step + i, step, to + i * STOIC_RUN_LANES + r);
+    }
+    for (; i < n; i++) {
         for (int r = 0; r < STOIC_RUN_LANES; r++)
             to[i * STOIC_RUN_LANES + r] = from[r * step + i];
     }

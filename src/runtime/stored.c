@@ -58,15 +58,27 @@ static uint64_t aside_from(const stoic_stored *s, uint64_t index) {
     return low;
 }
 
+/* Puts weights kept aside where they belong. */
+static void restore_aside(const stoic_stored *s, int64_t first, int n, float *weights) {
+    if (s->record->n_sparse == 0)
+        return;
+    for (uint64_t i = aside_from(s, (uint64_t)first);
+         i < s->record->n_sparse && s->aside[i].index < (uint64_t)(first + n); i++)
+        memcpy(&weights[s->aside[i].index - (uint64_t)first], &s->aside[i].value, sizeof *weights);
+}
+
 /* n weights from `first` on, at most a stretch. */
-static void decode(const stoic_store_kernels *k, stoic_stored *s, int64_t first, int n,
-                   float *weights) {
+static void decode(const stoic_reader *reader, int64_t first, int n, float *weights) {
+    const stoic_store_kernels *k = reader->kernels;
+    stoic_stored *s = reader->from;
     uint32_t codes[STOIC_BULK_STRETCH + STOIC_BULK_ROOM];
     bool lost[STOIC_BULK_STRETCH];
     const bool zero = s->record->due == 1; /* STOIC_DUE_ZERO */
     const int64_t before = s->told.detected;
     stoic_packed_codes(k, &s->packed, first, n, codes, &s->told, zero ? lost : NULL);
-    for (int done = 0; done < n;) {
+    if (reader->codes_by_table)
+        k->look_up(reader->table, codes, n, weights);
+    for (int done = 0; !reader->codes_by_table && done < n;) {
         stoic_value_rule rule = rule_of(s, first + done);
         int m = same_grid(s->record, first + done, n - done);
         k->decode(&rule, codes + done, m, weights + done);
@@ -74,11 +86,40 @@ static void decode(const stoic_store_kernels *k, stoic_stored *s, int64_t first,
     }
     for (int i = 0; zero && s->told.detected > before && i < n; i++)
         weights[i] = lost[i] ? 0 : weights[i];
-    if (s->record->n_sparse == 0)
+    restore_aside(s, first, n, weights);
+}
+
+/* With one grid, short words of one weight are decoded once and then looked up; of others, their
+ * codes. */
+static void fill_table(stoic_reader *reader, const stoic_stored *s) {
+    const stoic_words *w = &s->packed.words;
+    const bool narrow = !s->plain && stoic_packed_is_narrow(&s->packed);
+    const int bits = narrow ? w->word : w->data;
+    const int n = bits <= STOIC_TABLE_BITS ? 1 << bits : 0;
+    uint32_t codes[1 << STOIC_TABLE_BITS];
+    reader->words_by_table = reader->codes_by_table = false;
+    if (s->plain || s->record->channels > 1 || n == 0 || s->packed.weights < 4 * n)
         return;
-    for (uint64_t i = aside_from(s, (uint64_t)first);
-         i < s->record->n_sparse && s->aside[i].index < (uint64_t)(first + n); i++)
-        memcpy(&weights[s->aside[i].index - (uint64_t)first], &s->aside[i].value, sizeof *weights);
+    const stoic_value_rule rule = rule_of(s, 0);
+    for (int i = 0; i < n; i++)
+        codes[i] = (uint32_t)i;
+    if (narrow && w->copied)
+        reader->kernels->vote(codes, n, w->data, w->copied);
+    reader->kernels->decode(&rule, codes, n, reader->table);
+    reader->words_by_table = narrow;
+    reader->codes_by_table = !narrow;
+}
+
+/* What is decoded by table, in whatever length. */
+static void look_up(const stoic_reader *reader, stoic_stored *s, int64_t first, int n,
+                    float *weights) {
+    const stoic_words *w = &s->packed.words;
+    uint32_t words[STOIC_BULK_STRETCH + STOIC_BULK_ROOM];
+    reader->kernels->bits->unpack(s->packed.image, first * w->word, w->word, n, words);
+    if (w->copied)
+        s->told.corrected += reader->kernels->differing(words, n, w->data, w->copied);
+    reader->kernels->look_up(reader->table, words, n, weights);
+    restore_aside(s, first, n, weights);
 }
 
 void stoic_reader_begin(stoic_reader *reader, const stoic_store_kernels *kernels,
@@ -87,6 +128,7 @@ void stoic_reader_begin(stoic_reader *reader, const stoic_store_kernels *kernels
     reader->from = from;
     reader->next = 0;
     reader->at = reader->have = 0;
+    fill_table(reader, from);
     from->told = (stoic_reading){0};
 }
 
@@ -98,14 +140,19 @@ static int64_t next_stretch(stoic_reader *s, int64_t n, float *weights) {
     int64_t direct = n < stretch ? n : stretch;
     if (direct < left)
         direct -= direct % p->words.weights;
+    if (direct > 0 && s->words_by_table) {
+        look_up(s, s->from, s->next, (int)direct, weights);
+        s->next += direct;
+        return direct;
+    }
     if (direct > 0) {
-        decode(s->kernels, s->from, s->next, (int)direct, weights);
+        decode(s, s->next, (int)direct, weights);
         s->next += direct;
         return direct;
     }
     s->have = p->words.weights < left ? p->words.weights : (int)left;
     s->at = 0;
-    decode(s->kernels, s->from, s->next, s->have, s->buffer);
+    decode(s, s->next, s->have, s->buffer);
     s->next += s->have;
     return 0;
 }

@@ -23,12 +23,16 @@ typedef struct stoic_stored {
 void stoic_stored_bind(const stoic_stw *file, uint32_t tensor, const uint8_t *words,
                        const stoic_code_tables *tables, stoic_stored *out);
 
+enum { STOIC_TABLE_BITS = 10 };
+
 /* Weights in their order, from the first on; each word is read once. */
 typedef struct stoic_reader {
     const stoic_store_kernels *kernels;
     stoic_stored *from;
     int64_t next; /* weight to decode */
-    int at, have; /* of `buffer`, what has been given out and what is there */
+    bool words_by_table, codes_by_table;
+    float table[1 << STOIC_TABLE_BITS]; /* of each word, or code, its weight */
+    int at, have;                       /* of `buffer`, what has been given out and what is there */
     float buffer[STOIC_BULK_STRETCH];
 } stoic_reader;
 
