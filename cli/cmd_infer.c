@@ -5,12 +5,13 @@
 #include "preprocessing_text.h"
 #include "stoic/infer.h"
 #include "stoic/parse.h"
+#include "stoic/report.h"
 #include "verb.h"
 
 typedef struct settings {
     cli_common common;
     cli_data data;
-    const char *fault;
+    const char *fault, *figure;
     int64_t batch, scrub;
     int activations;
 } settings;
@@ -44,6 +45,12 @@ static const cli_option options[] = {
      .low = 0,
      .high = INT64_MAX,
      .help = "write corrected words back after every N batches; 0: never"},
+    {.name = "figure",
+     .kind = CLI_TEXT,
+     .argument = "F.svg",
+     .offset = offsetof(settings, figure),
+     .help = "draw the accuracy of each batch against the bits flipped; with --scrub, also what "
+             "it is without"},
     CLI_SEED_OPTION(settings),
     CLI_THREADS_OPTION(settings),
     CLI_FORMAT_OPTION(settings),
@@ -156,6 +163,52 @@ static stoic_status show(const look *at, stoic_error *err) {
     return cli_output_close(&output, status, err);
 }
 
+/* ---- the figure ---- */
+
+/* A run's batches, one behind the other. */
+typedef struct track {
+    stoic_live_point *points;
+    int64_t n;
+} track;
+
+static void note(void *user, int64_t images, int64_t correct, int64_t flips) {
+    track *t = user;
+    t->points[t->n++] = (stoic_live_point){images, correct, flips};
+}
+
+/* Room for every batch, if there is to be a figure. */
+static stoic_status follow(track *t, stoic_infer_options *how, const stoic_dataset *data,
+                           stoic_error *err) {
+    t->points = calloc((size_t)(stoic_dataset_count(data) / how->batch) + 1, sizeof *t->points);
+    how->watch = note;
+    how->user = t;
+    return t->points ? STOIC_OK : cli_fail_memory(err);
+}
+
+/* With scrubbing, the same faults once more without it, in a store that is read anew. */
+static stoic_status draw(const look *at, const track *first, const stoic_infer_options *given,
+                         const stoic_dataset *data, stoic_error *err) {
+    stoic_infer_options how = *given;
+    stoic_infer *again = NULL;
+    stoic_inference ignored;
+    track second = {0};
+    stoic_status status = STOIC_OK;
+    stoic_live_curve curves[2] = {
+        {how.scrub ? "with scrubbing" : "without scrubbing", first->points, first->n}};
+    if (how.scrub) {
+        how.scrub = 0;
+        TRY(stoic_infer_open(at->path, &again, err));
+        TRY(follow(&second, &how, data, err));
+        TRY(stoic_infer_run(again, data, &how, &ignored, err));
+        curves[1] = (stoic_live_curve){"without", second.points, second.n};
+    }
+    status = stoic_live_draw(curves, again ? 2 : 1, at->set->figure, err);
+done:
+    stoic_infer_free(again);
+    free(second.points);
+    return status;
+}
+
 /* "ber:P" */
 static stoic_status read_fault(const char *text, double *ber, stoic_error *err) {
     if (!text)
@@ -174,6 +227,7 @@ static stoic_status check(const settings *set, const cli_call *call, stoic_error
     stoic_status status = STOIC_OK;
     TRY(cli_call_expect(call, 1, 1, "one protected weight file", err));
     TRY(cli_call_keeps(call, set->common.output, err));
+    TRY(cli_call_keeps(call, set->figure, err));
     TRY(cli_require(set->data.spec, "--data SPEC", err));
     if (set->activations == INT8)
         status = cli_fail(err, STOIC_ERR_ARGUMENT, "--activations",
@@ -188,6 +242,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     stoic_infer *infer = NULL;
     stoic_dataset *data = NULL;
     look at = {.set = set};
+    track drawn = {0};
     stoic_status status = STOIC_OK;
     TRY(check(set, call, err));
     TRY(read_fault(set->fault, &how.ber, err));
@@ -198,12 +253,17 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     how.scrub = set->scrub;
     how.threads = (int)set->common.threads;
     how.seed = (uint64_t)set->common.seed;
+    if (set->figure)
+        TRY(follow(&drawn, &how, data, err));
     TRY(stoic_infer_run(infer, data, &how, &at.result, err));
+    if (set->figure)
+        TRY(draw(&at, &drawn, &how, data, err));
     stoic_infer_look(infer, &at.facts);
     at.infer = infer;
     at.used = stoic_dataset_preprocessing(data);
     TRY(show(&at, err));
 done:
+    free(drawn.points);
     stoic_dataset_free(data);
     stoic_infer_free(infer);
     return status;

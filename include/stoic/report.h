@@ -37,6 +37,19 @@ STOIC_API stoic_status stoic_report_write(const char *const *campaigns, size_t n
 STOIC_API stoic_status stoic_curves_draw(const stoic_epoch *epochs, int64_t n, const char *path,
                                          stoic_error *err) STOIC_MUST_CHECK;
 
+/* What stoic_infer_options.watch told, batch after batch, of one run. */
+typedef struct stoic_live_point {
+    int64_t images, correct, flips; /* so far */
+} stoic_live_point;
+typedef struct stoic_live_curve {
+    const char *name;
+    const stoic_live_point *points;
+    int64_t n;
+} stoic_live_curve;
+/* Draws the accuracy of each batch against the bits flipped so far, a line a run (at most 6). */
+STOIC_API stoic_status stoic_live_draw(const stoic_live_curve *curves, size_t n, const char *path,
+                                       stoic_error *err) STOIC_MUST_CHECK;
+
 /* Draws rows of stoic_scaling_measure(), as they come, the way paper 1's Fig. 2 does: a panel for
  * each format, a curve for each factor, expectations as lines and drawn means as points. Curves
  * that leave the others far behind (infinities, wrapped values) are cut off at the frame. */

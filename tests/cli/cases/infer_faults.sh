@@ -7,3 +7,5 @@ $run --threads 3 --format json >a; $run --threads 1 --format json >b
 sed 's/"\(seconds\|images_per_second\)": [^,}]*//g' a >c; sed 's/"\(seconds\|images_per_second\)": [^,}]*//g' b | cmp c -
 $run --scrub 1 | grep -E 'detected  |scrubbed'
 cmp f.stw before.stw
+$run --scrub 2 --figure f.svg | grep -c accuracy
+grep -c 'with scrubbing' f.svg
