@@ -19,7 +19,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 STORES = ["affine:8", "int8", "affine:5,code=msb3", "affine:4,code=msb3", "affine:3,code=msb3",
           "int8,code=secded72", "int8,code=zerospace64"]
-SHAPES = {"vgg11-cifar": (3, 32, 32), "alexnet-mnist": (1, 227, 227), "resnet20": (3, 32, 32)}
+SHAPES = {"vgg11-cifar": (3, 32, 32), "alexnet-mnist": (1, 224, 224), "resnet20": (3, 32, 32)}
 PEER = """
 import sys, time, numpy, onnxruntime
 o = onnxruntime.SessionOptions(); o.intra_op_num_threads = 1

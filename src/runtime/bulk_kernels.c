@@ -291,7 +291,8 @@ static void decode_integer(const stoic_value_rule *rule, const uint32_t *codes, 
     }
 }
 
-/* Plain loads: where gathers have been made safe against reading across threads, they are slower. */
+/* Plain loads: where gathers have been made safe against reading across threads, they are slower.
+ */
 static void look_up(const float *table, const uint32_t *words, int n, float *weights) {
     int i = 0;
     for (; i + 2 <= n; i += 2) {

@@ -30,8 +30,7 @@ static uint64_t work_of(const stoic_run *run) {
     return work;
 }
 
-static void run_it(const uint8_t *bytes, size_t size, const stoic_run_facts *facts,
-                   uint64_t need) {
+static void run_it(const uint8_t *bytes, size_t size, const stoic_run_facts *facts, uint64_t need) {
     stoic_run *run = NULL;
     void *memory = aligned_alloc(64, need);
     float *images = calloc((size_t)facts->input, sizeof *images);
