@@ -461,7 +461,7 @@ static void test_tables_are_sound(void **state) {
             }
         }
     }
-    assert_int_equal(verbs, 18);
+    assert_int_equal(verbs, 19);
     assert_null(cli_verb_find("attack"));
 }
 
