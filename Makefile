@@ -39,6 +39,9 @@ bench: all
 verify: all
 	scripts/verify $(PEERS)
 
+verify-exact: all
+	scripts/verify-exact
+
 onednn3:
 	scripts/onednn3
 
@@ -60,4 +63,4 @@ lint: $(BUILD)/build.ninja
 clean:
 	rm -rf build build-* demo
 
-.PHONY: all setup demo test asan tsan bench verify onednn3 fuzz install format lint clean
+.PHONY: all setup demo test asan tsan bench verify verify-exact onednn3 fuzz install format lint clean

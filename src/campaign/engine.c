@@ -269,12 +269,12 @@ void stoic_engine_worker_close(void *state) {
         stoic_block_free(w->block);
     if (w->faulty) {
         const stoic_faulty_counts *c = stoic_faulty_count(w->faulty);
-        if (c->rows + c->narrow + c->difference > 0)
+        if (c->rows + c->narrow + c->difference + c->line > 0)
             stoic_log(STOIC_LOG_DEBUG,
                       "images by rows %lld, narrow %lld, difference %lld (%lld by size alone), "
-                      "undecided %lld",
+                      "undecided %lld, intervals %lld",
                       (long long)c->rows, (long long)c->narrow, (long long)c->difference,
-                      (long long)c->small, (long long)c->again);
+                      (long long)c->small, (long long)c->again, (long long)c->line);
     }
     stoic_faulty_free(w->faulty);
     stoic_pass_queue_free(w->queue);
@@ -446,7 +446,7 @@ static stoic_status worker_trial(void *state, int64_t trial, const int32_t *imag
     stoic_tallying t;
     stoic_tallying_begin(&t, &e->outputs, w->first, w->count, n_images > 0 ? images : NULL,
                          n_images, all, counts, outcome);
-    stoic_sink sink = {&t, stoic_tallying_output, all ? NULL : stoic_tallying_top1};
+    stoic_sink sink = {&t, stoic_tallying_output, all ? NULL : stoic_tallying_top1, !all};
     if (drawn->due)
         stoic_tallying_due(&t);
     if (e->transient && !drawn->due)

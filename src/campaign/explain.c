@@ -84,7 +84,7 @@ stoic_status stoic_engine_explain(stoic_engine *e, const stoic_edit *edits, size
     if (!name[0])
         goto done;
     int32_t offset = (int32_t)(image - w->first);
-    stoic_sink sink = {&x, keep_output, NULL};
+    stoic_sink sink = {&x, keep_output, NULL, false};
     TRY(stoic_faulty_run(w->faulty, w->block, &offset, 1, edits, n_edits, &sink, err));
     explain_outputs(e, &x, image, name, text, size);
 done:

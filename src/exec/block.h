@@ -19,6 +19,10 @@ typedef struct stoic_probe {
     float *totals, *total, *peak;
 } stoic_probe;
 
+/* Intervals of what one weight adds to one sum: line.c. */
+typedef struct stoic_line stoic_line;
+void stoic_line_free(stoic_line *line);
+
 typedef struct stoic_block {
     const stoic_program *program;
     int64_t first;
@@ -28,6 +32,7 @@ typedef struct stoic_block {
     float **sums;        /* layer -> count x size, where something is fused behind */
     stoic_probe *probes; /* layer */
     float **errors;      /* layer -> count x classes: difference.c */
+    stoic_line **lines;  /* layer: line.c */
     pthread_mutex_t lock;
 } stoic_block;
 

@@ -54,6 +54,10 @@ void stoic_faulty_free(stoic_faulty *f) {
         return;
     stoic_session_free(f->session);
     stoic_session_free(f->absolute);
+    free(f->threshold.pair);
+    free(f->threshold.one);
+    free(f->threshold.limit);
+    free(f->threshold.scratch);
     free(f->difference.weights);
     free(f->difference.reach);
     free(f->difference.spread);
@@ -471,8 +475,14 @@ stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *im
     if (narrow)
         TRY(find_frontier(f, first, err));
     if (narrow && b->golden[f->narrow.frontier]) {
+        int left = 1;
         TRY(select_images(f, b, images, n_images, err));
-        TRY(run_narrow(f, b, sink, err));
+        if (n_edits == 1 && sink->top1 && sink->same_class)
+            TRY(stoic_line_run(f, b, first, edits, sink, &left, err));
+        if (left == b->count && n_edits == 1 && sink->top1 && sink->same_class)
+            TRY(stoic_threshold_run(f, b, edits, &left, err));
+        if (left)
+            TRY(run_narrow(f, b, sink, err));
     } else {
         TRY(run_rows(f, b, images, n_images, first, sink, err));
     }

@@ -1,7 +1,7 @@
 /*
  * Evaluating a fault on a block: only what the fault changes is computed.
  *
- * Three ways, each exact:
+ * Ways, each exact:
  * - rows: from the first changed step on, the canonical kernels, for the images asked for;
  * - narrow: where few output channels of the first changed layer change, these alone are summed
  *   again by their chains (chain.h), to the bits of the canonical kernels; images whose values
@@ -9,7 +9,9 @@
  * - difference: behind a narrow change the next layer's sums are golden sums plus the change
  *   (docs/methods.md 8). These differ from the canonical ones by rounding alone, which is bounded;
  * the class is taken from them only where no rounding could make it another one, and everything
- *   else is executed canonically.
+ *   else is executed canonically;
+ * - intervals and limits: for one weight, how far it may move before the class can change (line.c,
+ *   threshold.c).
  */
 #ifndef STOIC_EXEC_FAULTY_H
 #define STOIC_EXEC_FAULTY_H
@@ -24,6 +26,8 @@ typedef struct stoic_sink {
     void (*output)(void *user, int image, const float *output, bool alarm);
     /* only the class is known, and the output has no NaN; NULL: outputs are needed */
     void (*top1)(void *user, int image, int top1);
+    /* with top1: images of golden's class need not be reported, where neither output has a NaN */
+    bool same_class;
 } stoic_sink;
 
 /* What one worker needs; owns its session. */
@@ -32,6 +36,7 @@ typedef struct stoic_faulty stoic_faulty;
 typedef struct stoic_faulty_counts {
     /* images each way; small: those of difference that golden's logits decided; again: undecided */
     int64_t rows, narrow, difference, small, again;
+    int64_t line; /* images that intervals decided */
 } stoic_faulty_counts;
 
 /* `full`: rows only. `chains` may be NULL with full. */

@@ -51,6 +51,20 @@ typedef struct stoic_difference {
     int64_t taps; /* fmas added to one output at most, a channel */
 } stoic_difference;
 
+/* How large |dw| of one convolution weight may be, image by image: threshold.c. */
+typedef struct stoic_threshold {
+    int step; /* `pair` and `one` are for this step, plus one, and this channel */
+    int64_t channel;
+    float *pair, *one; /* [top][class][pixel], [class][pixel] */
+    size_t pair_room, one_room;
+    const stoic_block *block; /* `limit` is for this block, and this weight */
+    int64_t first, weight;
+    float *limit; /* [groups x 16] */
+    size_t limit_room;
+    float *scratch;
+    size_t scratch_room;
+} stoic_threshold;
+
 struct stoic_faulty {
     const stoic_program *program;
     const stoic_chains *chains;
@@ -68,6 +82,7 @@ struct stoic_faulty {
     size_t frontier_room;
     stoic_narrow narrow;
     stoic_difference difference;
+    stoic_threshold threshold;
     stoic_faulty_counts counts;
 };
 
@@ -78,6 +93,16 @@ stoic_status stoic_faulty_grow(float **buffer, size_t *room, size_t count, stoic
  * the frame already; clean values are gathered from the block. */
 stoic_status stoic_faulty_steps(stoic_faulty *f, const stoic_block *b, const int32_t *images, int n,
                                 int from, int to, int frontier, stoic_error *err);
+
+/* One weight of a matrix product: takes from f->selected the images whose class intervals give;
+ * *left: how many remain. Behind find_channels(). */
+stoic_status stoic_line_run(stoic_faulty *f, stoic_block *b, int first, const stoic_edit *edit,
+                            const stoic_sink *sink, int *left, stoic_error *err);
+
+/* One weight of a convolution behind which are only pools and matrix products: the same. Behind
+ * find_frontier(). */
+stoic_status stoic_threshold_run(stoic_faulty *f, stoic_block *b, const stoic_edit *edit, int *left,
+                                 stoic_error *err);
 
 /* Decides whether the difference can be used behind f->narrow, and prepares it for the block. */
 stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const stoic_sink *sink,

@@ -409,7 +409,7 @@ static void crowd_work(int worker, void *user) {
         stoic_edit edit = rig_flip(r, i % 5, &rng);
         heard h = {.classes = r->classes};
         h.outputs = kit_floats(r->n * r->classes);
-        stoic_sink sink = {&h, hear_output, i % 2 ? hear_top1 : NULL};
+        stoic_sink sink = {&h, hear_output, i % 2 ? hear_top1 : NULL, i % 2 != 0};
         if (stoic_faulty_run(r->fast, r->block, NULL, 0, &edit, 1, &sink, NULL) != STOIC_OK)
             c->wrong[worker]++;
         free(h.outputs);

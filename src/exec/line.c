@@ -1,0 +1,455 @@
+/*
+ * One weight of a matrix product moves one scalar (docs/methods.md 8, "One weight moves one
+ * scalar"): z' = z + dw * x. Behind the product stand matrix products with ReLU or nothing, and at
+ * the end a Sigmoid, a Softmax or nothing. For each output j of the product and each image an
+ * interval of dw * x is kept in which the class is golden's, whatever rounds where.
+ *
+ * With u = 2^-24, both runs of a chain are off by at most u (1 + u) times the sum of their
+ * |partial sums|; golden's is known (block probes), the faulty one is larger by what the change
+ * adds to each partial sum. So behind the product |a'_j - a_j| <= |dw x| (1 + ..) + 2 u total, and
+ * behind each layer that follows
+ *     |s'_o - s_o| <= sum |w_oi| |h'_i - h_i| (1 + (taps + 1) u) + 2 u total_o .
+ * The last terms do not depend on the fault: they end in an error per image and class. The first
+ * are in proportion to |a'_j - a_j|, and end in a reach per output j and pair of classes, where the
+ * last layer counts with the difference of the two classes' rows.
+ *
+ * Beyond 2^61 the rest of the network is as good as linear in z' (`far`): every other value is
+ * nothing beside it, and the class is the same for all images, up to where sums might overflow.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "exec/line_parts.h"
+
+static const double far_from = 0x1p61, far_scale = 0x1p60, far_small = 0x1p30;
+
+typedef stoic_tail tail;
+
+void stoic_line_free(stoic_line *line) {
+    if (!line)
+        return;
+    free(line->low);
+    free(line->high);
+    free(line->errors);
+    free(line->ready);
+    free(line->far_to);
+    free(line->far_class);
+    free(line);
+}
+
+static bool plain_product(const stoic_faulty *f, const stoic_exec_step *step, int64_t widest) {
+    const stoic_program *g = f->program;
+    if (step->layer < 0 || step->norm >= 0 || step->add >= 0 || step->n_in != 1 ||
+        (step->act.kind != STOIC_ACT_NONE && step->act.kind != STOIC_ACT_RELU))
+        return false;
+    const stoic_exec_layer *l = &g->layers[step->layer];
+    const stoic_layer_chain *c = &f->chains->layers[step->layer];
+    return l->matrix && c->known && l->channels <= widest && c->taps <= STOIC_TAIL_LONGEST &&
+           g->values[step->in[0]].size == c->taps && g->values[step->out].size == l->channels;
+}
+
+bool stoic_tail_find(const stoic_faulty *f, int value, int from, stoic_tail *out) {
+    const stoic_program *g = f->program;
+    *out = (tail){.final = STOIC_FINAL_NONE};
+    if (g->alarm >= 0)
+        return false;
+    for (int k = from; k < g->n_steps; k++) {
+        const stoic_exec_step *step = &g->steps[k];
+        if (!f->changed[k])
+            continue;
+        if (f->session->edited[k] || step->n_in != 1 || step->in[0] != value ||
+            f->readers[value] != 1 || value == g->output || out->final != STOIC_FINAL_NONE)
+            return false;
+        if (step->layer >= 0) {
+            if (out->n == STOIC_TAIL_LAYERS || !plain_product(f, step, STOIC_TAIL_WIDEST) ||
+                !f->chains->layers[step->layer].by_input)
+                return false;
+            out->step[out->n++] = k;
+        } else if (step->kind == STOIC_STEP_FUNCTION && step->unary == STOIC_SIGMOID) {
+            out->final = STOIC_FINAL_SIGMOID;
+        } else if (step->kind == STOIC_STEP_SOFTMAX && !step->logarithm &&
+                   step->axis == g->values[value].size) {
+            out->final = STOIC_FINAL_SOFTMAX;
+        } else {
+            return false;
+        }
+        value = step->out;
+    }
+    return value == g->output && out->n > 0 && g->values[value].size <= STOIC_TAIL_CLASSES &&
+           g->steps[out->step[out->n - 1]].act.kind == STOIC_ACT_NONE;
+}
+
+/* out = |W| in, for the layer of step k. */
+static void absolute_product(const stoic_faulty *f, int k, const double *in, double *out) {
+    int layer = f->program->steps[k].layer;
+    const stoic_layer_chain *c = &f->chains->layers[layer];
+    int64_t n = f->program->layers[layer].channels;
+    for (int64_t o = 0; o < n; o++)
+        out[o] = 0;
+    for (int64_t i = 0; i < c->taps; i++) {
+        for (int64_t o = 0; o < n && in[i] != 0; o++)
+            out[o] += fabs((double)c->by_input[i * n + o]) * in[i];
+    }
+}
+
+/* The error of each class of each image that roundings alone make, in both runs. */
+static stoic_status fill_errors(stoic_faulty *f, stoic_block *b, const tail *t, stoic_line *line,
+                                stoic_error *err) {
+    const stoic_program *g = f->program;
+    const stoic_probe *probes[STOIC_TAIL_LAYERS];
+    stoic_status status = STOIC_OK;
+    double now[STOIC_TAIL_WIDEST], next[STOIC_TAIL_WIDEST];
+    for (int i = 0; i < t->n; i++)
+        TRY(stoic_block_probe(b, f->chains, t->step[i], &probes[i], err));
+    for (int64_t image = 0; image < b->count; image++) {
+        int64_t n = 0;
+        for (int i = 0; i < t->n; i++) {
+            n = g->values[g->steps[t->step[i]].out].size;
+            memset(next, 0, sizeof next);
+            if (i > 0) /* in front of the first, only the hit value differs */
+                absolute_product(f, t->step[i], now, next);
+            for (int64_t o = 0; o < n; o++)
+                now[o] = slack * next[o] +
+                         2 * unit * slack * (double)probes[i]->totals[image * n + o] + tiny;
+        }
+        for (int64_t k = 0; k < n; k++)
+            line->errors[image * n + k] = (float)(now[k] * slack);
+    }
+done:
+    return status;
+}
+
+void stoic_tail_reach(const stoic_faulty *f, const stoic_tail *t, int64_t j, stoic_reach *out) {
+    const stoic_program *g = f->program;
+    double now[STOIC_TAIL_LONGEST] = {0}, next[STOIC_TAIL_WIDEST];
+    int last = g->steps[t->step[t->n - 1]].layer;
+    int64_t classes = g->layers[last].channels, taps = f->chains->layers[last].taps;
+    const float *weights = f->chains->layers[last].by_input;
+    now[j] = 1;
+    for (int i = 0; i < t->n - 1; i++) {
+        absolute_product(f, t->step[i], now, next);
+        memset(now, 0, sizeof now);
+        for (int64_t o = 0; o < g->values[g->steps[t->step[i]].out].size; o++)
+            now[o] = next[o] * slack;
+    }
+    absolute_product(f, t->step[t->n - 1], now, out->one);
+    /* the roundings in proportion do not cancel between the rows */
+    double own = 2 * unit * ((double)taps + 2);
+    memset(out->pair, 0, sizeof out->pair);
+    for (int64_t i = 0; i < taps; i++) {
+        const float *w = weights + i * classes;
+        for (int64_t a = 0; a < classes && now[i] > 0; a++) {
+            for (int64_t k = 0; k < classes; k++)
+                out->pair[a][k] += fabs((double)w[a] - (double)w[k]) * now[i];
+        }
+    }
+    for (int64_t a = 0; a < classes; a++) {
+        for (int64_t k = 0; k < classes; k++)
+            out->pair[a][k] = slack * (out->pair[a][k] + own * (out->one[a] + out->one[k])) + tiny;
+    }
+    for (int64_t a = 0; a < classes; a++)
+        out->one[a] = slack * out->one[a] + tiny;
+}
+
+static double least(double a, double b) {
+    return b < a || b != b ? b : a;
+}
+
+/* Computed probabilities keep the order of logits that are 1e-4 apart; the lower class needs that
+ * much, as a tie would be its. */
+double stoic_tail_apart(const stoic_tail *t, int top, int64_t k) {
+    return t->final == STOIC_FINAL_SOFTMAX || (t->final == STOIC_FINAL_SIGMOID && k < top) ? 1e-4
+                                                                                           : 0;
+}
+
+/* The largest |a'_j - a_j| that surely keeps class `top`; negative or NaN: none. */
+static double keeps_class(const stoic_reach *r, const tail *t, const float *logits,
+                          const float *errors, int top, int64_t classes) {
+    double most = 0x1p60, margin;
+    for (int64_t k = 0; k < classes; k++) {
+        if (k == top)
+            continue;
+        double both = (double)errors[top] + (double)errors[k];
+        double apart = stoic_tail_apart(t, top, k);
+        margin = (double)logits[top] - (double)logits[k] - both - apart;
+        most = least(most, (margin - 1e-30 - 1e-7 * fabs(margin)) / r->pair[top][k]);
+        /* a lower class must not tie: the lesser Sigmoid is to lie where it is not flat */
+        if (t->final == STOIC_FINAL_SIGMOID && k < top)
+            most = least(most, -((double)logits[k] + (double)errors[k]) / r->one[k]);
+    }
+    if (t->final == STOIC_FINAL_SIGMOID && top > 0)
+        most = least(most, (80 + (double)logits[top] - (double)errors[top]) / r->one[top]);
+    return most;
+}
+
+/* ---- far away ---- */
+
+typedef struct range {
+    double low, high;
+} range;
+
+/* One layer on ranges of value / z'; returns the largest sum of |w| |value|. */
+static double far_layer(const stoic_faulty *f, int k, const range *in, range *out) {
+    const stoic_exec_step *step = &f->program->steps[k];
+    const stoic_exec_layer *layer = &f->program->layers[step->layer];
+    const stoic_layer_chain *c = &f->chains->layers[step->layer];
+    int64_t n = layer->channels;
+    double most = 0;
+    for (int64_t o = 0; o < n; o++) {
+        double bias = layer->bias < 0
+                          ? 0
+                          : fabs((double)f->session->constants[layer->bias_at + o]) / far_scale;
+        double low = -bias, high = bias, sum = bias;
+        for (int64_t i = 0; i < c->taps; i++) {
+            double w = (double)c->by_input[i * n + o];
+            low += w * (w >= 0 ? in[i].low : in[i].high);
+            high += w * (w >= 0 ? in[i].high : in[i].low);
+            sum += fabs(w) * fmax(fabs(in[i].low), fabs(in[i].high));
+        }
+        double error = 2 * unit * ((double)c->taps + 4) * sum * slack + 1e-40;
+        most = sum == sum ? fmax(most, sum) : INFINITY;
+        out[o] = (range){low - error, high + error};
+        if (step->act.kind == STOIC_ACT_RELU)
+            out[o] = (range){fmax(out[o].low, 0), fmax(out[o].high, 0)};
+    }
+    return most;
+}
+
+static int far_top(const stoic_faulty *f, const tail *t, const range *logits, int64_t classes) {
+    int top = 0;
+    if (t->final == STOIC_FINAL_SIGMOID) { /* all of them saturated, at either end: ties */
+        float ends[4] = {200, 0x1p125f, -200, -0x1p125f};
+        f->program->kernels->unary(STOIC_SIGMOID, 0, 0, ends, ends, 4);
+        if (ends[0] != ends[1] || ends[2] != ends[3] || !(ends[2] < ends[0]))
+            return -1;
+        top = -1;
+        for (int64_t k = 0; k < classes; k++) {
+            if (!(logits[k].low * far_scale > 200) && !(logits[k].high * far_scale < -200))
+                return -1;
+            if (top < 0 && logits[k].low > 0)
+                top = (int)k;
+        }
+        return top < 0 ? 0 : top;
+    }
+    for (int64_t k = 1; k < classes; k++) {
+        if (logits[k].low > logits[top].low)
+            top = (int)k;
+    }
+    for (int64_t k = 0; k < classes; k++) {
+        if (k != top && !(logits[top].low - logits[k].high > 0x1p-40))
+            return -1;
+    }
+    return top;
+}
+
+/* The class where z' is very large; *to: how large dw * x may be. */
+static int find_far(const stoic_faulty *f, const tail *t, const stoic_probe *probe,
+                    const stoic_block *b, int64_t j, int first, float *to) {
+    range now[STOIC_TAIL_LONGEST], next[STOIC_TAIL_WIDEST];
+    double most = 1;
+    *to = 0;
+    for (int64_t image = 0; image < b->count; image++) {
+        if (!((double)probe->peak[image] < far_small && (double)probe->total[image] < far_small))
+            return -1;
+    }
+    for (int64_t i = 0; i < f->program->values[f->program->steps[first].out].size; i++)
+        now[i] = (range){-far_small / far_scale, far_small / far_scale};
+    now[j] = (range){1, 1};
+    for (int i = 0; i < t->n; i++) {
+        most = fmax(most, far_layer(f, t->step[i], now, next));
+        memcpy(now, next, sizeof next);
+    }
+    int top = far_top(f, t, now, f->program->values[f->program->output].size);
+    double limit = 0x1p123 / most;
+    if (top >= 0 && limit > far_from)
+        *to = (float)limit;
+    return top;
+}
+
+/* ---- lines of a block ---- */
+
+static stoic_status create(const stoic_faulty *f, const stoic_block *b, int64_t channels,
+                           stoic_line **out, stoic_error *err) {
+    size_t n = (size_t)channels;
+    size_t images = (size_t)b->groups * STOIC_LANES;
+    size_t classes = (size_t)f->program->values[f->program->output].size;
+    stoic_line *line = calloc(1, sizeof *line);
+    if (line) {
+        line->low = malloc(n * images * sizeof *line->low);
+        line->high = malloc(n * images * sizeof *line->high);
+        line->errors = malloc(images * classes * sizeof *line->errors);
+        line->ready = calloc(n, sizeof *line->ready);
+        line->far_to = calloc(n, sizeof *line->far_to);
+        line->far_class = calloc(n, sizeof *line->far_class);
+    }
+    if (!line || !line->low || !line->high || !line->errors || !line->ready || !line->far_to ||
+        !line->far_class) {
+        stoic_line_free(line);
+        return stoic_fail_memory(err, "intervals", n * images * 8);
+    }
+    *out = line;
+    return STOIC_OK;
+}
+
+stoic_status stoic_tail_logits(stoic_faulty *f, stoic_block *b, const stoic_tail *t,
+                               const float **out, stoic_error *err) {
+    return stoic_block_sums(b, f->session, t->step[t->n - 1], out, err);
+}
+
+stoic_status stoic_line_of(stoic_faulty *f, stoic_block *b, const stoic_tail *t, int layer,
+                           int64_t channels, stoic_line **out, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    stoic_line *fresh = NULL;
+    pthread_mutex_lock(&b->lock);
+    *out = b->lines[layer];
+    pthread_mutex_unlock(&b->lock);
+    if (*out)
+        return STOIC_OK;
+    TRY(create(f, b, channels, &fresh, err));
+    TRY(fill_errors(f, b, t, fresh, err)); /* probes take the lock themselves */
+    pthread_mutex_lock(&b->lock);
+    if (!b->lines[layer]) {
+        b->lines[layer] = fresh;
+        fresh = NULL;
+    }
+    *out = b->lines[layer];
+    pthread_mutex_unlock(&b->lock);
+done:
+    stoic_line_free(fresh);
+    return status;
+}
+
+/* What channel j's intervals are made of, besides the block. */
+typedef struct sources {
+    const stoic_probe *probe; /* of the hit product */
+    const float *logits;      /* golden */
+    int first;
+} sources;
+
+static void fill_channel(const stoic_faulty *f, const stoic_block *b, const tail *t,
+                         const sources *s, stoic_line *line, int64_t j) {
+    const stoic_program *g = f->program;
+    const stoic_exec_step *step = &g->steps[s->first];
+    int64_t n = g->values[step->out].size, classes = g->values[g->output].size;
+    stoic_reach r;
+    stoic_tail_reach(f, t, j, &r);
+    for (int64_t image = 0; image < (int64_t)b->groups * STOIC_LANES; image++) {
+        float *low = &line->low[j * b->groups * STOIC_LANES + image];
+        float *high = &line->high[j * b->groups * STOIC_LANES + image];
+        bool nan = true;
+        *low = INFINITY; /* never */
+        *high = -INFINITY;
+        if (image >= b->count)
+            continue;
+        int top = stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
+        double most = keeps_class(&r, t, s->logits + image * classes,
+                                  line->errors + image * classes, top, classes);
+        double value = (double)b->golden[step->out][image * n + j];
+        double room = (most * STOIC_LINE_WIDEN -
+                       2 * unit * slack * (double)s->probe->totals[image * n + j] - tiny) /
+                      slack;
+        if (nan || !(room >= 0) || !(fabs(value) < far_small) ||
+            !((double)s->probe->peak[image] < far_small))
+            continue;
+        *high = (float)(room * (1 - 1e-6));
+        /* ReLU: below 0 nothing changes any more */
+        bool floor = step->act.kind == STOIC_ACT_RELU && room >= value;
+        *low = floor ? -INFINITY : -*high;
+    }
+    int top = find_far(f, t, s->probe, b, j, s->first, &line->far_to[j]);
+    line->far_class[j] = (int16_t)top;
+}
+
+/* The block's line of step `first`, channel j filled in. */
+static stoic_status prepare(stoic_faulty *f, stoic_block *b, const tail *t, int first, int64_t j,
+                            const stoic_line **out, stoic_error *err) {
+    int layer = f->program->steps[first].layer;
+    sources s = {.first = first};
+    stoic_line *line = NULL;
+    stoic_status status = STOIC_OK;
+    TRY(stoic_line_of(f, b, t, layer, f->program->layers[layer].channels, &line, err));
+    pthread_mutex_lock(&b->lock);
+    bool ready = line->ready[j];
+    pthread_mutex_unlock(&b->lock);
+    *out = line;
+    if (ready)
+        return STOIC_OK;
+    TRY(stoic_block_probe(b, f->chains, first, &s.probe, err));
+    TRY(stoic_tail_logits(f, b, t, &s.logits, err));
+    pthread_mutex_lock(&b->lock);
+    if (!line->ready[j])
+        fill_channel(f, b, t, &s, line, j);
+    line->ready[j] = true;
+    pthread_mutex_unlock(&b->lock);
+done:
+    return status;
+}
+
+/* The lanes of a group that nothing is known about: bit l for lane l; *far: those far away. */
+static unsigned undecided(const float *x, const float *low, const float *high, float change,
+                          float far_to, unsigned *far) {
+    int32_t open[STOIC_LANES], all = 0;
+    unsigned mask = 0;
+    for (int l = 0; l < STOIC_LANES; l++) {
+        float d = change * x[l];
+        open[l] = !(((d >= low[l]) & (d <= high[l])) | (x[l] == 0));
+    }
+    for (int l = 0; l < STOIC_LANES; l++)
+        all |= open[l];
+    *far = 0;
+    for (int l = 0; l < STOIC_LANES && all; l++) {
+        float d = change * x[l];
+        bool away = open[l] && d >= (float)far_from && d <= far_to;
+        *far |= (unsigned)away << l;
+        mask |= (unsigned)(open[l] && !away) << l;
+    }
+    return mask;
+}
+
+stoic_status stoic_line_run(stoic_faulty *f, stoic_block *b, int first, const stoic_edit *edit,
+                            const stoic_sink *sink, int *left, stoic_error *err) {
+    const stoic_program *g = f->program;
+    stoic_status status = STOIC_OK;
+    const stoic_exec_step *step = &g->steps[first];
+    const stoic_exec_layer *layer = &g->layers[step->layer];
+    const stoic_line *line;
+    const float *input;
+    tail t;
+    *left = b->count;
+    if (f->narrow.n_channels != 1 || f->session->n_undo != 1 ||
+        !plain_product(f, step, STOIC_TAIL_LONGEST) ||
+        !stoic_tail_find(f, step->out, first + 1, &t) || layer->weights != edit->tensor ||
+        !b->golden[step->out] || !b->golden[g->output])
+        return STOIC_OK;
+    int64_t size = g->values[step->in[0]].size, j = f->narrow.channels[0], at = 0;
+    const int32_t *offset = f->chains->layers[step->layer].offset + j * size;
+    int64_t packed = stoic_layer_weight_offset(layer, edit->index);
+    while (at < size && offset[at] != packed)
+        at++;
+    double now = (double)f->session->constants[layer->weights_at + packed];
+    double old = (double)g->constant_base[layer->weights_at + packed];
+    if (at == size || !(fabs(now) <= 0x1p127) || !(fabs(old) <= 0x1p127))
+        return STOIC_OK;
+    TRY(stoic_block_lanes(b, step->in[0], &input, err));
+    TRY(prepare(f, b, &t, first, j, &line, err));
+    float change = (float)(now - old);
+    *left = 0;
+    for (int k = 0; k < b->groups; k++) {
+        int64_t row = (j * b->groups + k) * STOIC_LANES;
+        unsigned far, mask = undecided(input + (k * size + at) * STOIC_LANES, line->low + row,
+                                       line->high + row, change, line->far_to[j], &far);
+        for (int l = 0; l < STOIC_LANES && k * STOIC_LANES + l < b->count; l++) {
+            int image = k * STOIC_LANES + l;
+            bool asked = f->selected[image], open = mask >> l & 1;
+            f->counts.line += asked && !open;
+            if (asked && (far >> l & 1))
+                sink->top1(sink->user, image, line->far_class[j]);
+            f->selected[image] = asked && open;
+            *left += asked && open;
+        }
+    }
+done:
+    return status;
+}
