@@ -21,7 +21,7 @@ static void try_model(stoic_model *model, float *images, const char *what, bool 
     stoic_rng rng = kit_rng(71);
     int wrong = 0;
     for (int layer = 0; layer < 5; layer++) {
-        for (int i = 0; i < kit_effort(layer ? 4 : 1); i++) {
+        for (int i = 0; i < kit_effort(layer > 1 ? 4 : 1); i++) {
             stoic_edit at = rig_flip(&r, layer, &rng);
             for (int bit = 0; bit < 32; bit++) {
                 stoic_edit edit = kit_flip(r.model, at.tensor, at.index, bit);
@@ -30,8 +30,8 @@ static void try_model(stoic_model *model, float *images, const char *what, bool 
         }
     }
     if (edges) {
-        wrong += edges_of_lines(&r, 3, kit_effort(100), &rng);
-        wrong += edges_of_limits(&r, 1, kit_effort(20), &rng);
+        wrong += edges_of_lines(&r, 3, kit_effort(50), &rng);
+        wrong += edges_of_limits(&r, 1, kit_effort(10), &rng);
     }
     print_message("%s: %lld images by intervals, %d disagree\n", what,
                   (long long)stoic_faulty_count(r.fast)->line, wrong);
