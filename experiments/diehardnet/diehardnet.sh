@@ -8,14 +8,15 @@
 # NETWORK   resnet20 (default), resnet44 …     EPOCHS  of each training (20)     SEED  (1)
 # CONFIGS   "baseline relu6 aware invert both all100 single mix" or some of them; the last three are
 #           the ablations of section 5.2: every image hit, single elements, all models
+# RAMP      severity of the faults in the last epoch (100, the paper's, over 100 epochs)
 # PASSES    campaigns of the regret (5)        OPERATIONS  faults of each operation model (400)
 # IMAGES    so many training images, for a trial run       TEST_IMAGES  so many test images
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 stoic=${STOIC:-$here/../../build/stoic}
-[ $# -ge 2 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 train=$1 test=$2 out=${3:-diehardnet}
-network=${NETWORK:-resnet20} epochs=${EPOCHS:-20} seed=${SEED:-1}
+network=${NETWORK:-resnet20} epochs=${EPOCHS:-20} seed=${SEED:-1} ramp=${RAMP:-100}
 configs=${CONFIGS:-baseline relu6 aware invert both all100 single mix}
 mean=0.4914,0.4822,0.4465 std=0.2470,0.2435,0.2616
 began=$(date +%s)
@@ -37,10 +38,10 @@ passes_of() {
 }
 faults_of() {
     case $1 in
-    aware | both) echo '--fault map:block,value=ramp,share=0.75' ;;
-    all100) echo '--fault map:block,value=ramp,share=1' ;;
-    single) echo '--fault map:single,value=ramp,share=0.75' ;;
-    mix) echo '--fault map:mix,value=ramp,share=0.75' ;;
+    aware | both) echo "--fault map:block,value=ramp,ramp=$ramp,share=0.75" ;;
+    all100) echo "--fault map:block,value=ramp,ramp=$ramp,share=1" ;;
+    single) echo "--fault map:single,value=ramp,ramp=$ramp,share=0.75" ;;
+    mix) echo "--fault map:mix,value=ramp,ramp=$ramp,share=0.75" ;;
     esac
 }
 
