@@ -60,8 +60,11 @@ static stoic_status plan_blocks(stoic_engine *e, stoic_error *err) {
     e->n_blocks = (e->design.images + e->grain - 1) / e->grain;
     int64_t memory = e->options.memory > 0 ? e->options.memory : stoic_memory_available() / 2;
     /* values once in memory order, and for faults in stored bits once side by side and as much
-     * again for bounds */
-    int64_t needed = stoic_block_bytes(e->program) * (e->n_faults ? 3 : 1) * e->design.images;
+     * again for bounds, and intervals */
+    int64_t image = stoic_block_bytes(e->program);
+    if (e->n_faults)
+        image = image * 3 + stoic_line_bytes(e->program);
+    int64_t needed = image * e->design.images;
     if (needed > memory || !worth_keeping(e))
         return STOIC_OK;
     e->blocks = calloc((size_t)e->n_blocks, sizeof *e->blocks);

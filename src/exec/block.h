@@ -22,6 +22,8 @@ typedef struct stoic_probe {
 /* Intervals of what one weight adds to one sum: line.c. */
 typedef struct stoic_line stoic_line;
 void stoic_line_free(stoic_line *line);
+/* Bytes of all intervals of a block at most, an image. */
+int64_t stoic_line_bytes(const stoic_program *g);
 
 typedef struct stoic_block {
     const stoic_program *program;

@@ -59,6 +59,9 @@ typedef struct stoic_threshold {
     size_t pair_room, one_room;
     const stoic_block *block; /* `limit` is for this block, and this weight */
     int64_t first, weight;
+    const stoic_block *asked_block; /* what was asked last: limits pay when it is asked again */
+    int64_t asked_first, asked_index;
+    int asked_tensor;
     float *limit; /* [groups x 16] */
     size_t limit_room;
     float *scratch;

@@ -39,6 +39,16 @@ void stoic_line_free(stoic_line *line) {
     free(line);
 }
 
+int64_t stoic_line_bytes(const stoic_program *g) {
+    int64_t bytes = 0;
+    for (int l = 0; l < g->n_layers; l++) {
+        bytes += STOIC_TAIL_CLASSES * (int64_t)sizeof(float);
+        if (g->layers[l].matrix)
+            bytes += g->layers[l].channels * 2 * (int64_t)sizeof(float);
+    }
+    return bytes;
+}
+
 static bool plain_product(const stoic_faulty *f, const stoic_exec_step *step, int64_t widest) {
     const stoic_program *g = f->program;
     if (step->layer < 0 || step->norm >= 0 || step->add >= 0 || step->n_in != 1 ||
