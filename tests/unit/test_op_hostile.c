@@ -63,13 +63,17 @@ typedef struct seed {
     { name, {x}, 0 }
 
 static const seed seeds[] = {
+    {"Abs", 13, {IMAGE}, {{0}}},
     {"Add", 13, {IMAGE, PLAIN(4, 1, 1)}, {{0}}},
+    {"Alarm", 1, {IMAGE, PLAIN(1, 1)}, {{0}}},
     {"AveragePool",
      19,
      {IMAGE},
      {ATTR("kernel_shape", 2, 3), ATTR("strides", 2, 1), ATTR("pads", 1, 0, 1, 2)}},
     {"BatchNormalization", 9, {IMAGE, PLAIN(4), PLAIN(4), PLAIN(4), PLAIN(4)}, {{0}}},
     {"Cast", 13, {PLAIN(3)}, {ATTR_INT("to", 7)}},
+    {"Checksum", 1, {IMAGE, PLAIN(1, 2, 5, 5)}, {ATTR_INT("terms", 9)}},
+    {"Checksum", 1, {IMAGE, PLAIN(1, 1), PLAIN(1, 1), PLAIN(1, 1)}, {ATTR_INT("terms", 9)}},
     {"Clip", 11, {IMAGE, SINGLE(0), SINGLE(6)}, {{0}}},
     {"Concat", 13, {IMAGE, IMAGE}, {ATTR_INT("axis", 1)}},
     {"Constant", 12, {{0}}, {ATTR("value_ints", 1, 2)}},
@@ -128,6 +132,10 @@ static const seed seeds[] = {
     {"Unsqueeze", 13, {PLAIN(3), WHOLE(2, 0, -1)}, {{0}}},
     {"Where", 16, {CONDITION, SINGLE(0), IMAGE}, {{0}}},
     {"Where", 9, {CONDITION, PLAIN(5), PLAIN(4, 1, 5)}, {{0}}},
+    {"WindowSum",
+     1,
+     {IMAGE},
+     {ATTR("kernel_shape", 3, 2), ATTR("strides", 2, 1), ATTR("pads", 1, 0, 1, 2)}},
 };
 
 static uint64_t random_state;
