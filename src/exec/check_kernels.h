@@ -85,9 +85,13 @@ static inline __attribute__((always_inline)) void check_windows(const stoic_wind
         }
         for (int64_t a = 0; a < w->kernel[0]; a++) {
             memset(sum, 0, (size_t)channels * sizeof *sum);
-            for (int64_t o = 0; o < w->out[0]; o++) {
-                int64_t h = o * w->stride[0] - w->pad_low[0] + a * w->dilation[0];
-                for (int64_t c = 0; c < channels && h >= 0 && h < w->in[0]; c++)
+            int64_t before = w->pad_low[0] - a * w->dilation[0];
+            int64_t o = before <= 0 ? 0 : (before + w->stride[0] - 1) / w->stride[0];
+            for (; o < w->out[0]; o++) { /* positions inside alone */
+                int64_t h = o * w->stride[0] - before;
+                if (h >= w->in[0])
+                    break;
+                for (int64_t c = 0; c < channels; c++)
                     sum[c] += rows[h * channels + c];
             }
             for (int64_t c = 0; c < channels; c++)
