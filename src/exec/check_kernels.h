@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) void check_columns(const float *x, 
 /* The columns inside the image that tap b reads: first, and last. */
 static void check_reach(const stoic_window *w, int64_t b, int64_t *first, int64_t *last) {
     int64_t stride = w->stride[1], at = b * w->dilation[1] - w->pad_low[1];
-    *first = at >= 0 ? at : at + (-at + stride - 1) / stride * stride;
+    *first = at + stoic_window_first(w, 1, b) * stride;
     *last = at + (w->out[1] - 1) * stride;
     if (*last >= w->in[1])
         *last -= (*last - w->in[1] + stride) / stride * stride;
@@ -85,10 +85,9 @@ static inline __attribute__((always_inline)) void check_windows(const stoic_wind
         }
         for (int64_t a = 0; a < w->kernel[0]; a++) {
             memset(sum, 0, (size_t)channels * sizeof *sum);
-            int64_t before = w->pad_low[0] - a * w->dilation[0];
-            int64_t o = before <= 0 ? 0 : (before + w->stride[0] - 1) / w->stride[0];
-            for (; o < w->out[0]; o++) { /* positions inside alone */
-                int64_t h = o * w->stride[0] - before;
+            int64_t at = a * w->dilation[0] - w->pad_low[0];
+            for (int64_t o = stoic_window_first(w, 0, a); o < w->out[0]; o++) {
+                int64_t h = o * w->stride[0] + at;
                 if (h >= w->in[0])
                     break;
                 for (int64_t c = 0; c < channels; c++)

@@ -31,7 +31,6 @@ static const double slack = 1.02;      /* the bounds' own rounding, and second-o
 static const double tiny = 1e-37;      /* roundings below the normal range */
 static const double largest = 0x1p125; /* beyond a quarter of FLT_MAX nothing is decided */
 
-enum { FINAL_NONE, FINAL_SIGMOID, FINAL_SOFTMAX };
 enum { LAYERS_AT_MOST = 4 };
 
 /* Relu and friends: |act(x) - act(y)| <= |x - y| and |act(x)| <= |x|. */
@@ -58,8 +57,8 @@ static double slope(const stoic_exec_step *step) {
 
 static int final_kind(const stoic_exec_step *step) {
     if (step->kind == STOIC_STEP_FUNCTION && step->unary == STOIC_SIGMOID)
-        return FINAL_SIGMOID;
-    return step->kind == STOIC_STEP_SOFTMAX ? FINAL_SOFTMAX : FINAL_NONE;
+        return STOIC_FINAL_SIGMOID;
+    return step->kind == STOIC_STEP_SOFTMAX ? STOIC_FINAL_SOFTMAX : STOIC_FINAL_NONE;
 }
 
 /* Does the bound pass this step? A Softmax has none: it may only be the last. */
@@ -91,10 +90,10 @@ static bool bounded_way(stoic_faulty *f, stoic_difference *d) {
     if (value != g->output || g->values[value].hw > 1 || layers > LAYERS_AT_MOST)
         return false;
     d->final = final_kind(&g->steps[last]);
-    if (d->final == FINAL_SOFTMAX && g->steps[last].axis != g->values[value].size)
+    if (d->final == STOIC_FINAL_SOFTMAX && g->steps[last].axis != g->values[value].size)
         return false;
-    d->logits = d->final == FINAL_NONE ? value : g->steps[last].in[0];
-    return d->final != FINAL_NONE ||
+    d->logits = d->final == STOIC_FINAL_NONE ? value : g->steps[last].in[0];
+    return d->final != STOIC_FINAL_NONE ||
            (g->steps[last].layer >= 0 && bounded_step(f, &g->steps[last]));
 }
 
@@ -483,7 +482,7 @@ static int decide(const stoic_faulty *f, const float *logits, const float *error
         if (logits[i] > logits[top])
             top = (int)i;
     }
-    if (d->final == FINAL_SIGMOID) {
+    if (d->final == STOIC_FINAL_SIGMOID) {
         /* monotone as computed: the outputs lie between those of the ends; saturated ones tie */
         f->program->kernels->unary(STOIC_SIGMOID, 0, 0, low, low, n);
         f->program->kernels->unary(STOIC_SIGMOID, 0, 0, high, high, n);
@@ -493,10 +492,10 @@ static int decide(const stoic_faulty *f, const float *logits, const float *error
         }
     }
     /* computed probabilities keep the order of logits that are this far apart */
-    float apart = d->final == FINAL_SOFTMAX ? 1e-4f : 0;
+    float apart = d->final == STOIC_FINAL_SOFTMAX ? 1e-4f : 0;
     for (int64_t i = 0; i < n; i++) {
         bool below = high[i] + apart < low[top] ||
-                     (d->final != FINAL_SOFTMAX && i > top && high[i] <= low[top]);
+                     (d->final != STOIC_FINAL_SOFTMAX && i > top && high[i] <= low[top]);
         if (i != top && !below)
             return -1;
     }
@@ -548,7 +547,7 @@ stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int gro
         return STOIC_OK;
     f->session->frame[layer->out] = sums;
     stoic_layer_finish(f->session, layer, sums, rest);
-    int end = d->final == FINAL_NONE ? g->n_steps : g->values[d->logits].step + 1;
+    int end = d->final == STOIC_FINAL_NONE ? g->n_steps : g->values[d->logits].step + 1;
     stoic_status status = stoic_faulty_steps(f, b, images, rest, d->step + 1, end, layer->out, err);
     for (int i = 0; i < rest && status == STOIC_OK; i++)
         top1[at[i]] = decide(f, f->session->frame[d->logits] + i * classes,

@@ -26,13 +26,16 @@ typedef struct stoic_narrow {
     size_t sums_room, weights_room;
 } stoic_narrow;
 
+/* What the last step makes of the logits. */
+enum { STOIC_FINAL_NONE, STOIC_FINAL_SIGMOID, STOIC_FINAL_SOFTMAX };
+
 /* A difference behind the narrow change: the layer that reads the frontier, as golden sums plus
  * what the change contributes, and the way from there to the class. */
 typedef struct stoic_difference {
     bool use;
     int step;                   /* that layer */
     int logits;                 /* the value on which the class is decided */
-    int final;                  /* last step: 0 none, 1 Sigmoid, 2 Softmax */
+    int final;                  /* STOIC_FINAL_… */
     const float *sums;          /* golden */
     const stoic_probe **probes; /* step, for each layer from `step` on */
     const float *errors;        /* [image][class]: the bound's part that no fault changes */

@@ -433,14 +433,12 @@ stoic_status stoic_line_run(stoic_faulty *f, stoic_block *b, int first, const st
         !stoic_tail_find(f, step->out, first + 1, &t) || layer->weights != edit->tensor ||
         !b->golden[step->out] || !b->golden[g->output])
         return STOIC_OK;
-    int64_t size = g->values[step->in[0]].size, j = f->narrow.channels[0], at = 0;
-    const int32_t *offset = f->chains->layers[step->layer].offset + j * size;
-    int64_t packed = stoic_layer_weight_offset(layer, edit->index);
-    while (at < size && offset[at] != packed)
-        at++;
-    double now = (double)f->session->constants[layer->weights_at + packed];
-    double old = (double)g->constant_base[layer->weights_at + packed];
-    if (at == size || !(fabs(now) <= 0x1p127) || !(fabs(old) <= 0x1p127))
+    int64_t size = g->values[step->in[0]].size, j = f->narrow.channels[0];
+    int64_t at = stoic_layer_feature(layer, edit->index);
+    int64_t packed = layer->weights_at + stoic_layer_weight_offset(layer, edit->index);
+    double now = (double)f->session->constants[packed];
+    double old = (double)g->constant_base[packed];
+    if (!(fabs(now) <= 0x1p127) || !(fabs(old) <= 0x1p127))
         return STOIC_OK;
     TRY(stoic_block_lanes(b, step->in[0], &input, err));
     TRY(prepare(f, b, &t, first, j, &line, err));

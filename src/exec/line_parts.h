@@ -20,7 +20,6 @@ enum {
     STOIC_TAIL_CLASSES = 64,
     STOIC_TAIL_LONGEST = 4096
 };
-enum { STOIC_FINAL_NONE, STOIC_FINAL_SIGMOID, STOIC_FINAL_SOFTMAX };
 
 /* Matrix products from a changed value to the class. */
 typedef struct stoic_tail {

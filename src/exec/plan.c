@@ -131,7 +131,7 @@ static bool move_behind_pool(stoic_planner *p, int node, const stoic_activation 
     return true;
 }
 
-static bool same_shape(const stoic_planner *p, int a, int b) {
+bool stoic_plan_alike(const stoic_planner *p, int a, int b) {
     const stoic_shape *x = &p->model->values[a].shape, *y = &p->model->values[b].shape;
     return x->rank == y->rank && !memcmp(x->dim, y->dim, (size_t)x->rank * sizeof *x->dim);
 }
@@ -143,7 +143,7 @@ static int addend(const stoic_planner *p, int node, int value) {
         return -1;
     int other = n->in[0] == value ? n->in[1] : n->in[0];
     if (other == value || p->model->values[other].constant || !p->program->values[other].computed ||
-        !same_shape(p, other, value) ||
+        !stoic_plan_alike(p, other, value) ||
         p->program->values[other].layout != p->program->values[value].layout)
         return -1;
     return other;

@@ -121,11 +121,6 @@ static stoic_status plan_gather(stoic_planner *p, int node, stoic_exec_step *ste
     return plan_out(p, step, n->out[0]);
 }
 
-static bool same_shape(const stoic_planner *p, int a, int b) {
-    const stoic_shape *x = &p->model->values[a].shape, *y = &p->model->values[b].shape;
-    return x->rank == y->rank && !memcmp(x->dim, y->dim, (size_t)x->rank * sizeof *x->dim);
-}
-
 /* Is the node Where(a = b, a, c) of computed maps or rows, its comparison read by nobody else? What
  * an Equal or a Where reads lies in the order of its rank, never flattened from a map. */
 static bool is_vote(const stoic_planner *p, int where) {
@@ -141,7 +136,7 @@ static bool is_vote(const stoic_planner *p, int where) {
     int rank = values[n->out[0]].shape.rank;
     bool fits = rank == 2 || rank == 4;
     for (int k = 0; k < 3 && fits; k++)
-        fits = !values[in[k]].constant && same_shape(p, in[k], n->out[0]);
+        fits = !values[in[k]].constant && stoic_plan_alike(p, in[k], n->out[0]);
     return fits;
 }
 

@@ -175,15 +175,20 @@ stoic_status stoic_layer_prepare(stoic_program *g, stoic_exec_layer *layer, stoi
     return STOIC_OK;
 }
 
+/* Which feature of its input, as it lies in memory, weight `index` of a matrix product reads. */
+int64_t stoic_layer_feature(const stoic_exec_layer *layer, int64_t index) {
+    const stoic_dnn_shape *s = &layer->shape;
+    int64_t i = layer->transposed ? index / s->oc : index % s->ic;
+    /* features c, h, w are stored as h, w, c */
+    return layer->flat_c ? i % layer->flat_hw * layer->flat_c + i / layer->flat_hw : i;
+}
+
 /* From the flat index in the ONNX tensor to the offset in the packed weights. */
 int64_t stoic_layer_weight_offset(const stoic_exec_layer *layer, int64_t index) {
     const stoic_dnn_shape *s = &layer->shape;
     if (layer->matrix) {
         int64_t o = layer->transposed ? index % s->oc : index / s->ic;
-        int64_t i = layer->transposed ? index / s->oc : index % s->ic;
-        if (layer->flat_c) /* features c, h, w are stored as h, w, c */
-            i = i % layer->flat_hw * layer->flat_c + i / layer->flat_hw;
-        index = o * s->ic + i;
+        index = o * s->ic + stoic_layer_feature(layer, index);
     }
     return stoic_layer_packed_offset(layer, index);
 }

@@ -218,9 +218,7 @@ static stoic_status plan_softmax(const stoic_planner *p, const stoic_op_call *ca
 static bool computed_pair(const stoic_planner *p, const stoic_node *n) {
     if (n->n_in != 2 || p->model->values[n->in[0]].constant || p->model->values[n->in[1]].constant)
         return false;
-    const stoic_shape *a = &p->model->values[n->in[0]].shape,
-                      *b = &p->model->values[n->in[1]].shape;
-    return a->rank == b->rank && !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim) &&
+    return stoic_plan_alike(p, n->in[0], n->in[1]) &&
            p->program->values[n->in[0]].layout == p->program->values[n->in[1]].layout;
 }
 

@@ -192,6 +192,8 @@ stoic_status stoic_plan_use(stoic_planner *p, stoic_exec_use use, stoic_error *e
 /* A batch-normalisation node as an entry of program->norms. */
 stoic_status stoic_plan_norm(stoic_planner *p, int node, int *norm, stoic_error *err);
 void stoic_plan_out(stoic_planner *p, int value, stoic_layout layout, int step);
+/* Have two values of the model the same shape? */
+bool stoic_plan_alike(const stoic_planner *p, int a, int b);
 
 /* Creates the layer's convolutions and reserves room for its packed weights. */
 stoic_status stoic_layer_prepare(stoic_program *g, stoic_exec_layer *layer, stoic_error *err);
@@ -205,6 +207,7 @@ stoic_status stoic_layer_of_product(const stoic_op_call *call, stoic_exec_layer 
 bool stoic_layer_bias_fits(const stoic_model *m, int bias, stoic_exec_layer *layer);
 
 /* What the layers need when the session's constants are filled. */
+int64_t stoic_layer_feature(const stoic_exec_layer *layer, int64_t index);
 int64_t stoic_layer_weight_offset(const stoic_exec_layer *layer, int64_t index);
 int64_t stoic_layer_packed_offset(const stoic_exec_layer *layer, int64_t index);
 float stoic_layer_weight_value(const stoic_exec_layer *layer, float stored);

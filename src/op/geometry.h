@@ -23,6 +23,13 @@ typedef struct stoic_window {
                              * not what ceil_mode adds beyond */
 } stoic_window;
 
+/* The first position at which a tap does not lie in the padding in front: tap k reads element
+ * at * stride - pad_low + k * dilation. */
+static inline int64_t stoic_window_first(const stoic_window *w, int axis, int64_t tap) {
+    int64_t before = w->pad_low[axis] - tap * w->dilation[axis];
+    return before <= 0 ? 0 : (before + w->stride[axis] - 1) / w->stride[axis];
+}
+
 stoic_status stoic_conv_window(const stoic_op_call *call, stoic_window *out, stoic_error *err);
 stoic_status stoic_pool_window(const stoic_op_call *call, stoic_window *out, stoic_error *err);
 

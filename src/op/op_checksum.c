@@ -47,21 +47,15 @@ done:
     return status;
 }
 
-/* The first position at which a tap lies behind the padding in front: only what lies inside is
- * gone through, however much padding a file asks for. */
-static int64_t first_inside(const stoic_window *w, int axis, int64_t tap) {
-    int64_t before = w->pad_low[axis] - tap * w->dilation[axis];
-    return before <= 0 ? 0 : (before + w->stride[axis] - 1) / w->stride[axis];
-}
-
+/* Only what lies inside is gone through, however much padding a file asks for. */
 static double sum_tap(const stoic_window *w, const double *x, int64_t a, int64_t b,
                       bool magnitude) {
     double sum = 0;
-    for (int64_t row = first_inside(w, 0, a); row < w->out[0]; row++) {
+    for (int64_t row = stoic_window_first(w, 0, a); row < w->out[0]; row++) {
         int64_t h = stoic_window_index(w, 0, row, a);
         if (h >= w->in[0])
             break;
-        for (int64_t column = first_inside(w, 1, b); column < w->out[1]; column++) {
+        for (int64_t column = stoic_window_first(w, 1, b); column < w->out[1]; column++) {
             int64_t v = stoic_window_index(w, 1, column, b);
             if (v >= w->in[1])
                 break;
