@@ -36,6 +36,14 @@ int stoic_anatomy_sole(const stoic_anatomy *a, int value) {
     return a->readers[value] == 1 ? a->reader[value] : -1;
 }
 
+int stoic_anatomy_alarm(const stoic_anatomy *a) {
+    for (size_t i = 0; i < a->model->n_nodes; i++) {
+        if (a->model->nodes[i].op == &stoic_op_alarm)
+            return (int)i;
+    }
+    return -1;
+}
+
 bool stoic_anatomy_is_activation(const stoic_node *node) {
     static const stoic_op *const ops[] = {
         &stoic_op_relu, &stoic_op_clip,         &stoic_op_leaky_relu, &stoic_op_sigmoid,

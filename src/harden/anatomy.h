@@ -17,6 +17,9 @@ void stoic_anatomy_deinit(stoic_anatomy *a);
 /* The only node that reads `value`, if it does so once and the value is not the output; else -1. */
 int stoic_anatomy_sole(const stoic_anatomy *a, int value);
 
+/* The Alarm that abft and abed end a network with; -1. */
+int stoic_anatomy_alarm(const stoic_anatomy *a);
+
 /* Relu, Clip, Sigmoid and the like: a function of one value that stands between layers. */
 bool stoic_anatomy_is_activation(const stoic_node *node);
 /* Clip's bounds; Relu is Clip(0, Inf). False for every other node. */

@@ -134,11 +134,9 @@ done:
 /* What looks for activations and outputs would find the checks', and change what they watch. */
 static stoic_status refuse_behind_checks(const stoic_pass_run *run, const stoic_pass *pass,
                                          stoic_error *err) {
-    for (size_t i = 0; i < run->model->n_nodes && !pass->last; i++) {
-        if (run->model->nodes[i].op == &stoic_op_alarm)
-            return stoic_pass_refuse(run, (int)i, "goes before abft or abed, not behind", err);
-    }
-    return STOIC_OK;
+    int alarm = pass->last ? -1 : stoic_anatomy_alarm(run->anatomy);
+    return alarm < 0 ? STOIC_OK
+                     : stoic_pass_refuse(run, alarm, "goes before abft or abed, not behind", err);
 }
 
 /* The model's list of passes and this one. */
@@ -170,9 +168,9 @@ static stoic_status apply(const stoic_model *model, const char *text,
     if (entry->pass->profiles && !options->data)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, text,
                           "%s needs training images to profile activations on", entry->name);
+    TRY(stoic_anatomy_init(&anatomy, model, err));
     TRY(refuse_behind_checks(&run, entry->pass, err));
     TRY(stoic_hardening_begin(report, text, entry->nan, err));
-    TRY(stoic_anatomy_init(&anatomy, model, err));
     TRY(transform(&run, entry->pass, out, err));
     const stoic_pass_result *done_ = &report->passes[report->n_passes - 1];
     if (done_->changes && entry->pass->after)

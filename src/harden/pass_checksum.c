@@ -150,24 +150,6 @@ static stoic_status constant(stoic_pass_run *run, const char *name, const stoic_
     return status;
 }
 
-static stoic_status attrs_new(size_t n, stoic_attr **out, stoic_error *err) {
-    *out = calloc(n + 1, sizeof **out);
-    return *out ? STOIC_OK : stoic_fail_memory(err, "attributes", n * sizeof **out);
-}
-
-static bool attr_int(stoic_attr *attr, const char *name, int64_t value) {
-    *attr = (stoic_attr){.name = strdup(name), .kind = STOIC_ATTR_INT, .i = value};
-    return attr->name != NULL;
-}
-
-static bool attr_ints(stoic_attr *attr, const char *name, const int64_t *values, size_t n) {
-    *attr = (stoic_attr){.name = strdup(name), .kind = STOIC_ATTR_INTS, .count = n};
-    attr->ints = malloc(n * sizeof *attr->ints);
-    if (attr->ints)
-        memcpy(attr->ints, values, n * sizeof *values);
-    return attr->name && attr->ints;
-}
-
 /* A node called after the layer; takes the attributes over. */
 static stoic_status node(stoic_pass_run *run, const watched *w, const char *what,
                          const stoic_op *op, stoic_attr *attrs, size_t n_attrs, const int *in,
@@ -182,15 +164,15 @@ static stoic_status window_attrs(const watched *w, bool sum, bool magnitude, sto
                                  size_t *n, stoic_error *err) {
     const stoic_window *v = &w->window;
     const int64_t pads[] = {v->pad_low[0], v->pad_low[1], v->pad_high[0], v->pad_high[1]};
-    stoic_status status = attrs_new(5, out, err);
-    *n = status == STOIC_OK ? (sum ? 5 : 4) : 0;
-    if (status != STOIC_OK)
-        return status;
-    stoic_attr *a = *out;
-    bool fine = attr_ints(&a[0], "dilations", v->dilation, 2) &&
-                attr_ints(&a[1], "kernel_shape", v->kernel, 2) &&
-                attr_ints(&a[2], "pads", pads, 4) && attr_ints(&a[3], "strides", v->stride, 2) &&
-                (!sum || attr_int(&a[4], "magnitude", magnitude));
+    stoic_attr *a = *out = calloc(5, sizeof *a);
+    *n = sum ? 5 : 4;
+    if (!a)
+        return stoic_fail_memory(err, "attributes", 5 * sizeof *a);
+    bool fine = stoic_attr_set_ints(&a[0], "dilations", v->dilation, 2) &&
+                stoic_attr_set_ints(&a[1], "kernel_shape", v->kernel, 2) &&
+                stoic_attr_set_ints(&a[2], "pads", pads, 4) &&
+                stoic_attr_set_ints(&a[3], "strides", v->stride, 2) &&
+                (!sum || stoic_attr_set_int(&a[4], "magnitude", magnitude));
     if (fine)
         return STOIC_OK;
     stoic_attrs_free(*out, *n);
@@ -221,11 +203,7 @@ static stoic_status add_sums(stoic_pass_run *run, const watched *w, bool togethe
     if (conv) {
         TRY(window_attrs(w, false, false, &attrs, &n_attrs, err));
     } else {
-        TRY(attrs_new(1, &attrs, err));
-        if (!attr_int(&attrs[0], "transB", 1)) {
-            stoic_attrs_free(attrs, 1);
-            return stoic_fail_memory(err, "an attribute", sizeof *attrs);
-        }
+        TRY(stoic_attrs_of_int("transB", 1, &attrs, err));
     }
     TRY(node(run, w, suffix, conv ? &stoic_op_conv : &stoic_op_gemm, attrs, n_attrs, in, 3, out,
              err));
@@ -288,11 +266,7 @@ static stoic_status watch(stoic_pass_run *run, watched *w, bool together, int *a
         TRY(add_input(run, w, together, true, &x, err));
         TRY(add_sums(run, w, together, true, 1, x, &in[2], err));
     }
-    TRY(attrs_new(1, &attrs, err));
-    if (!attr_int(&attrs[0], "terms", w->terms + 1)) {
-        stoic_attrs_free(attrs, 1);
-        return stoic_fail_memory(err, "an attribute", sizeof *attrs);
-    }
+    TRY(stoic_attrs_of_int("terms", w->terms + 1, &attrs, err));
     TRY(node(run, w, "checksum", &stoic_op_checksum, attrs, 1, in, *alarms < 0 ? 3 : 4, alarms,
              err));
     TRY(stoic_pass_changed(run, w->node, err, "watched by a checksum of its channels%s",
@@ -305,10 +279,8 @@ static stoic_status watch_all(stoic_pass_run *run, bool together, stoic_error *e
     const stoic_model *m = run->model;
     int alarms = -1, out;
     stoic_status status = STOIC_OK;
-    for (size_t i = 0; i < m->n_nodes; i++) {
-        if (m->nodes[i].op == &stoic_op_alarm)
-            return STOIC_OK; /* its layers are watched already */
-    }
+    if (stoic_anatomy_alarm(run->anatomy) >= 0)
+        return STOIC_OK; /* its layers are watched already */
     for (int layer = 0; layer < (int)m->n_layers && status == STOIC_OK; layer++) {
         watched w = {0};
         status = take_sums(run, m->layer_nodes[layer], &w, err);

@@ -103,15 +103,9 @@ static stoic_status add_node(stoic_pass_run *run, const doubled *d, const char *
     stoic_attr *attrs = NULL;
     char name[256];
     snprintf(name, sizeof name, "%.200s_%s", run->model->nodes[d->node].name, what);
-    if (axis) {
-        attrs = calloc(1, sizeof *attrs);
-        if (attrs)
-            *attrs = (stoic_attr){.name = strdup("axis"), .kind = STOIC_ATTR_INT, .i = 1};
-        if (!attrs || !attrs->name) {
-            stoic_attrs_free(attrs, attrs ? 1 : 0);
-            return stoic_fail_memory(err, "an attribute", sizeof *attrs);
-        }
-    }
+    stoic_status status = axis ? stoic_attrs_of_int("axis", 1, &attrs, err) : STOIC_OK;
+    if (status != STOIC_OK)
+        return status;
     return stoic_rewrite_node(run->rewrite, name, op, attrs, axis, in, n_in, out, err);
 }
 

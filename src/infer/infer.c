@@ -66,18 +66,10 @@ static stoic_status make_model(const stoic_infer *infer, stoic_model **out, stoi
     stoic_attr *axes = calloc(1, sizeof *axes);
     if (f->height)
         shape = (stoic_shape){4, {1, f->channels, f->height, f->width}};
-    if (!axes) {
+    if (!axes || !stoic_attr_set_ints(axes, "axes", &(const int64_t){1}, 1)) {
         status = stoic_fail_memory(err, "a network", sizeof *axes);
         goto done;
     }
-    axes->kind = STOIC_ATTR_INTS;
-    axes->name = strdup("axes");
-    axes->ints = calloc(1, sizeof *axes->ints);
-    if (!axes->name || !axes->ints) {
-        status = stoic_fail_memory(err, "a network", sizeof *axes);
-        goto done;
-    }
-    axes->ints[0] = axes->count = 1;
     TRY(stoic_tensor_create(STOIC_F32, &classes, &weights, err));
     memset(stoic_tensor_mutable_data(weights), 0, (size_t)f->classes * sizeof(float));
     TRY(stoic_builder_create("protected", 13, &b, err));
@@ -115,7 +107,7 @@ stoic_status stoic_infer_open(const char *path, stoic_infer **out, stoic_error *
     }
     TRY(stoic_file_read(path, SIZE_MAX / 2, &infer->bytes, &infer->size, err));
     TRY(stoic_stw_open(infer->bytes, infer->size, path, &infer->file, err));
-    TRY(stoic_run_look(infer->bytes, infer->size, path, &infer->facts, err));
+    infer->facts = stoic_run_facts_of(&infer->file);
     TRY(make_model(infer, &infer->model, err));
     infer->counted = calloc((size_t)infer->facts.tensors + 1, sizeof *infer->counted);
     if (!infer->counted)
@@ -175,14 +167,10 @@ typedef struct inference {
     int64_t first, n; /* of the batch */
 } inference;
 
+/* `bytes`: what a run needs. */
 static stoic_status prepare(const inference *at, worker *w, const stoic_run_set *set,
-                            stoic_error *err) {
+                            uint64_t bytes, stoic_error *err) {
     const stoic_infer *infer = at->infer;
-    uint64_t bytes;
-    stoic_status status =
-        stoic_run_memory(infer->bytes, infer->size, infer->path, at->piece, &bytes, err);
-    if (status != STOIC_OK)
-        return status;
     w->memory =
         bytes < SIZE_MAX / 2 ? aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN) : NULL;
     w->images = calloc((size_t)at->piece, (size_t)infer->facts.input * sizeof *w->images);
@@ -304,6 +292,7 @@ stoic_status stoic_infer_run(stoic_infer *infer, const stoic_dataset *data,
     const stoic_run_set set = best_set();
     const double start = now();
     stoic_team *team = NULL;
+    uint64_t bytes;
     *out = (stoic_inference){0};
     stoic_status status = check(infer, data, options, err);
     if (status != STOIC_OK)
@@ -317,8 +306,9 @@ stoic_status stoic_infer_run(stoic_infer *infer, const stoic_dataset *data,
         status = stoic_fail_memory(err, "threads", (size_t)at.threads * sizeof *at.workers);
         goto done;
     }
+    TRY(stoic_run_memory(infer->bytes, infer->size, infer->path, at.piece, &bytes, err));
     for (int i = 0; i < at.threads; i++)
-        TRY(prepare(&at, &at.workers[i], &set, err));
+        TRY(prepare(&at, &at.workers[i], &set, bytes, err));
     TRY(stoic_team_create(at.threads, &team, err));
     TRY(run_batches(&at, team, out, err));
     stoic_evaluation *e = &out->evaluation;

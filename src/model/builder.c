@@ -19,6 +19,29 @@ void stoic_attrs_free(stoic_attr *attrs, size_t n) {
     free(attrs);
 }
 
+bool stoic_attr_set_int(stoic_attr *attr, const char *name, int64_t value) {
+    *attr = (stoic_attr){.name = strdup(name), .kind = STOIC_ATTR_INT, .i = value};
+    return attr->name != NULL;
+}
+
+bool stoic_attr_set_ints(stoic_attr *attr, const char *name, const int64_t *values, size_t n) {
+    *attr = (stoic_attr){.name = strdup(name), .kind = STOIC_ATTR_INTS, .count = n};
+    attr->ints = malloc(n * sizeof *attr->ints);
+    if (attr->ints)
+        memcpy(attr->ints, values, n * sizeof *values);
+    return attr->name && attr->ints;
+}
+
+stoic_status stoic_attrs_of_int(const char *name, int64_t value, stoic_attr **out,
+                                stoic_error *err) {
+    *out = calloc(1, sizeof **out);
+    if (*out && stoic_attr_set_int(*out, name, value))
+        return STOIC_OK;
+    stoic_attrs_free(*out, 1);
+    *out = NULL;
+    return stoic_fail_memory(err, "an attribute", sizeof **out);
+}
+
 stoic_status stoic_attrs_copy(const stoic_node *node, stoic_attr **out, stoic_error *err) {
     *out = calloc(node->n_attrs + 1, sizeof **out);
     if (!*out)

@@ -94,6 +94,12 @@ stoic_status stoic_model_parse(const void *data, size_t bytes, const char *folde
                                stoic_model **out, stoic_error *err);
 
 void stoic_attrs_free(stoic_attr *attrs, size_t n);
+/* One attribute; false, and still to be freed, where memory ran out. */
+bool stoic_attr_set_int(stoic_attr *attr, const char *name, int64_t value);
+bool stoic_attr_set_ints(stoic_attr *attr, const char *name, const int64_t *values, size_t n);
+/* A list of one integer, as stoic_rewrite_node() and the builder take it over. */
+stoic_status stoic_attrs_of_int(const char *name, int64_t value, stoic_attr **out,
+                                stoic_error *err);
 /* The attributes of a node once more; their tensors are shared. *out is NULL on failure. */
 stoic_status stoic_attrs_copy(const stoic_node *node, stoic_attr **out, stoic_error *err);
 

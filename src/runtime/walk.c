@@ -9,31 +9,35 @@ enum { MOST_IMAGES = 4096 };
 extern const stoic_store_kernels stoic_store_kernels_portable;
 extern const stoic_run_loops stoic_run_loops_portable;
 
+stoic_run_facts stoic_run_facts_of(const stoic_stw *file) {
+    const stoic_stw_value *in = &file->values[file->head->input];
+    stoic_run_facts out = {
+        .input = (int64_t)stoic_stw_elements(in),
+        .classes = (int64_t)stoic_stw_elements(&file->values[file->head->output]),
+        .channels = (int)in->channels,
+        .height = in->rank == 3 ? (int)in->height : 0,
+        .width = in->rank == 3 ? (int)in->width : 0,
+        .words_at = (int64_t)file->head->words_at,
+        .words_bytes = (int64_t)file->head->words_bytes,
+        .tensors = (int)file->head->n_tensors,
+        .model = file->texts + file->head->model_text,
+        .store = file->texts + file->head->store_text,
+    };
+    for (uint32_t i = 0; i < file->head->n_tensors; i++) {
+        const stoic_stw_tensor *t = &file->tensors[i];
+        out.weights += t->packed ? (int64_t)t->weights : 0;
+        out.stored_bits += t->packed ? (int64_t)t->stored_bits : 0;
+    }
+    return out;
+}
+
 stoic_status stoic_run_look(const void *file, uint64_t bytes, const char *name,
                             stoic_run_facts *out, stoic_error *err) {
     stoic_stw stw;
     stoic_status status = stoic_stw_open(file, bytes, name, &stw, err);
-    if (status != STOIC_OK)
-        return status;
-    const stoic_stw_value *in = &stw.values[stw.head->input];
-    *out = (stoic_run_facts){
-        .input = (int64_t)stoic_stw_elements(in),
-        .classes = (int64_t)stoic_stw_elements(&stw.values[stw.head->output]),
-        .channels = (int)in->channels,
-        .height = in->rank == 3 ? (int)in->height : 0,
-        .width = in->rank == 3 ? (int)in->width : 0,
-        .words_at = (int64_t)stw.head->words_at,
-        .words_bytes = (int64_t)stw.head->words_bytes,
-        .tensors = (int)stw.head->n_tensors,
-        .model = stw.texts + stw.head->model_text,
-        .store = stw.texts + stw.head->store_text,
-    };
-    for (uint32_t i = 0; i < stw.head->n_tensors; i++) {
-        const stoic_stw_tensor *t = &stw.tensors[i];
-        out->weights += t->packed ? (int64_t)t->weights : 0;
-        out->stored_bits += t->packed ? (int64_t)t->stored_bits : 0;
-    }
-    return STOIC_OK;
+    if (status == STOIC_OK)
+        *out = stoic_run_facts_of(&stw);
+    return status;
 }
 
 /* ---- memory ---- */

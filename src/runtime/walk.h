@@ -36,6 +36,8 @@ struct stoic_run {
     const float *images;
 };
 
+/* What a file says that has been opened. */
+stoic_run_facts stoic_run_facts_of(const stoic_stw *file);
 /* As stoic_run_start() with loops of the caller's choice. */
 stoic_status stoic_run_start_with(const stoic_run_set *set, const void *file, uint64_t bytes,
                                   const char *name, const void *words, int batch, void *memory,

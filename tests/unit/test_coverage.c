@@ -11,26 +11,9 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "base/rng.h"
-#include "stoic/stats.h"
+#include "coverage_kit.h"
 
 enum { REPETITIONS = 4000 };
-
-static bool covers(stoic_interval interval, double truth) {
-    return interval.low <= truth && truth <= interval.high;
-}
-
-static int64_t draw_binomial(stoic_rng *rng, int64_t n, double p) {
-    int64_t events = 0; /* by the gaps between events: cheap where they are rare */
-    if (!(p > 0.0))
-        return 0;
-    for (int64_t at = 0;; events++) {
-        uint64_t gap = stoic_rng_geometric(rng, p);
-        if (gap >= (uint64_t)(n - at))
-            return events;
-        at += (int64_t)gap + 1;
-    }
-}
 
 /* Without simulation: the sum of the binomial probabilities whose interval, its arms stretched
  * by `arms`, holds p. */

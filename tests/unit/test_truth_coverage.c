@@ -13,8 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/rng.h"
-#include "stoic/stats.h"
+#include "coverage_kit.h"
 
 enum { STRATA = 160, LEVELS = 3, REPETITIONS = 20000, SAMPLE = 8000, PILOT = 10 };
 
@@ -57,22 +56,6 @@ static int repetitions(void) {
     return slow && slow[0] == '1' ? 5 * REPETITIONS : REPETITIONS;
 }
 
-static bool covers(stoic_interval interval, double value) {
-    return interval.low <= value && value <= interval.high;
-}
-
-static double draw_binomial(stoic_rng *rng, int64_t n, double p) {
-    double events = 0.0; /* by the gaps between events: cheap where they are rare */
-    if (!(p > 0.0))
-        return 0.0;
-    for (int64_t at = 0;; events++) {
-        uint64_t gap = stoic_rng_geometric(rng, p);
-        if (gap >= (uint64_t)(n - at))
-            return events;
-        at += (int64_t)gap + 1;
-    }
-}
-
 static void hold(const char *what, const int *covered) {
     double n = repetitions();
     for (int i = 0; i < LEVELS; i++) {
@@ -87,7 +70,7 @@ static void simple_covers(void **state) {
     for (int r = 0; r < repetitions(); r++) {
         stoic_rng rng;
         stoic_rng_init(&rng, 600, (uint64_t)r, STOIC_STREAM_SITE);
-        double events = draw_binomial(&rng, SAMPLE, t->mean);
+        double events = (double)draw_binomial(&rng, SAMPLE, t->mean);
         for (int i = 0; i < LEVELS; i++)
             covered[i] += covers(stoic_wilson(events, SAMPLE, alphas[i]), t->mean);
     }
@@ -101,7 +84,7 @@ static stoic_interval until(double p, double margin, double alpha, bool honest, 
     double events = 0.0;
     for (int k = 0; interval.high - interval.low > 2.0 * margin; k++) {
         int64_t more = stoic_look_trials(k) - trials;
-        events += draw_binomial(rng, more, p);
+        events += (double)draw_binomial(rng, more, p);
         trials += more;
         double level = honest ? stoic_look_alpha(alpha, k) : alpha;
         interval = stoic_wilson(events, (double)trials, level);
@@ -136,14 +119,14 @@ static void sample_strata(const truth *t, stoic_rng *rng, stoic_stratum *strata)
     int64_t more[STRATA];
     for (int h = 0; h < STRATA; h++) {
         strata[h] = (stoic_stratum){.population = t->population[h], .trials = PILOT};
-        strata[h].events = draw_binomial(rng, PILOT, t->rate[h]);
+        strata[h].events = (double)draw_binomial(rng, PILOT, t->rate[h]);
         weights[h] = stoic_neyman_weight(&strata[h]);
     }
     assert_int_equal(stoic_apportion(weights, STRATA, SAMPLE - PILOT * STRATA, 0, NULL, more, NULL),
                      STOIC_OK);
     for (int h = 0; h < STRATA; h++) {
         strata[h].trials += more[h];
-        strata[h].events += draw_binomial(rng, more[h], t->rate[h]);
+        strata[h].events += (double)draw_binomial(rng, more[h], t->rate[h]);
     }
 }
 
