@@ -137,6 +137,14 @@ done:
     return status;
 }
 
+/* One weight's bits after the other, by the short cuts. */
+static bool is_sweep(const stoic_parts *parts, const stoic_campaign_options *options) {
+    return parts->n_faults == 1 && !parts->transient &&
+           stoic_fault_kind_of(parts->faults[0]) == STOIC_FAULT_EXHAUSTIVE &&
+           options->engine == STOIC_ENGINE_AUTO && options->outcomes == STOIC_OUTCOMES_CRITICAL &&
+           !options->keep_images;
+}
+
 stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *data,
                                 const stoic_campaign_options *given, const char *path,
                                 stoic_summary *summary, stoic_error *err) {
@@ -155,7 +163,7 @@ stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *d
     TRY(stoic_campaign_file_open(path, true, &file, err));
     if (file->fresh)
         design = stoic_engine_design(parts.golden, images, images_per_trial(options, images),
-                                     parts.n_faults > 0);
+                                     parts.n_faults > 0, is_sweep(&parts, options));
     else
         TRY(stoic_identity_design(file, &design, err));
     TRY(stoic_identity_facts(&parts, options, &design, &facts, err));

@@ -30,10 +30,22 @@ static int64_t block_for(int64_t macs) {
     return block < STOIC_LANES ? STOIC_LANES : block > 512 ? 512 : block;
 }
 
+/* Where all bits of a weight follow each other, intervals and limits leave few images to run:
+ * larger units, of whole weights. */
+static stoic_design sweeping(int64_t macs, int64_t images) {
+    enum { MOST_MACS = 4000000, BLOCK = 1024 };
+    bool small = macs <= MOST_MACS;
+    return (stoic_design){.chunk = small ? STOIC_DRAWN_TRIALS : 64,
+                          .block = small ? BLOCK : block_for(macs),
+                          .images = images};
+}
+
 stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64_t images_per_trial,
-                                 bool stored) {
+                                 bool stored, bool swept) {
     int64_t macs = macs_of(model), block = block_for(macs);
     int64_t chunk = unit_macs / block / macs;
+    if (swept && images_per_trial == 0 && macs < unit_macs / 1024)
+        return sweeping(macs, images);
     chunk = chunk < 1 ? 1 : chunk > 64 ? 64 : chunk;
     if (images_per_trial > 0 && stored) /* few images of a block are used: more trials make a unit
                                            worth it */
@@ -333,8 +345,11 @@ stoic_status stoic_engine_worker_block(void *state, int64_t first, int64_t count
                                        stoic_error *err) {
     worker *w = state;
     stoic_engine *e = w->engine;
+    bool all = e->options.outcomes == STOIC_OUTCOMES_ALL;
+    stoic_tallying t;
     w->first = first;
     w->count = count;
+    stoic_tallying_begin(&t, &e->outputs, first, count, NULL, 0, all, &w->begun, NULL);
     if (w->queue)
         stoic_pass_queue_clear(w->queue);
     if (e->single || (w->block && w->block->first == first && w->block->count == count))
@@ -447,8 +462,11 @@ static stoic_status worker_trial(void *state, int64_t trial, const int32_t *imag
         return status;
     bool all = e->options.outcomes == STOIC_OUTCOMES_ALL;
     stoic_tallying t;
-    stoic_tallying_begin(&t, &e->outputs, w->first, w->count, n_images > 0 ? images : NULL,
-                         n_images, all, counts, outcome);
+    if (n_images == 0 && !outcome)
+        stoic_tallying_again(&t, &e->outputs, w->first, all, &w->begun, counts);
+    else
+        stoic_tallying_begin(&t, &e->outputs, w->first, w->count, n_images > 0 ? images : NULL,
+                             n_images, all, counts, outcome);
     stoic_sink sink = {&t, stoic_tallying_output, all ? NULL : stoic_tallying_top1, !all};
     if (drawn->due)
         stoic_tallying_due(&t);

@@ -25,9 +25,9 @@ typedef struct stoic_golden {
 /* The design of a new campaign: from counted multiply-adds, never from clocks, threads or memory,
  * because it decides the order of work in every continuation and shard. One unit (chunk x block)
  * should take well below a quarter of a second: a kill loses what is in flight. `stored`: some of
- * the faults lie in stored bits. */
+ * the faults lie in stored bits; `swept`: one weight's bits after the other, with short cuts. */
 stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64_t images_per_trial,
-                                 bool stored);
+                                 bool stored, bool swept);
 
 /* Runs the golden pass. A trial applies the hits of all `faults`, in order, and `transient` (NULL:
  * none) in each pass. Of `options` it reads outcomes, engine, nan_rule, seed, threads, memory and

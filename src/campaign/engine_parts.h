@@ -39,7 +39,7 @@ typedef struct stoic_edit_list {
     bool due;
 } stoic_edit_list;
 
-enum { STOIC_DRAWN_TRIALS = 64 };
+enum { STOIC_DRAWN_TRIALS = 256 };
 
 /* One worker's part. */
 typedef struct stoic_engine_worker {
@@ -50,6 +50,7 @@ typedef struct stoic_engine_worker {
     float *images;
     int *labels;
     int64_t first, count; /* the current images */
+    stoic_counts begun;   /* a trial's counts on all of them, before the fault */
     stoic_pass_queue *queue;
     int32_t *spared; /* images that the transient fault leaves out */
     stoic_site_drawer drawer;

@@ -28,6 +28,12 @@ void stoic_tallying_begin(stoic_tallying *t, const stoic_golden_outputs *golden,
         counts->masked = counts->tolerable = counts->sdc5 = counts->sdc10 = counts->sdc20 = -1;
 }
 
+void stoic_tallying_again(stoic_tallying *t, const stoic_golden_outputs *golden, int64_t first,
+                          bool all, const stoic_counts *begun, stoic_counts *counts) {
+    *t = (stoic_tallying){golden, first, all, counts, NULL, NULL, begun->images};
+    *counts = *begun;
+}
+
 void stoic_tallying_due(stoic_tallying *t) {
     t->counts->due = t->n;
     t->counts->correct = t->counts->nan = 0;

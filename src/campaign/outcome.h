@@ -39,6 +39,9 @@ typedef struct stoic_tallying {
 void stoic_tallying_begin(stoic_tallying *t, const stoic_golden_outputs *golden, int64_t first,
                           int64_t count, const int32_t *images, int64_t n_images, bool all,
                           stoic_counts *counts, uint8_t *outcome);
+/* The same for all images from `first` on and without `outcome`, given what that left in counts. */
+void stoic_tallying_again(stoic_tallying *t, const stoic_golden_outputs *golden, int64_t first,
+                          bool all, const stoic_counts *begun, stoic_counts *counts);
 /* The code found what it could not repair: no image gets an answer. */
 void stoic_tallying_due(stoic_tallying *t);
 /* Sinks of stoic_faulty_run(): an image came out otherwise. */

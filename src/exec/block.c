@@ -1,6 +1,7 @@
 #include "exec/block.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,11 +50,13 @@ static void *floats(int64_t count) {
 
 static stoic_status block_allocate(const stoic_program *g, int64_t first, int count,
                                    stoic_block **out, stoic_error *err) {
+    static atomic_ullong blocks;
     stoic_block *b = calloc(1, sizeof *b);
     if (!b)
         return stoic_fail_memory(err, "golden values", sizeof *b);
     pthread_mutex_init(&b->lock, NULL);
     b->program = g;
+    b->serial = atomic_fetch_add(&blocks, 1) + 1;
     b->first = first;
     b->count = count;
     b->groups = (count + STOIC_LANES - 1) / STOIC_LANES;

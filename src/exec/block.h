@@ -27,6 +27,7 @@ int64_t stoic_line_bytes(const stoic_program *g);
 
 typedef struct stoic_block {
     const stoic_program *program;
+    uint64_t serial; /* no other block ever has it */
     int64_t first;
     int count, groups;   /* images, and groups of 16 of them */
     float **golden;      /* value (roots) -> count x size; NULL: not kept */

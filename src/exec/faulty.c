@@ -66,6 +66,7 @@ void stoic_faulty_free(stoic_faulty *f) {
     free(f->gathered);
     free(f->readers);
     free(f->selected);
+    free(f->open);
     free(f->rows);
     free(f->frontier);
     free(f->narrow.path);
@@ -447,8 +448,8 @@ done:
     return status;
 }
 
-static stoic_status select_images(stoic_faulty *f, const stoic_block *b, const int32_t *images,
-                                  int n, stoic_error *err) {
+stoic_status stoic_faulty_select(stoic_faulty *f, const stoic_block *b, const int32_t *images,
+                                 int n, stoic_error *err) {
     if (b->count > f->selected_room) {
         bool *more = realloc(f->selected, (size_t)b->count);
         if (!more)
@@ -462,27 +463,31 @@ static stoic_status select_images(stoic_faulty *f, const stoic_block *b, const i
     return STOIC_OK;
 }
 
+stoic_status stoic_faulty_narrow(stoic_faulty *f, int first, const stoic_edit *edits,
+                                 size_t n_edits, bool *fits, stoic_error *err) {
+    stoic_status status = find_channels(f, first, edits, n_edits, fits, err);
+    return status == STOIC_OK && *fits ? find_frontier(f, first, err) : status;
+}
+
 stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *images, int n_images,
                               const stoic_edit *edits, size_t n_edits, const stoic_sink *sink,
                               stoic_error *err) {
     stoic_status status = STOIC_OK;
     bool narrow = false;
+    int left = -1;
+    if (n_edits == 1)
+        TRY(stoic_single_run(f, b, images, n_images, edits, sink, &left, err));
+    if (left == 0)
+        return STOIC_OK;
     TRY(stoic_session_edit(f->session, edits, n_edits, err));
     int first = stoic_session_changed(f->session, f->changed);
     if (first == f->program->n_steps)
         goto done; /* no operator reads what was hit */
-    TRY(find_channels(f, first, edits, n_edits, &narrow, err));
-    if (narrow)
-        TRY(find_frontier(f, first, err));
+    TRY(stoic_faulty_narrow(f, first, edits, n_edits, &narrow, err));
     if (narrow && b->golden[f->narrow.frontier]) {
-        int left = 1;
-        TRY(select_images(f, b, images, n_images, err));
-        if (n_edits == 1 && sink->top1 && sink->same_class)
-            TRY(stoic_line_run(f, b, first, edits, sink, &left, err));
-        if (left == b->count && n_edits == 1 && sink->top1 && sink->same_class)
-            TRY(stoic_threshold_run(f, b, edits, &left, err));
-        if (left)
-            TRY(run_narrow(f, b, sink, err));
+        if (left < 0)
+            TRY(stoic_faulty_select(f, b, images, n_images, err));
+        TRY(run_narrow(f, b, sink, err));
     } else {
         TRY(run_rows(f, b, images, n_images, first, sink, err));
     }

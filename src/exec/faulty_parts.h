@@ -60,16 +60,28 @@ typedef struct stoic_threshold {
     int64_t channel;
     float *pair, *one; /* [top][class][pixel], [class][pixel] */
     size_t pair_room, one_room;
-    const stoic_block *block; /* `limit` is for this block, and this weight */
-    int64_t first, weight;
-    const stoic_block *asked_block; /* what was asked last: limits pay when it is asked again */
-    int64_t asked_first, asked_index;
-    int asked_tensor;
+    uint64_t block; /* `limit` is for this block (its serial), and this weight */
+    int64_t weight;
     float *limit; /* [groups x 16] */
     size_t limit_room;
     float *scratch;
     size_t scratch_room;
 } stoic_threshold;
+
+/* One weight that is asked for again and again: what does not depend on its new value. */
+typedef struct stoic_single {
+    enum { STOIC_SINGLE_OTHER, STOIC_SINGLE_LINE, STOIC_SINGLE_LIMIT } way;
+    uint64_t block; /* its serial; 0: nobody has asked yet */
+    int tensor;
+    int64_t index, asked; /* how often */
+    const stoic_exec_layer *layer;
+    int64_t packed; /* where the weight lies in the session's constants */
+    /* LINE: see the kernel `outside` */
+    const float *x, *low, *high;
+    int64_t step;
+    float far_to; /* from 2^61 up to here every image has class far_class */
+    int far_class;
+} stoic_single;
 
 struct stoic_faulty {
     const stoic_program *program;
@@ -89,6 +101,9 @@ struct stoic_faulty {
     stoic_narrow narrow;
     stoic_difference difference;
     stoic_threshold threshold;
+    stoic_single single;
+    uint16_t *open; /* [groups]: the images that `single` leaves open */
+    int open_room;
     stoic_faulty_counts counts;
 };
 
@@ -100,15 +115,30 @@ stoic_status stoic_faulty_grow(float **buffer, size_t *room, size_t count, stoic
 stoic_status stoic_faulty_steps(stoic_faulty *f, const stoic_block *b, const int32_t *images, int n,
                                 int from, int to, int frontier, stoic_error *err);
 
-/* One weight of a matrix product: takes from f->selected the images whose class intervals give;
- * *left: how many remain. Behind find_channels(). */
-stoic_status stoic_line_run(stoic_faulty *f, stoic_block *b, int first, const stoic_edit *edit,
-                            const stoic_sink *sink, int *left, stoic_error *err);
+/* Finds the changed channels of step `first` and their frontier; *fits: few enough channels, with a
+ * known order of sums. Behind stoic_session_changed(). */
+stoic_status stoic_faulty_narrow(stoic_faulty *f, int first, const stoic_edit *edits,
+                                 size_t n_edits, bool *fits, stoic_error *err);
+stoic_status stoic_faulty_select(stoic_faulty *f, const stoic_block *b, const int32_t *images,
+                                 int n, stoic_error *err);
 
-/* One weight of a convolution behind which are only pools and matrix products: the same. Behind
- * find_frontier(). */
-stoic_status stoic_threshold_run(stoic_faulty *f, stoic_block *b, const stoic_edit *edit, int *left,
-                                 stoic_error *err);
+/* An edit of one weight: decides what it can of the listed images (NULL: all) by intervals and
+ * limits. *left: how many remain, in f->selected; -1: it was not tried. */
+stoic_status stoic_single_run(stoic_faulty *f, stoic_block *b, const int32_t *images, int n_images,
+                              const stoic_edit *edit, const stoic_sink *sink, int *left,
+                              stoic_error *err);
+
+/* One weight of a matrix product: its class intervals, if there are any. Behind
+ * stoic_faulty_narrow(), with the edit in the session. */
+stoic_status stoic_line_prepare(stoic_faulty *f, stoic_block *b, int first, const stoic_edit *edit,
+                                stoic_single *single, stoic_error *err);
+
+/* One weight of a convolution behind which are only pools and matrix products: can it have limits?
+ * And those of all images of the block, in f->threshold.limit. Behind stoic_faulty_narrow(), with
+ * the edit in the session. */
+bool stoic_threshold_fits(const stoic_faulty *f, const stoic_block *b, const stoic_edit *edit);
+stoic_status stoic_threshold_find(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
+                                  stoic_error *err);
 
 /* Decides whether the difference can be used behind f->narrow, and prepares it for the block. */
 stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const stoic_sink *sink,

@@ -98,6 +98,14 @@ typedef struct stoic_kernels {
     void (*add_change)(const stoic_chain *c, const float *weights, int64_t padded, int64_t n,
                        const float *change, float *sums);
 
+    /* Which of 16 images a group remain open: those for which neither x = 0 nor
+     * low <= change * x <= high; x of group k lies at x + k * step, low and high at 16 * k.
+     * Returns how many there are; open: a word a group, bit l for lane l. */
+    int64_t (*outside)(const float *x, int64_t step, const float *low, const float *high,
+                       int64_t groups, float change, uint16_t *open);
+    /* The same, those for which not change <= limit. */
+    int64_t (*above)(const float *limit, int64_t groups, float change, uint16_t *open);
+
     /* The sum of n floats, in double. */
     double (*sum)(const float *x, int64_t n);
     /* One image: out[(c * kh + a) * kw + b], the sum over the window's positions of what tap (a, b)

@@ -359,6 +359,8 @@ const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET) = {
     .chain = stoic_chain_sum,
     .chain_probe = stoic_chain_probe,
     .add_change = stoic_add_change,
+    .outside = stoic_outside,
+    .above = stoic_above,
     .sum = stoic_check_sum,
     .window_sum = stoic_check_windows,
 };

@@ -1,5 +1,6 @@
 /* Sixteen floats side by side, for kernels that run the same chain of operations on 16 images.
- * All three forms give the same bits. lanes_max gives its second operand where either is NaN. */
+ * All three forms give the same bits. lanes_max gives its second operand where either is NaN.
+ * Comparisons give bit l for lane l, and are false for NaN. */
 #ifndef STOIC_EXEC_LANES_H
 #define STOIC_EXEC_LANES_H
 
@@ -37,6 +38,15 @@ static inline lanes lanes_abs(lanes a) {
 static inline lanes lanes_max(lanes a, lanes b) {
     return _mm512_max_ps(a, b);
 }
+static inline lanes lanes_mul(lanes a, lanes b) {
+    return _mm512_mul_ps(a, b);
+}
+static inline unsigned lanes_at_most(lanes a, lanes b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ);
+}
+static inline unsigned lanes_zero(lanes a) {
+    return _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_EQ_OQ);
+}
 
 #elif defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
@@ -67,6 +77,21 @@ static inline lanes lanes_abs(lanes a) {
 }
 static inline lanes lanes_max(lanes a, lanes b) {
     return (lanes){_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)};
+}
+static inline lanes lanes_mul(lanes a, lanes b) {
+    return (lanes){_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
+}
+static inline unsigned lanes_join(__m256 low, __m256 high) {
+    return (unsigned)_mm256_movemask_ps(low) | (unsigned)_mm256_movemask_ps(high) << 8;
+}
+static inline unsigned lanes_at_most(lanes a, lanes b) {
+    return lanes_join(_mm256_cmp_ps(a.low, b.low, _CMP_LE_OQ),
+                      _mm256_cmp_ps(a.high, b.high, _CMP_LE_OQ));
+}
+static inline unsigned lanes_zero(lanes a) {
+    __m256 zero = _mm256_setzero_ps();
+    return lanes_join(_mm256_cmp_ps(a.low, zero, _CMP_EQ_OQ),
+                      _mm256_cmp_ps(a.high, zero, _CMP_EQ_OQ));
 }
 
 #else
@@ -110,6 +135,23 @@ static inline lanes lanes_max(lanes a, lanes b) {
     for (int i = 0; i < 16; i++)
         a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
     return a;
+}
+static inline lanes lanes_mul(lanes a, lanes b) {
+    for (int i = 0; i < 16; i++)
+        a.v[i] *= b.v[i];
+    return a;
+}
+static inline unsigned lanes_at_most(lanes a, lanes b) {
+    unsigned mask = 0;
+    for (int i = 0; i < 16; i++)
+        mask |= (unsigned)(a.v[i] <= b.v[i]) << i;
+    return mask;
+}
+static inline unsigned lanes_zero(lanes a) {
+    unsigned mask = 0;
+    for (int i = 0; i < 16; i++)
+        mask |= (unsigned)(a.v[i] == 0) << i;
+    return mask;
 }
 
 #endif

@@ -23,7 +23,7 @@
 #include "base/fail.h"
 #include "exec/line_parts.h"
 
-static const double far_from = 0x1p61, far_scale = 0x1p60, far_small = 0x1p30;
+static const double far_from = STOIC_FAR_FROM, far_scale = 0x1p60, far_small = 0x1p30;
 
 typedef stoic_tail tail;
 
@@ -397,29 +397,8 @@ done:
     return status;
 }
 
-/* The lanes of a group that nothing is known about: bit l for lane l; *far: those far away. */
-static unsigned undecided(const float *x, const float *low, const float *high, float change,
-                          float far_to, unsigned *far) {
-    int32_t open[STOIC_LANES], all = 0;
-    unsigned mask = 0;
-    for (int l = 0; l < STOIC_LANES; l++) {
-        float d = change * x[l];
-        open[l] = !(((d >= low[l]) & (d <= high[l])) | (x[l] == 0));
-    }
-    for (int l = 0; l < STOIC_LANES; l++)
-        all |= open[l];
-    *far = 0;
-    for (int l = 0; l < STOIC_LANES && all; l++) {
-        float d = change * x[l];
-        bool away = open[l] && d >= (float)far_from && d <= far_to;
-        *far |= (unsigned)away << l;
-        mask |= (unsigned)(open[l] && !away) << l;
-    }
-    return mask;
-}
-
-stoic_status stoic_line_run(stoic_faulty *f, stoic_block *b, int first, const stoic_edit *edit,
-                            const stoic_sink *sink, int *left, stoic_error *err) {
+stoic_status stoic_line_prepare(stoic_faulty *f, stoic_block *b, int first, const stoic_edit *edit,
+                                stoic_single *single, stoic_error *err) {
     const stoic_program *g = f->program;
     stoic_status status = STOIC_OK;
     const stoic_exec_step *step = &g->steps[first];
@@ -427,37 +406,21 @@ stoic_status stoic_line_run(stoic_faulty *f, stoic_block *b, int first, const st
     const stoic_line *line;
     const float *input;
     tail t;
-    *left = b->count;
     if (f->narrow.n_channels != 1 || f->session->n_undo != 1 ||
         !plain_product(f, step, STOIC_TAIL_LONGEST) ||
         !stoic_tail_find(f, step->out, first + 1, &t) || layer->weights != edit->tensor ||
         !b->golden[step->out] || !b->golden[g->output])
         return STOIC_OK;
     int64_t size = g->values[step->in[0]].size, j = f->narrow.channels[0];
-    int64_t at = stoic_layer_feature(layer, edit->index);
-    int64_t packed = layer->weights_at + stoic_layer_weight_offset(layer, edit->index);
-    double now = (double)f->session->constants[packed];
-    double old = (double)g->constant_base[packed];
-    if (!(fabs(now) <= 0x1p127) || !(fabs(old) <= 0x1p127))
-        return STOIC_OK;
     TRY(stoic_block_lanes(b, step->in[0], &input, err));
     TRY(prepare(f, b, &t, first, j, &line, err));
-    float change = (float)(now - old);
-    *left = 0;
-    for (int k = 0; k < b->groups; k++) {
-        int64_t row = (j * b->groups + k) * STOIC_LANES;
-        unsigned far, mask = undecided(input + (k * size + at) * STOIC_LANES, line->low + row,
-                                       line->high + row, change, line->far_to[j], &far);
-        for (int l = 0; l < STOIC_LANES && k * STOIC_LANES + l < b->count; l++) {
-            int image = k * STOIC_LANES + l;
-            bool asked = f->selected[image], open = mask >> l & 1;
-            f->counts.line += asked && !open;
-            if (asked && (far >> l & 1))
-                sink->top1(sink->user, image, line->far_class[j]);
-            f->selected[image] = asked && open;
-            *left += asked && open;
-        }
-    }
+    single->way = STOIC_SINGLE_LINE;
+    single->x = input + stoic_layer_feature(layer, edit->index) * STOIC_LANES;
+    single->step = size * STOIC_LANES;
+    single->low = line->low + j * b->groups * STOIC_LANES;
+    single->high = line->high + j * b->groups * STOIC_LANES;
+    single->far_to = line->far_to[j];
+    single->far_class = line->far_class[j];
 done:
     return status;
 }

@@ -14,6 +14,8 @@ static const double unit = STOIC_LINE_UNIT; /* u (1 + u) and a little */
 static const double slack = 1.02;           /* the bounds' own rounding, and second-order terms */
 static const double tiny = 1e-36;           /* roundings below the normal range */
 
+#define STOIC_FAR_FROM 0x1p61
+
 enum {
     STOIC_TAIL_LAYERS = 4,
     STOIC_TAIL_WIDEST = 256,

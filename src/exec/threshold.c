@@ -59,7 +59,7 @@ static stoic_status find_reaches(stoic_faulty *f, const stoic_tail *t, stoic_err
     if (h->step == w->step + 1 && h->channel == w->channels[0])
         return STOIC_OK;
     h->step = 0;
-    h->block = NULL;
+    h->block = 0;
     TRY(stoic_faulty_grow(&h->pair, &h->pair_room, (size_t)(classes * classes * pixels), err));
     TRY(stoic_faulty_grow(&h->one, &h->one_room, (size_t)(classes * pixels), err));
     for (int64_t p = 0; p < pixels; p++) {
@@ -194,48 +194,29 @@ static stoic_status find_limits(stoic_faulty *f, stoic_block *b, const stoic_tai
         bool fine = !nan && (double)probe->peak[image] < 0x1p30;
         h->limit[image] = fine ? (float)(limit_of(f, t, &m) * (1 - 1e-6)) : -1;
     }
-    h->block = b;
-    h->first = b->first;
+    for (int64_t image = b->count; image < (int64_t)b->groups * STOIC_LANES; image++)
+        h->limit[image] = INFINITY;
+    h->block = b->serial;
     h->weight = weight;
 done:
     return status;
 }
 
-/* Limits cost more than one fault does: they are found when a weight comes a second time. */
-static bool asked_again(stoic_threshold *h, const stoic_block *b, const stoic_edit *edit) {
-    bool again = h->asked_block == b && h->asked_first == b->first &&
-                 h->asked_tensor == edit->tensor && h->asked_index == edit->index;
-    h->asked_block = b;
-    h->asked_first = b->first;
-    h->asked_tensor = edit->tensor;
-    h->asked_index = edit->index;
-    return again;
+bool stoic_threshold_fits(const stoic_faulty *f, const stoic_block *b, const stoic_edit *edit) {
+    stoic_tail t;
+    return fits(f, b, edit, &t);
 }
 
-stoic_status stoic_threshold_run(stoic_faulty *f, stoic_block *b, const stoic_edit *edit, int *left,
-                                 stoic_error *err) {
-    const stoic_program *g = f->program;
+stoic_status stoic_threshold_find(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
+                                  stoic_error *err) {
     stoic_threshold *h = &f->threshold;
     stoic_status status = STOIC_OK;
     stoic_tail t;
-    if (f->narrow.n_channels != 1 || !fits(f, b, edit, &t))
-        return STOIC_OK;
-    const stoic_exec_layer *layer = &g->layers[g->steps[f->narrow.step].layer];
-    int64_t packed = layer->weights_at + stoic_layer_weight_offset(layer, edit->index);
-    double change = fabs((double)f->session->constants[packed] - (double)g->constant_base[packed]);
-    if (!asked_again(h, b, edit) || !(change < 0x1p60))
-        return STOIC_OK;
-    const stoic_dnn_shape *s = &layer->shape;
+    h->block = 0;
+    if (!fits(f, b, edit, &t))
+        return stoic_fail(err, STOIC_ERR_INTERNAL, "", "a weight that has no limits");
     TRY(find_reaches(f, &t, err));
-    if (h->block != b || h->first != b->first || h->weight != edit->index % (s->ic * s->kh * s->kw))
-        TRY(find_limits(f, b, &t, edit, err));
-    *left = 0;
-    for (int image = 0; image < b->count; image++) {
-        bool asked = f->selected[image], open = !(change <= (double)h->limit[image]);
-        f->counts.line += asked && !open;
-        f->selected[image] = asked && open;
-        *left += asked && open;
-    }
+    status = find_limits(f, b, &t, edit, err);
 done:
     return status;
 }

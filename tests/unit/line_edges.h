@@ -42,7 +42,7 @@ static inline int edges_of_limits(rig *r, int layer, int rounds, stoic_rng *rng)
         float old = r->program->constant_base[l->weights_at + stoic_layer_weight_offset(l, index)];
         for (int k = 0; k < 2; k++) /* the second time, limits are found */
             wrong += rig_disagree(r, &edit, 1, NULL, 0, true);
-        assert_true(r->fast->threshold.block == r->block);
+        assert_true(r->fast->threshold.block == r->block->serial);
         float limit = r->fast->threshold.limit[kit_below(rng, r->n)];
         if (!(limit > 0) || limit > 1e6f)
             continue;
