@@ -287,9 +287,10 @@ void stoic_engine_worker_close(void *state) {
         if (c->rows + c->narrow + c->difference + c->line > 0)
             stoic_log(STOIC_LOG_DEBUG,
                       "images by rows %lld, narrow %lld, difference %lld (%lld by size alone), "
-                      "undecided %lld, intervals %lld",
+                      "undecided %lld, intervals %lld, carried %lld",
                       (long long)c->rows, (long long)c->narrow, (long long)c->difference,
-                      (long long)c->small, (long long)c->again, (long long)c->line);
+                      (long long)c->small, (long long)c->again, (long long)c->line,
+                      (long long)c->carried);
     }
     stoic_faulty_free(w->faulty);
     stoic_pass_queue_free(w->queue);
@@ -321,6 +322,8 @@ stoic_status stoic_engine_worker_open(void *user, int index, void **state, stoic
         goto done;
     }
     TRY(stoic_faulty_create(e->program, e->chains, full, &w->faulty, err));
+    if (e->n_faults == 1 && stoic_fault_kind_of(e->faults[0]) == STOIC_FAULT_EXHAUSTIVE)
+        stoic_faulty_sweep(w->faulty);
     if (e->transient)
         TRY(stoic_pass_queue_create(e->program, full, e->transient,
                                     stoic_upsets_kept(e->design.images_per_trial), &w->queue, err));

@@ -164,30 +164,4 @@ static void stoic_add_change(const stoic_chain *c, const float *weights, int64_t
     }
 }
 
-/* ---- which images one weight leaves open ---- */
-
-static int64_t stoic_outside(const float *x, int64_t step, const float *low, const float *high,
-                             int64_t groups, float change, uint16_t *open) {
-    int64_t count = 0;
-    lanes c = lanes_set(change);
-    for (int64_t k = 0; k < groups; k++) {
-        lanes in = lanes_load(x + k * step), d = lanes_mul(c, in);
-        unsigned fine = lanes_at_most(lanes_load(low + k * STOIC_LANES), d) &
-                        lanes_at_most(d, lanes_load(high + k * STOIC_LANES));
-        open[k] = (uint16_t) ~(fine | lanes_zero(in));
-        count += __builtin_popcount(open[k]);
-    }
-    return count;
-}
-
-static int64_t stoic_above(const float *limit, int64_t groups, float change, uint16_t *open) {
-    int64_t count = 0;
-    lanes c = lanes_set(change);
-    for (int64_t k = 0; k < groups; k++) {
-        open[k] = (uint16_t)~lanes_at_most(c, lanes_load(limit + k * STOIC_LANES));
-        count += __builtin_popcount(open[k]);
-    }
-    return count;
-}
-
 #endif

@@ -58,6 +58,8 @@ void stoic_faulty_free(stoic_faulty *f) {
     free(f->threshold.one);
     free(f->threshold.limit);
     free(f->threshold.scratch);
+    free(f->threshold.reach);
+    stoic_carry_free(f->carry);
     free(f->difference.weights);
     free(f->difference.reach);
     free(f->difference.spread);
@@ -76,6 +78,10 @@ void stoic_faulty_free(stoic_faulty *f) {
     free(f->narrow.weights);
     free((void *)f->difference.probes);
     free(f);
+}
+
+void stoic_faulty_sweep(stoic_faulty *f) {
+    f->swept = true;
 }
 
 stoic_status stoic_faulty_grow(float **buffer, size_t *room, size_t count, stoic_error *err) {
@@ -294,9 +300,8 @@ static const float *addend_channel(const stoic_faulty *f, const stoic_block *b, 
     return out;
 }
 
-/* From a channel's sums (in w->sums) to its frontier. */
-static void finish_channel(stoic_faulty *f, const stoic_block *b, int group, int64_t channel,
-                           float *out) {
+void stoic_faulty_finish(stoic_faulty *f, const stoic_block *b, int group, int64_t channel,
+                         float *out) {
     const stoic_program *g = f->program;
     const stoic_narrow *w = &f->narrow;
     const stoic_exec_step *step = &g->steps[w->step];
@@ -342,7 +347,7 @@ static unsigned narrow_group(stoic_faulty *f, const stoic_block *b, int group, c
                           layer->bias >= 0 ? f->session->constants + layer->bias_at + channel
                                            : NULL,
                           input, w->sums);
-        finish_channel(f, b, group, channel, out);
+        stoic_faulty_finish(f, b, group, channel, out);
         for (int64_t p = 0; p < w->pixels; p++) {
             const uint32_t *x = (const uint32_t *)(const void *)(out + p * STOIC_LANES);
             const uint32_t *y =
@@ -479,6 +484,8 @@ stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *im
         TRY(stoic_single_run(f, b, images, n_images, edits, sink, &left, err));
     if (left == 0)
         return STOIC_OK;
+    if (n_edits != 1 || edits->tensor != f->single.tensor || edits->index != f->single.index)
+        f->single.block = 0; /* f->narrow will be another one's */
     TRY(stoic_session_edit(f->session, edits, n_edits, err));
     int first = stoic_session_changed(f->session, f->changed);
     if (first == f->program->n_steps)

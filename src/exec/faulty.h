@@ -11,7 +11,7 @@
  * the class is taken from them only where no rounding could make it another one, and everything
  *   else is executed canonically;
  * - intervals and limits: for one weight, how far it may move before the class can change (line.c,
- *   threshold.c).
+ *   threshold.c), and where it may, its change carried to the class with its bound (carry.c).
  */
 #ifndef STOIC_EXEC_FAULTY_H
 #define STOIC_EXEC_FAULTY_H
@@ -36,13 +36,15 @@ typedef struct stoic_faulty stoic_faulty;
 typedef struct stoic_faulty_counts {
     /* images each way; small: those of difference that golden's logits decided; again: undecided */
     int64_t rows, narrow, difference, small, again;
-    int64_t line; /* images that intervals decided */
+    int64_t line, carried; /* images that intervals decided, and that carry.c did */
 } stoic_faulty_counts;
 
 /* `full`: rows only. `chains` may be NULL with full. */
 stoic_status stoic_faulty_create(const stoic_program *program, const stoic_chains *chains,
                                  bool full, stoic_faulty **out, stoic_error *err);
 void stoic_faulty_free(stoic_faulty *faulty);
+/* Every weight will be asked for many times in a row: what serves all of them is made at once. */
+void stoic_faulty_sweep(stoic_faulty *faulty);
 stoic_session *stoic_faulty_session(stoic_faulty *faulty);
 const stoic_faulty_counts *stoic_faulty_count(const stoic_faulty *faulty);
 

@@ -64,6 +64,8 @@ typedef struct stoic_threshold {
     int64_t weight;
     float *limit; /* [groups x 16] */
     size_t limit_room;
+    float *reach; /* [pixel][class], as `one` */
+    size_t reach_room;
     float *scratch;
     size_t scratch_room;
 } stoic_threshold;
@@ -86,7 +88,7 @@ typedef struct stoic_single {
 struct stoic_faulty {
     const stoic_program *program;
     const stoic_chains *chains;
-    bool full;
+    bool full, swept;
     stoic_session *session;
     stoic_session *absolute; /* |weights|, no biases: how bounds grow; made when first needed */
     bool *changed;           /* step */
@@ -102,6 +104,7 @@ struct stoic_faulty {
     stoic_difference difference;
     stoic_threshold threshold;
     stoic_single single;
+    struct stoic_carry *carry;
     uint16_t *open; /* [groups]: the images that `single` leaves open */
     int open_room;
     stoic_faulty_counts counts;
@@ -119,6 +122,9 @@ stoic_status stoic_faulty_steps(stoic_faulty *f, const stoic_block *b, const int
  * known order of sums. Behind stoic_session_changed(). */
 stoic_status stoic_faulty_narrow(stoic_faulty *f, int first, const stoic_edit *edits,
                                  size_t n_edits, bool *fits, stoic_error *err);
+/* From one channel's sums of 16 images (in f->narrow.sums) to its frontier [pixels][16]. */
+void stoic_faulty_finish(stoic_faulty *f, const stoic_block *b, int group, int64_t channel,
+                         float *out);
 stoic_status stoic_faulty_select(stoic_faulty *f, const stoic_block *b, const int32_t *images,
                                  int n, stoic_error *err);
 
@@ -129,16 +135,18 @@ stoic_status stoic_single_run(stoic_faulty *f, stoic_block *b, const int32_t *im
                               stoic_error *err);
 
 /* One weight of a matrix product: its class intervals, if there are any. Behind
- * stoic_faulty_narrow(), with the edit in the session. */
+ * stoic_faulty_narrow(), the session restored again. */
 stoic_status stoic_line_prepare(stoic_faulty *f, stoic_block *b, int first, const stoic_edit *edit,
                                 stoic_single *single, stoic_error *err);
 
 /* One weight of a convolution behind which are only pools and matrix products: can it have limits?
- * And those of all images of the block, in f->threshold.limit. Behind stoic_faulty_narrow(), with
- * the edit in the session. */
+ * And those of all images of the block, in f->threshold.limit. Behind stoic_faulty_narrow(), the
+ * session restored again. */
 bool stoic_threshold_fits(const stoic_faulty *f, const stoic_block *b, const stoic_edit *edit);
 stoic_status stoic_threshold_find(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
                                   stoic_error *err);
+
+void stoic_carry_free(struct stoic_carry *carry);
 
 /* Decides whether the difference can be used behind f->narrow, and prepares it for the block. */
 stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const stoic_sink *sink,

@@ -59,6 +59,17 @@ typedef struct stoic_chain {
     bool bias_first;
 } stoic_chain;
 
+/* A matrix product for 16 images side by side: out[o] = ((start + in[0] w[0][o]) + in[1] w[1][o]
+ * …), each step one fma, and then `add` and ReLU. */
+typedef struct stoic_product {
+    int64_t in, out;
+    const float *weights; /* [in][out], rows `step` floats apart */
+    int64_t step;
+    const float *start, *end; /* [out]: in front and behind the chain; NULL: +0, nothing */
+    const float *add;         /* [out][16], NULL: nothing */
+    bool relu;
+} stoic_product;
+
 typedef struct stoic_kernels {
     const char *isa;
 
@@ -105,6 +116,24 @@ typedef struct stoic_kernels {
                        int64_t groups, float change, uint16_t *open);
     /* The same, those for which not change <= limit. */
     int64_t (*above)(const float *limit, int64_t groups, float change, uint16_t *open);
+
+    /* peak NULL, or [16]: the largest |partial sum| of the chains (merged with what is there). */
+    void (*product)(const stoic_product *p, const float *in, float *out, float *peak);
+    /* out[i][l] = rows[l][i]: n values of 16 images side by side. */
+    void (*columns)(const float *const *rows, int64_t n, float *out);
+    /* One weight moved by `change`, for n sums z of 16 images: out[p] = z[p] + change * x[at[p]],
+     * one fma, and z[p] where at[p] < 0; low and high: that less and plus
+     *     min(a |change x| + b total[p], c |change x| + d total[p]),   abcd = `off`,
+     * but nothing where x is 0 or not met. most[16] = the largest |x| that was met. */
+    void (*move)(const float *z, const float *total, const float *x, const int32_t *at, int64_t n,
+                 float change, const float off[4], float *out, float *low, float *high,
+                 float *most);
+    /* The class of 16 images whose logits [n][16] are off by at most error[n][16]: that which all
+     * outputs in reach give, or -1. `apart`: how far logits must lie apart for their outputs to
+     * keep the order. With a final Sigmoid, `sigmoid`; 1 from 18 on, and 0 up to -110 are taken for
+     * granted then. */
+    void (*classify)(const float *logits, const float *error, int64_t n, float apart, bool sigmoid,
+                     int32_t *top1);
 
     /* The sum of n floats, in double. */
     double (*sum)(const float *x, int64_t n);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "exec/carry_kernels.h"
 #include "exec/chain_kernels.h"
 #include "exec/check_kernels.h"
 #include "exec/kernels.h"
@@ -361,6 +362,10 @@ const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET) = {
     .add_change = stoic_add_change,
     .outside = stoic_outside,
     .above = stoic_above,
+    .product = stoic_product_sum,
+    .columns = stoic_columns,
+    .move = stoic_move,
+    .classify = stoic_classify,
     .sum = stoic_check_sum,
     .window_sum = stoic_check_windows,
 };

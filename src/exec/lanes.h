@@ -1,10 +1,11 @@
 /* Sixteen floats side by side, for kernels that run the same chain of operations on 16 images.
- * All three forms give the same bits. lanes_max gives its second operand where either is NaN.
- * Comparisons give bit l for lane l, and are false for NaN. */
+ * All three forms give the same bits. lanes_max and lanes_min give their second operand where
+ * either is NaN. Comparisons give bit l for lane l, and are false for NaN. */
 #ifndef STOIC_EXEC_LANES_H
 #define STOIC_EXEC_LANES_H
 
 #include <math.h>
+#include <stdint.h>
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -41,11 +42,50 @@ static inline lanes lanes_max(lanes a, lanes b) {
 static inline lanes lanes_mul(lanes a, lanes b) {
     return _mm512_mul_ps(a, b);
 }
+static inline lanes lanes_min(lanes a, lanes b) {
+    return _mm512_min_ps(a, b);
+}
+static inline lanes lanes_clear(lanes a, unsigned mask) { /* +0 where a bit is set */
+    return _mm512_maskz_mov_ps((__mmask16)~mask, a);
+}
 static inline unsigned lanes_at_most(lanes a, lanes b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ);
 }
 static inline unsigned lanes_zero(lanes a) {
     return _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_EQ_OQ);
+}
+
+/* out[i][l] = rows[l][first + i] for 16 columns, the last ones of which may be left out. */
+static inline void lanes_turn(const float *const *rows, int64_t first, int n, float *out) {
+    __mmask16 part = (__mmask16)((1u << n) - 1);
+    __m512 r[16], t[16], c[16];
+    for (int l = 0; l < 16; l++)
+        r[l] = _mm512_maskz_loadu_ps(part, rows[l] + first);
+    for (int l = 0; l < 16; l += 2) {
+        t[l] = _mm512_unpacklo_ps(r[l], r[l + 1]);
+        t[l + 1] = _mm512_unpackhi_ps(r[l], r[l + 1]);
+    }
+    for (int g = 0; g < 4; g++) { /* c[m * 4 + g]: columns 4 q + m of rows 4 g to 4 g + 3 */
+        const __m512 *u = t + g * 4;
+        for (int half = 0; half < 2; half++) {
+            __m512d a = _mm512_castps_pd(u[half]), b = _mm512_castps_pd(u[half + 2]);
+            c[half * 8 + g] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+            c[half * 8 + 4 + g] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+        }
+    }
+    for (int m = 0; m < 4; m++) {
+        const __m512 *u = c + m * 4;
+        __m512 even0 = _mm512_shuffle_f32x4(u[0], u[1], 0x88);
+        __m512 even1 = _mm512_shuffle_f32x4(u[2], u[3], 0x88);
+        __m512 odd0 = _mm512_shuffle_f32x4(u[0], u[1], 0xdd);
+        __m512 odd1 = _mm512_shuffle_f32x4(u[2], u[3], 0xdd);
+        r[m] = _mm512_shuffle_f32x4(even0, even1, 0x88);
+        r[4 + m] = _mm512_shuffle_f32x4(odd0, odd1, 0x88);
+        r[8 + m] = _mm512_shuffle_f32x4(even0, even1, 0xdd);
+        r[12 + m] = _mm512_shuffle_f32x4(odd0, odd1, 0xdd);
+    }
+    for (int i = 0; i < n; i++)
+        _mm512_storeu_ps(out + i * 16, r[i]);
 }
 
 #elif defined(__AVX2__) && defined(__FMA__)
@@ -80,6 +120,18 @@ static inline lanes lanes_max(lanes a, lanes b) {
 }
 static inline lanes lanes_mul(lanes a, lanes b) {
     return (lanes){_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
+}
+static inline lanes lanes_min(lanes a, lanes b) {
+    return (lanes){_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
+}
+static inline lanes lanes_clear(lanes a, unsigned mask) { /* +0 where a bit is set */
+    __m256i bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    __m256i low = _mm256_and_si256(_mm256_set1_epi32((int)mask), bits);
+    __m256i high = _mm256_and_si256(_mm256_set1_epi32((int)(mask >> 8)), bits);
+    low = _mm256_cmpeq_epi32(low, _mm256_setzero_si256());
+    high = _mm256_cmpeq_epi32(high, _mm256_setzero_si256());
+    return (lanes){_mm256_and_ps(a.low, _mm256_castsi256_ps(low)),
+                   _mm256_and_ps(a.high, _mm256_castsi256_ps(high))};
 }
 static inline unsigned lanes_join(__m256 low, __m256 high) {
     return (unsigned)_mm256_movemask_ps(low) | (unsigned)_mm256_movemask_ps(high) << 8;
@@ -141,6 +193,16 @@ static inline lanes lanes_mul(lanes a, lanes b) {
         a.v[i] *= b.v[i];
     return a;
 }
+static inline lanes lanes_min(lanes a, lanes b) {
+    for (int i = 0; i < 16; i++)
+        a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i];
+    return a;
+}
+static inline lanes lanes_clear(lanes a, unsigned mask) { /* +0 where a bit is set */
+    for (int i = 0; i < 16; i++)
+        a.v[i] = mask >> i & 1 ? 0 : a.v[i];
+    return a;
+}
 static inline unsigned lanes_at_most(lanes a, lanes b) {
     unsigned mask = 0;
     for (int i = 0; i < 16; i++)
@@ -158,6 +220,13 @@ static inline unsigned lanes_zero(lanes a) {
 
 #if !defined(__AVX512F__)
 #include <string.h>
+
+static inline void lanes_turn(const float *const *rows, int64_t first, int n, float *out) {
+    for (int l = 0; l < 16; l++) {
+        for (int i = 0; i < n; i++)
+            out[i * 16 + l] = rows[l][first + i];
+    }
+}
 
 /* The first n of the sixteen; the others are 0, and stay what they were. */
 static inline lanes lanes_load_part(const float *p, int n) {

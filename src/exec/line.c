@@ -33,6 +33,7 @@ void stoic_line_free(stoic_line *line) {
     free(line->low);
     free(line->high);
     free(line->errors);
+    free(line->reach);
     free(line->ready);
     free(line->far_to);
     free(line->far_class);
@@ -290,12 +291,13 @@ static stoic_status create(const stoic_faulty *f, const stoic_block *b, int64_t 
         line->low = malloc(n * images * sizeof *line->low);
         line->high = malloc(n * images * sizeof *line->high);
         line->errors = malloc(images * classes * sizeof *line->errors);
+        line->reach = malloc(n * classes * sizeof *line->reach);
         line->ready = calloc(n, sizeof *line->ready);
         line->far_to = calloc(n, sizeof *line->far_to);
         line->far_class = calloc(n, sizeof *line->far_class);
     }
-    if (!line || !line->low || !line->high || !line->errors || !line->ready || !line->far_to ||
-        !line->far_class) {
+    if (!line || !line->low || !line->high || !line->errors || !line->reach || !line->ready ||
+        !line->far_to || !line->far_class) {
         stoic_line_free(line);
         return stoic_fail_memory(err, "intervals", n * images * 8);
     }
@@ -345,6 +347,8 @@ static void fill_channel(const stoic_faulty *f, const stoic_block *b, const tail
     int64_t n = g->values[step->out].size, classes = g->values[g->output].size;
     stoic_reach r;
     stoic_tail_reach(f, t, j, &r);
+    for (int64_t k = 0; k < classes; k++)
+        line->reach[j * classes + k] = stoic_above(r.one[k]);
     for (int64_t image = 0; image < (int64_t)b->groups * STOIC_LANES; image++) {
         float *low = &line->low[j * b->groups * STOIC_LANES + image];
         float *high = &line->high[j * b->groups * STOIC_LANES + image];
@@ -406,8 +410,7 @@ stoic_status stoic_line_prepare(stoic_faulty *f, stoic_block *b, int first, cons
     const stoic_line *line;
     const float *input;
     tail t;
-    if (f->narrow.n_channels != 1 || f->session->n_undo != 1 ||
-        !plain_product(f, step, STOIC_TAIL_LONGEST) ||
+    if (f->narrow.n_channels != 1 || !plain_product(f, step, STOIC_TAIL_LONGEST) ||
         !stoic_tail_find(f, step->out, first + 1, &t) || layer->weights != edit->tensor ||
         !b->golden[step->out] || !b->golden[g->output])
         return STOIC_OK;

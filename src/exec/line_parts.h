@@ -2,6 +2,8 @@
 #ifndef STOIC_EXEC_LINE_PARTS_H
 #define STOIC_EXEC_LINE_PARTS_H
 
+#include <math.h>
+
 #include "exec/faulty_parts.h"
 
 #ifndef STOIC_LINE_WIDEN /* tests set these to see that they would notice */
@@ -39,10 +41,51 @@ typedef struct stoic_reach {
 struct stoic_line {
     float *low, *high; /* [channel][groups x 16]: dw * x in between keeps the class */
     float *errors;     /* [image][class]: what roundings alone can do */
+    float *reach;      /* [channel][class]: what a change of 1 in it does at most */
     bool *ready;       /* channel */
     float *far_to;     /* [channel]: up to here every image has class far_class; 0: unknown */
     int16_t *far_class;
 };
+
+/* How a change in one channel is carried to the class: carry.c. Of one weight's channel. */
+struct stoic_carry {
+    bool use;
+    int step; /* the hit layer */
+    int64_t channel;
+    stoic_tail tail;
+    stoic_product products[STOIC_TAIL_LAYERS];
+    stoic_product reach; /* from changes of the elements in front of the tail to the logits */
+    double norms[STOIC_TAIL_LAYERS]; /* row sums of |weights| at most; of the first, what is hit */
+    const stoic_probe *hit, *probes[STOIC_TAIL_LAYERS];
+    const stoic_line *line;
+    const float *first; /* golden sums of the tail's first layer, [image][out] */
+    const float *sums;  /* of the hit layer, [image][channel] */
+    float off[4];       /* of the hit sums: the kernel `move` */
+    double near, far;   /* roundings of the tail in proportion to the change */
+    bool sigmoid;
+    /* a convolution: one channel of the block, [image][pixel] */
+    uint64_t block;
+    int64_t pixels, source, places; /* of the sums; the channel that the weight reads, its size */
+    float *channel_sums, *totals, *frontier, *input;
+    size_t sums_room, totals_room, frontier_room, input_room;
+    int32_t *at; /* [pixel]: the place that the weight meets, -1: padding */
+    size_t at_room;
+    float *scratch;
+    size_t scratch_room;
+};
+
+/* Makes f->carry for channel `channel` of product `first`. Behind stoic_line_prepare(), without
+ * edits. */
+stoic_status stoic_carry_line(stoic_faulty *f, stoic_block *b, int first, int64_t channel,
+                              stoic_error *err);
+/* The same for the weight at `index` of the convolution of f->narrow. `reach`, [pixel][class]: what
+ * a change of 1 there does at most. */
+stoic_status stoic_carry_limit(stoic_faulty *f, stoic_block *b, const stoic_tail *t,
+                               const stoic_line *line, const float *reach, int64_t index,
+                               stoic_error *err);
+/* Decides what it can of the selected images; *left: how many remain selected. No edits. */
+void stoic_carry_run(stoic_faulty *f, const stoic_block *b, float change, const stoic_sink *sink,
+                     int *left);
 
 /* Are the steps from `from` on that depend on `value` a tail? Behind stoic_session_changed(). */
 bool stoic_tail_find(const stoic_faulty *f, int value, int from, stoic_tail *out);
@@ -54,6 +97,11 @@ stoic_status stoic_tail_logits(stoic_faulty *f, stoic_block *b, const stoic_tail
 /* The block's line for hit layer `layer`, with room for `channels` intervals; errors filled in. */
 stoic_status stoic_line_of(stoic_faulty *f, stoic_block *b, const stoic_tail *t, int layer,
                            int64_t channels, stoic_line **out, stoic_error *err);
+/* An upper bound in float. */
+static inline float stoic_above(double x) {
+    return nextafterf((float)x, INFINITY);
+}
+
 /* How far apart computed outputs need the logits of the top class and class k. */
 double stoic_tail_apart(const stoic_tail *t, int top, int64_t k);
 

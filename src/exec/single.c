@@ -21,39 +21,57 @@ static bool change_of(const stoic_faulty *f, const stoic_edit *edit, float *chan
     return fabs(now) <= largest && fabs(old) <= largest;
 }
 
+/* The first step that the edit changes, and f->narrow; *alone: the weight stands in one place, and
+ * changes few channels. Leaves no edit. */
+static stoic_status narrow_down(stoic_faulty *f, const stoic_edit *edit, int *first, bool *alone,
+                                stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    *alone = false;
+    TRY(stoic_session_edit(f->session, edit, 1, err));
+    *first = stoic_session_changed(f->session, f->changed);
+    if (*first < f->program->n_steps)
+        TRY(stoic_faulty_narrow(f, *first, edit, 1, alone, err));
+    *alone = *alone && f->session->n_undo == 1;
+done:
+    stoic_session_restore(f->session);
+    return status;
+}
+
 /* Which way is there for this weight? */
 static stoic_status look(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
                          stoic_error *err) {
     const stoic_program *g = f->program;
     stoic_single *s = &f->single;
     stoic_status status = STOIC_OK;
-    bool narrow;
     *s = (stoic_single){.way = STOIC_SINGLE_OTHER};
-    TRY(stoic_session_edit(f->session, edit, 1, err));
-    int first = stoic_session_changed(f->session, f->changed);
-    if (first < g->n_steps)
-        TRY(stoic_faulty_narrow(f, first, edit, 1, &narrow, err));
-    if (first < g->n_steps && narrow && b->golden[f->narrow.frontier]) {
+    int first;
+    bool alone;
+    TRY(narrow_down(f, edit, &first, &alone, err));
+    if (alone && b->golden[f->narrow.frontier]) {
         s->layer = &g->layers[g->steps[first].layer];
         s->packed = s->layer->weights_at + stoic_layer_weight_offset(s->layer, edit->index);
         TRY(stoic_line_prepare(f, b, first, edit, s, err));
-        if (s->way == STOIC_SINGLE_OTHER && stoic_threshold_fits(f, b, edit))
+        if (s->way == STOIC_SINGLE_LINE)
+            TRY(stoic_carry_line(f, b, first, f->narrow.channels[0], err));
+        else if (stoic_threshold_fits(f, b, edit))
             s->way = STOIC_SINGLE_LIMIT;
     }
     s->tensor = edit->tensor;
     s->index = edit->index;
     s->block = b->serial;
 done:
-    stoic_session_restore(f->session);
     return status;
 }
 
 /* Limits cost more than one fault does: they are found when a weight comes a second time. */
+static int64_t first_limits(const stoic_faulty *f) {
+    return f->swept ? 1 : 2;
+}
+
 static stoic_status prepare(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
                             stoic_error *err) {
     stoic_single *s = &f->single;
     stoic_status status = STOIC_OK;
-    bool narrow;
     if (s->block != b->serial || s->tensor != edit->tensor || s->index != edit->index)
         TRY(look(f, b, edit, err));
     if (b->groups > f->open_room) {
@@ -63,14 +81,13 @@ static stoic_status prepare(stoic_faulty *f, stoic_block *b, const stoic_edit *e
         f->open = more;
         f->open_room = b->groups;
     }
-    if (++s->asked == 2 && s->way == STOIC_SINGLE_LIMIT) {
-        TRY(stoic_session_edit(f->session, edit, 1, err));
-        int first = stoic_session_changed(f->session, f->changed);
-        TRY(stoic_faulty_narrow(f, first, edit, 1, &narrow, err));
-        TRY(stoic_threshold_find(f, b, edit, err));
+    if (++s->asked == first_limits(f) && s->way == STOIC_SINGLE_LIMIT) {
+        int first;
+        bool alone;
+        TRY(narrow_down(f, edit, &first, &alone, err));
+        status = stoic_threshold_find(f, b, edit, err);
     }
 done:
-    stoic_session_restore(f->session);
     return status;
 }
 
@@ -108,7 +125,7 @@ stoic_status stoic_single_run(stoic_faulty *f, stoic_block *b, const int32_t *im
         return STOIC_OK;
     TRY(prepare(f, b, edit, err));
     if (s->way == STOIC_SINGLE_OTHER || !change_of(f, edit, &change) ||
-        (s->way == STOIC_SINGLE_LIMIT && s->asked < 2))
+        (s->way == STOIC_SINGLE_LIMIT && s->asked < first_limits(f)))
         return STOIC_OK;
     if (s->way == STOIC_SINGLE_LINE)
         open = kernels->outside(s->x, s->step, s->low, s->high, b->groups, change, f->open);
@@ -121,6 +138,8 @@ stoic_status stoic_single_run(stoic_faulty *f, stoic_block *b, const int32_t *im
     }
     TRY(stoic_faulty_select(f, b, images, n_images, err));
     *left = keep_open(f, b, change, sink);
+    if (*left)
+        stoic_carry_run(f, b, change, sink, left);
 done:
     return status;
 }

@@ -28,10 +28,9 @@ static bool fits(const stoic_faulty *f, const stoic_block *b, const stoic_edit *
     const stoic_narrow *w = &f->narrow;
     const stoic_exec_step *step = &g->steps[w->step];
     const stoic_exec_layer *layer = &g->layers[step->layer];
-    if (w->n_channels != 1 || w->others || f->session->n_undo != 1 || layer->matrix ||
-        layer->weights != edit->tensor || layer->shape.groups != 1 ||
-        f->chains->layers[step->layer].taps > STOIC_TAIL_LONGEST || step->norm >= 0 ||
-        step->add >= 0 || !chooses(&step->act) || w->pixels > PIXELS ||
+    if (w->n_channels != 1 || w->others || layer->matrix || layer->weights != edit->tensor ||
+        layer->shape.groups != 1 || f->chains->layers[step->layer].taps > STOIC_TAIL_LONGEST ||
+        step->norm >= 0 || step->add >= 0 || !chooses(&step->act) || w->pixels > PIXELS ||
         g->values[w->frontier].size > STOIC_TAIL_LONGEST || !b->golden[w->frontier] ||
         !b->golden[g->output] || w->frontier == g->output || f->readers[w->frontier] != 1)
         return false;
@@ -43,10 +42,6 @@ static bool fits(const stoic_faulty *f, const stoic_block *b, const stoic_edit *
             return false;
     }
     return stoic_tail_find(f, w->frontier, w->last + 1, t);
-}
-
-static float above(double x) {
-    return nextafterf((float)x, INFINITY);
 }
 
 /* The tail's reach from each pixel of the hit channel. */
@@ -62,12 +57,14 @@ static stoic_status find_reaches(stoic_faulty *f, const stoic_tail *t, stoic_err
     h->block = 0;
     TRY(stoic_faulty_grow(&h->pair, &h->pair_room, (size_t)(classes * classes * pixels), err));
     TRY(stoic_faulty_grow(&h->one, &h->one_room, (size_t)(classes * pixels), err));
+    TRY(stoic_faulty_grow(&h->reach, &h->reach_room, (size_t)(classes * pixels), err));
     for (int64_t p = 0; p < pixels; p++) {
         stoic_tail_reach(f, t, p * w->stride + w->channels[0], &r);
         for (int64_t a = 0; a < classes; a++) {
-            h->one[a * pixels + p] = above(r.one[a]);
+            h->one[a * pixels + p] = stoic_above(r.one[a]);
+            h->reach[p * classes + a] = h->one[a * pixels + p];
             for (int64_t k = 0; k < classes; k++)
-                h->pair[(a * classes + k) * pixels + p] = above(r.pair[a][k]);
+                h->pair[(a * classes + k) * pixels + p] = stoic_above(r.pair[a][k]);
         }
     }
     h->step = w->step + 1;
@@ -198,6 +195,7 @@ static stoic_status find_limits(stoic_faulty *f, stoic_block *b, const stoic_tai
         h->limit[image] = INFINITY;
     h->block = b->serial;
     h->weight = weight;
+    status = stoic_carry_limit(f, b, t, line, h->reach, edit->index, err);
 done:
     return status;
 }

@@ -1,0 +1,471 @@
+/*
+ * The images that intervals and limits leave open: one weight's change is carried to the class, 16
+ * images side by side, without running the layers in front of it (docs/methods.md 8).
+ *
+ * The hit sums are golden's plus dw * x, pooled as the network does; the first layer of the tail
+ * (line_parts.h) is golden's sums plus what those differences add; the others are summed in the
+ * canonical order. With u = 2^-24, what we have and the canonical sums are apart
+ *
+ *     3 u total + u n |dw x|    in the hit layer, n: the length of its chain,
+ *     3 u total + u n moved     in each layer of the tail, n: our chain and the canonical one.
+ *
+ * Where the change is so large that everything else is nothing beside it, the long chains round
+ * hardly ever: a sum that is rounded to nearest is off by no more than what was added to it. Then
+ *
+ *     2 total + u n |dw x|      n: the changed terms alone,
+ *
+ * is the better bound. Pools and ReLU choose, and so take the two ends of what a hit sum can be to
+ * the ends of what comes out. Only where no logit within its bound gives another class is the class
+ * taken. Where partial sums might overflow, the largest of ours are watched, and what they lack to
+ * the canonical ones is allowed for.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "exec/line_parts.h"
+
+static const double small_peak = 0x1p100, safe = 0x1p125, highest = 0x1.fp127;
+
+typedef struct stoic_carry carry;
+
+/* Scratch, in rows of 16: values on their way, twice, golden sums, uncertainties, and errors; then,
+ * of a convolution, sums, totals and both ends, and the input. */
+enum {
+    NOW = 0,
+    NEXT = STOIC_TAIL_WIDEST,
+    GOLDEN = 2 * STOIC_TAIL_WIDEST,
+    UNSURE = 3 * STOIC_TAIL_WIDEST,
+    ERRORS = UNSURE + 2 * STOIC_TAIL_CLASSES,
+    WIDE = ERRORS + 2 * STOIC_TAIL_CLASSES
+};
+
+static const float absorbed = 0x1p25f; /* 2 / u: the golden part where it is nothing beside */
+
+/* Sixteen images on their way. */
+typedef struct pack {
+    int32_t image[STOIC_LANES];
+    int n;
+    double hit[STOIC_LANES];  /* |dw x| at most */
+    float moved[STOIC_LANES]; /* the largest change in front of the tail */
+} pack;
+
+void stoic_carry_free(carry *c) {
+    if (!c)
+        return;
+    free(c->channel_sums);
+    free(c->totals);
+    free(c->frontier);
+    free(c->input);
+    free(c->at);
+    free(c->scratch);
+    free(c);
+}
+
+static double largest_row(const stoic_product *p) {
+    double most = 0;
+    for (int64_t o = 0; o < p->out; o++) {
+        double sum = 0;
+        for (int64_t i = 0; i < p->in; i++)
+            sum += fabs((double)p->weights[i * p->step + o]);
+        most = sum <= most ? most : sum;
+    }
+    return most * slack;
+}
+
+/* Do Sigmoids saturate as classify() takes for granted? */
+static bool saturates(const stoic_kernels *kernels) {
+    float ends[] = {18, 0x1p127f, -110, -0x1p127f, 15};
+    kernels->unary(STOIC_SIGMOID, 0, 0, ends, ends, 5);
+    return ends[0] == 1 && ends[1] == 1 && ends[2] == 0 && ends[3] == 0 && ends[4] < 1;
+}
+
+/* The tail as products; `elements` values of its input are hit, from `first` on, `stride` apart. */
+static stoic_status find_products(stoic_faulty *f, stoic_block *b, carry *c, int64_t elements,
+                                  int64_t first, int64_t stride, stoic_error *err) {
+    const stoic_program *g = f->program;
+    const stoic_tail *t = &c->tail;
+    stoic_status status = STOIC_OK;
+    double chain_length = (double)f->chains->layers[g->steps[c->step].layer].taps + 6;
+    TRY(stoic_block_probe(b, f->chains, c->step, &c->hit, err));
+    c->off[0] = (float)(unit * slack * slack * chain_length);
+    c->off[1] = (float)(unit * slack * slack * 3);
+    c->off[2] = (float)(unit * slack * slack * 6);
+    c->off[3] = c->off[1] * absorbed;
+    c->near = c->far = 0;
+    for (int i = 0; i < t->n; i++) {
+        const stoic_exec_step *step = &g->steps[t->step[i]];
+        const stoic_exec_layer *layer = &g->layers[step->layer];
+        const stoic_layer_chain *chain = &f->chains->layers[step->layer];
+        const float *bias = layer->bias < 0 ? NULL : g->constant_base + layer->bias_at;
+        stoic_product *p = &c->products[i];
+        *p = (stoic_product){.in = chain->taps,
+                             .out = layer->channels,
+                             .weights = chain->by_input,
+                             .step = layer->channels,
+                             .start = chain->shape.bias_first ? bias : NULL,
+                             .end = chain->shape.bias_first ? NULL : bias,
+                             .relu = step->act.kind == STOIC_ACT_RELU};
+        c->norms[i] = chain->norm * slack;
+        c->near += 2 * (double)chain->taps + 8;
+        c->far += 2 * (double)chain->taps + 8;
+        TRY(stoic_block_probe(b, f->chains, t->step[i], &c->probes[i], err));
+    }
+    stoic_product *p = &c->products[0];
+    p->in = elements;
+    p->weights += first * p->out;
+    p->step = stride * p->out;
+    p->start = p->end = NULL;
+    c->norms[0] = largest_row(p);
+    c->near += (double)elements;
+    c->far += 2 * (double)elements - 2 * (double)f->chains->layers[g->steps[t->step[0]].layer].taps;
+    status = stoic_block_sums(b, f->session, t->step[0], &c->first, err);
+done:
+    return status;
+}
+
+static stoic_status begin(stoic_faulty *f, const stoic_tail *t, const stoic_line *line, int step,
+                          int64_t channel, stoic_error *err) {
+    if (!f->carry)
+        f->carry = calloc(1, sizeof *f->carry);
+    carry *c = f->carry;
+    if (!c)
+        return stoic_fail_memory(err, "a change", sizeof *c);
+    c->use = false;
+    c->tail = *t;
+    c->line = line;
+    c->step = step;
+    c->channel = channel;
+    c->sigmoid = t->final == STOIC_FINAL_SIGMOID;
+    return stoic_faulty_grow(&c->scratch, &c->scratch_room, (size_t)(WIDE * STOIC_LANES), err);
+}
+
+static void set_reach(const stoic_faulty *f, carry *c, const float *reach) {
+    int64_t classes = f->program->values[f->program->output].size;
+    c->reach =
+        (stoic_product){.in = c->products[0].in, .out = classes, .weights = reach, .step = classes};
+}
+
+stoic_status stoic_carry_line(stoic_faulty *f, stoic_block *b, int first, int64_t channel,
+                              stoic_error *err) {
+    const stoic_exec_step *step = &f->program->steps[first];
+    const stoic_line *line = b->lines[step->layer];
+    stoic_status status = STOIC_OK;
+    stoic_tail t;
+    if (!stoic_tail_find(f, step->out, first + 1, &t))
+        return stoic_fail(err, STOIC_ERR_INTERNAL, "", "a product without a tail");
+    TRY(begin(f, &t, line, first, channel, err));
+    carry *c = f->carry;
+    TRY(find_products(f, b, c, 1, channel, 1, err));
+    TRY(stoic_block_sums(b, f->session, first, &c->sums, err));
+    set_reach(f, c, line->reach + channel * f->program->values[f->program->output].size);
+    c->use = !c->sigmoid || saturates(f->program->kernels);
+done:
+    return status;
+}
+
+/* ---- a convolution ---- */
+
+/* Channel `channel` of `channels`, of every image: [image][places]. */
+static stoic_status one_channel(const stoic_block *b, const float *from, int64_t places,
+                                int64_t channels, int64_t channel, float **out, size_t *room,
+                                stoic_error *err) {
+    stoic_status status = stoic_faulty_grow(out, room, (size_t)(b->count * places), err);
+    for (int64_t image = 0; image < b->count && status == STOIC_OK; image++) {
+        const float *src = from + image * places * channels + channel;
+        for (int64_t p = 0; p < places; p++)
+            (*out)[image * places + p] = src[p * channels];
+    }
+    return status;
+}
+
+/* Which place of the input the weight (ky, kx) meets at each pixel of the sums. */
+static stoic_status find_places(carry *c, const stoic_chain *chain, int64_t ky, int64_t kx,
+                                stoic_error *err) {
+    if ((size_t)c->pixels > c->at_room) {
+        int32_t *more = realloc(c->at, (size_t)c->pixels * sizeof *more);
+        if (!more)
+            return stoic_fail_memory(err, "a channel's places", (size_t)c->pixels * sizeof *more);
+        c->at = more;
+        c->at_room = (size_t)c->pixels;
+    }
+    for (int64_t p = 0; p < c->pixels; p++) {
+        int64_t y = p / chain->ow * chain->stride_h + ky * chain->dilation_h - chain->pad_top;
+        int64_t x = p % chain->ow * chain->stride_w + kx * chain->dilation_w - chain->pad_left;
+        bool inside = y >= 0 && y < chain->ih && x >= 0 && x < chain->iw;
+        c->at[p] = inside ? (int32_t)(y * chain->iw + x) : -1;
+    }
+    return STOIC_OK;
+}
+
+/* What every weight of the channel shares. */
+static stoic_status take_channel(stoic_faulty *f, stoic_block *b, const stoic_tail *t,
+                                 const stoic_line *line, stoic_error *err) {
+    const stoic_program *g = f->program;
+    const stoic_narrow *w = &f->narrow;
+    stoic_status status = STOIC_OK;
+    TRY(begin(f, t, line, w->step, w->channels[0], err));
+    carry *c = f->carry;
+    c->block = 0;
+    c->source = -1;
+    c->pixels = g->values[g->steps[w->step].out].size / w->stride;
+    TRY(find_products(f, b, c, w->pixels, c->channel, w->stride, err));
+    TRY(stoic_block_sums(b, f->session, w->step, &c->sums, err));
+    TRY(one_channel(b, c->sums, c->pixels, w->stride, c->channel, &c->channel_sums, &c->sums_room,
+                    err));
+    TRY(one_channel(b, c->hit->totals, c->pixels, w->stride, c->channel, &c->totals,
+                    &c->totals_room, err));
+    TRY(one_channel(b, b->golden[w->frontier], w->pixels, w->stride, c->channel, &c->frontier,
+                    &c->frontier_room, err));
+    c->block = b->serial;
+done:
+    return status;
+}
+
+stoic_status stoic_carry_limit(stoic_faulty *f, stoic_block *b, const stoic_tail *t,
+                               const stoic_line *line, const float *reach, int64_t index,
+                               stoic_error *err) {
+    const stoic_program *g = f->program;
+    const stoic_narrow *w = &f->narrow;
+    const stoic_exec_step *step = &g->steps[w->step];
+    const stoic_dnn_shape *s = &g->layers[step->layer].shape;
+    const stoic_chain *chain = &f->chains->layers[step->layer].shape;
+    int64_t weight = index % (s->ic * s->kh * s->kw), source = weight / (s->kw * s->kh);
+    stoic_status status = STOIC_OK;
+    carry *c = f->carry;
+    if (!c || c->block != b->serial || c->step != w->step || c->channel != w->channels[0])
+        TRY(take_channel(f, b, t, line, err));
+    c = f->carry;
+    c->places = chain->ih * chain->iw;
+    if (c->source != source)
+        TRY(one_channel(b, b->golden[step->in[0]], c->places, chain->channels, source, &c->input,
+                        &c->input_room, err));
+    c->source = source;
+    TRY(find_places(c, chain, weight / s->kw % s->kh, weight % s->kw, err));
+    TRY(stoic_faulty_grow(&c->scratch, &c->scratch_room,
+                          (size_t)((WIDE + 4 * w->widest + c->places) * STOIC_LANES), err));
+    set_reach(f, c, reach);
+    c->use = !c->sigmoid || saturates(g->kernels);
+done:
+    return status;
+}
+
+/* ---- a pack ---- */
+
+static void take_rows(const float *from, const pack *k, int64_t size, const float **rows) {
+    for (int l = 0; l < STOIC_LANES; l++)
+        rows[l] = from + k->image[l < k->n ? l : 0] * size;
+}
+
+/* What changed in front of the tail, in `now` [element][16], and how far it may be off. */
+static void delta_of_line(const stoic_faulty *f, const stoic_block *b, pack *k, float change,
+                          float *now, float *unsure) {
+    const carry *c = f->carry;
+    const stoic_exec_step *step = &f->program->steps[c->step];
+    int64_t n = f->program->values[step->out].size;
+    float z[STOIC_LANES], total[STOIC_LANES], x[STOIC_LANES], low[STOIC_LANES], most[STOIC_LANES];
+    static const int32_t at[] = {0};
+    for (int l = 0; l < STOIC_LANES; l++) {
+        int image = k->image[l < k->n ? l : 0];
+        x[l] = f->single.x[image / STOIC_LANES * f->single.step + image % STOIC_LANES];
+        z[l] = c->sums[image * n + c->channel];
+        total[l] = c->hit->totals[image * n + c->channel];
+    }
+    f->program->kernels->move(z, total, x, at, 1, change, c->off, now, low, unsure, most);
+    for (int l = 0; l < STOIC_LANES; l++) {
+        float golden = b->golden[step->out][k->image[l < k->n ? l : 0] * n + c->channel];
+        bool relu = step->act.kind == STOIC_ACT_RELU;
+        unsure[l] = (relu && unsure[l] < 0 ? 0 : unsure[l]) - (relu && low[l] < 0 ? 0 : low[l]);
+        now[l] = (relu && now[l] < 0 ? 0 : now[l]) - golden;
+        k->hit[l] = fabs((double)change * (double)most[l]);
+    }
+}
+
+/* One channel's sums to its frontier. */
+static void finish(stoic_faulty *f, const stoic_block *b, const float *sums, float *out) {
+    size_t count = (size_t)(f->carry->pixels * STOIC_LANES);
+    memcpy(f->narrow.sums, sums, count * sizeof *sums);
+    stoic_faulty_finish(f, b, 0, f->carry->channel, out);
+}
+
+static void delta_of_limit(stoic_faulty *f, const stoic_block *b, pack *k, float change, float *now,
+                           float *unsure) {
+    const carry *c = f->carry;
+    const stoic_kernels *kernels = f->program->kernels;
+    int64_t pixels = f->narrow.pixels;
+    int64_t room = f->narrow.widest * STOIC_LANES;
+    float *z = c->scratch + (int64_t)WIDE * STOIC_LANES, *total = z + room, *low = total + room;
+    float *high = low + room, *x = high + room, most[STOIC_LANES];
+    const float *rows[STOIC_LANES];
+    take_rows(c->channel_sums, k, c->pixels, rows);
+    kernels->columns(rows, c->pixels, z);
+    take_rows(c->totals, k, c->pixels, rows);
+    kernels->columns(rows, c->pixels, total);
+    take_rows(c->input, k, c->places, rows);
+    kernels->columns(rows, c->places, x);
+    kernels->move(z, total, x, c->at, c->pixels, change, c->off, z, low, high, most);
+    finish(f, b, z, now);
+    finish(f, b, low, total);
+    finish(f, b, high, unsure);
+    take_rows(c->frontier, k, pixels, rows);
+    kernels->columns(rows, pixels, z);
+    for (int64_t i = 0; i < pixels * STOIC_LANES; i++) {
+        now[i] -= z[i];
+        unsure[i] -= total[i];
+    }
+    for (int l = 0; l < STOIC_LANES; l++)
+        k->hit[l] = fabs((double)change) * (double)most[l];
+}
+
+/* Differences of two floats may round down. `unsure` gets roundings of the subtraction, too. */
+static void find_moved(const carry *c, pack *k, const float *now, float *unsure) {
+    for (int l = 0; l < STOIC_LANES; l++)
+        k->moved[l] = 0;
+    for (int64_t i = 0; i < c->products[0].in; i++) {
+        for (int l = 0; l < STOIC_LANES; l++) {
+            float size = fabsf(now[i * STOIC_LANES + l]), off = unsure[i * STOIC_LANES + l];
+            off = off * 1.000001f + size * 1.3e-7f;
+            k->moved[l] = size + off > k->moved[l] ? size + off : k->moved[l];
+            unsure[i * STOIC_LANES + l] = off;
+        }
+    }
+}
+
+/* How far the logits may be off, [class][16]. In units of 2^-24, as the reach of a huge change may
+ * not fit. */
+static float *find_errors(const stoic_faulty *f, const pack *k, float *now) {
+    const carry *c = f->carry;
+    int64_t elements = c->products[0].in, classes = c->reach.out;
+    float *unsure = c->scratch + (int64_t)UNSURE * STOIC_LANES;
+    float *errors = c->scratch + (int64_t)ERRORS * STOIC_LANES;
+    float *moved = errors + (int64_t)STOIC_TAIL_CLASSES * STOIC_LANES;
+    float *scaled = unsure + elements * STOIC_LANES;
+    for (int64_t i = 0; i < elements * STOIC_LANES; i++)
+        scaled[i] = (fabsf(now[i]) + unsure[i]) * 0x1p-24f;
+    f->program->kernels->product(&c->reach, unsure, errors, NULL);
+    f->program->kernels->product(&c->reach, scaled, moved, NULL);
+    float near = (float)(unit * 0x1p24 * slack * c->near);
+    float far = (float)(unit * 0x1p24 * slack * c->far);
+    for (int64_t n = 0; n < classes; n++) {
+        float *e = errors + n * STOIC_LANES, *m = moved + n * STOIC_LANES;
+        for (int l = 0; l < STOIC_LANES; l++) {
+            float golden = c->line->errors[k->image[l < k->n ? l : 0] * classes + n];
+            float close = near * m[l] + 1.5f * golden, wide = far * m[l] + absorbed * golden;
+            e[l] =
+                ((close < wide ? close : wide) + e[l]) * (float)(slack * STOIC_LINE_WIDEN) + 1e-28f;
+        }
+    }
+    return errors;
+}
+
+/* What the fault adds to partial sums of each layer of the tail at most, if it is not watched. */
+static bool surely_small(const carry *c, const pack *k, int l, double *added) {
+    int image = k->image[l];
+    bool small = (double)c->hit->peak[image] + k->hit[l] < safe;
+    double moved = (double)k->moved[l] * slack;
+    for (int i = 0; i < c->tail.n; i++) {
+        added[i] = moved *= c->norms[i] * slack;
+        small = small && (double)c->probes[i]->peak[image] * slack + moved < safe;
+    }
+    return small;
+}
+
+/* Canonical partial sums are off ours by less than 1/1000 of what was added. */
+static bool stayed_below(const carry *c, const pack *k, int l, float (*peaks)[STOIC_LANES]) {
+    double added[STOIC_TAIL_LAYERS];
+    int image = k->image[l];
+    if (surely_small(c, k, l, added))
+        return true;
+    if (!((double)c->hit->peak[image] + k->hit[l] < highest) ||
+        !(unit * slack * (c->near + (double)c->off[0] / unit) < 1e-3))
+        return false;
+    for (int i = 0; i < c->tail.n; i++) {
+        double off = 1e-3 * added[i] + (double)c->probes[i]->peak[image];
+        if (!((double)peaks[i][l] + off < highest))
+            return false;
+    }
+    return true;
+}
+
+static bool golden_is_plain(const stoic_faulty *f, const stoic_block *b, int image) {
+    const carry *c = f->carry;
+    int64_t classes = c->reach.out;
+    bool nan;
+    stoic_top1(b->golden[f->program->output] + image * classes, classes, &nan);
+    bool plain = !nan && (double)c->hit->peak[image] < small_peak;
+    for (int i = 0; i < c->tail.n; i++)
+        plain = plain && (double)c->probes[i]->peak[image] < small_peak;
+    return plain;
+}
+
+/* From the differences in front of the tail to the logits; returns where they are. */
+static const float *through_tail(const stoic_faulty *f, const pack *k,
+                                 float (*peaks)[STOIC_LANES]) {
+    const carry *c = f->carry;
+    const float *rows[STOIC_LANES];
+    float *now = c->scratch + (int64_t)NOW * STOIC_LANES;
+    float *next = c->scratch + (int64_t)NEXT * STOIC_LANES;
+    float *golden = c->scratch + (int64_t)GOLDEN * STOIC_LANES;
+    for (int i = 0; i < c->tail.n; i++) {
+        stoic_product p = c->products[i];
+        if (i == 0) {
+            take_rows(c->first, k, p.out, rows);
+            f->program->kernels->columns(rows, p.out, golden);
+            p.add = golden;
+        }
+        f->program->kernels->product(&p, now, next, peaks ? peaks[i] : NULL);
+        float *swap = now;
+        now = next;
+        next = swap;
+    }
+    return now;
+}
+
+/* The classes of a pack; -1: undecided. */
+static void run_pack(stoic_faulty *f, const stoic_block *b, pack *k, float change, int32_t *top1) {
+    const carry *c = f->carry;
+    float *now = c->scratch + (int64_t)NOW * STOIC_LANES;
+    float *unsure = c->scratch + (int64_t)UNSURE * STOIC_LANES;
+    float peaks[STOIC_TAIL_LAYERS][STOIC_LANES] = {0};
+    double added[STOIC_TAIL_LAYERS];
+    bool small = true;
+    if (f->single.way == STOIC_SINGLE_LINE)
+        delta_of_line(f, b, k, change, now, unsure);
+    else
+        delta_of_limit(f, b, k, change, now, unsure);
+    find_moved(c, k, now, unsure);
+    for (int l = 0; l < k->n; l++)
+        small = surely_small(c, k, l, added) && small;
+    const float *errors = find_errors(f, k, now);
+    const float *logits = through_tail(f, k, small ? NULL : peaks);
+    f->program->kernels->classify(logits, errors, c->reach.out,
+                                  (float)stoic_tail_apart(&c->tail, 1, 0), c->sigmoid, top1);
+    for (int l = 0; l < k->n; l++) {
+        if (!golden_is_plain(f, b, k->image[l]) || (!small && !stayed_below(c, k, l, peaks)))
+            top1[l] = -1;
+    }
+}
+
+void stoic_carry_run(stoic_faulty *f, const stoic_block *b, float change, const stoic_sink *sink,
+                     int *left) {
+    int32_t top1[STOIC_LANES];
+    pack k = {.n = 0};
+    if (!f->carry->use)
+        return;
+    for (int image = 0; image < b->count; image++) {
+        if (f->selected[image])
+            k.image[k.n++] = image;
+        if (k.n < STOIC_LANES && (image + 1 < b->count || k.n == 0))
+            continue;
+        run_pack(f, b, &k, change, top1);
+        for (int l = 0; l < k.n; l++) {
+            if (top1[l] < 0)
+                continue;
+            sink->top1(sink->user, k.image[l], top1[l]);
+            f->selected[k.image[l]] = false;
+            f->counts.carried++;
+            (*left)--;
+        }
+        k.n = 0;
+    }
+}
