@@ -285,7 +285,7 @@ static void delta_of_line(const stoic_faulty *f, const stoic_block *b, pack *k, 
 static void finish(stoic_faulty *f, const stoic_block *b, const float *sums, float *out) {
     size_t count = (size_t)(f->carry->pixels * STOIC_LANES);
     memcpy(f->narrow.sums, sums, count * sizeof *sums);
-    stoic_faulty_finish(f, b, 0, f->carry->channel, out);
+    stoic_faulty_finish(f, b, f->carry->channel, out);
 }
 
 static void delta_of_limit(stoic_faulty *f, const stoic_block *b, pack *k, float change, float *now,
@@ -350,7 +350,7 @@ static float *find_errors(const stoic_faulty *f, const pack *k, float *now) {
         float *e = errors + n * STOIC_LANES, *m = moved + n * STOIC_LANES;
         for (int l = 0; l < STOIC_LANES; l++) {
             float golden = c->line->errors[k->image[l < k->n ? l : 0] * classes + n];
-            float close = near * m[l] + 1.5f * golden, wide = far * m[l] + absorbed * golden;
+            float close = near * m[l] + golden, wide = far * m[l] + absorbed * golden;
             e[l] =
                 ((close < wide ? close : wide) + e[l]) * (float)(slack * STOIC_LINE_WIDEN) + 1e-28f;
         }
@@ -421,18 +421,14 @@ static const float *through_tail(const stoic_faulty *f, const pack *k,
     return now;
 }
 
-/* The classes of a pack; -1: undecided. */
-static void run_pack(stoic_faulty *f, const stoic_block *b, pack *k, float change, int32_t *top1) {
+/* The classes of a pack whose changes in front of the tail are known; -1: undecided. */
+static void run_tail(const stoic_faulty *f, const stoic_block *b, pack *k, int32_t *top1) {
     const carry *c = f->carry;
     float *now = c->scratch + (int64_t)NOW * STOIC_LANES;
     float *unsure = c->scratch + (int64_t)UNSURE * STOIC_LANES;
     float peaks[STOIC_TAIL_LAYERS][STOIC_LANES] = {0};
     double added[STOIC_TAIL_LAYERS];
     bool small = true;
-    if (f->single.way == STOIC_SINGLE_LINE)
-        delta_of_line(f, b, k, change, now, unsure);
-    else
-        delta_of_limit(f, b, k, change, now, unsure);
     find_moved(c, k, now, unsure);
     for (int l = 0; l < k->n; l++)
         small = surely_small(c, k, l, added) && small;
@@ -444,6 +440,35 @@ static void run_pack(stoic_faulty *f, const stoic_block *b, pack *k, float chang
         if (!golden_is_plain(f, b, k->image[l]) || (!small && !stayed_below(c, k, l, peaks)))
             top1[l] = -1;
     }
+}
+
+bool stoic_carry_exact(stoic_faulty *f, const stoic_block *b, int top1[STOIC_LANES]) {
+    const stoic_narrow *w = &f->narrow;
+    const carry *c = f->carry;
+    pack k = {.n = w->n_images};
+    int32_t found[STOIC_LANES];
+    if (!f->carrying || !c->use || w->n_channels != 1)
+        return false;
+    float *now = c->scratch + (int64_t)NOW * STOIC_LANES;
+    int64_t count = c->products[0].in * STOIC_LANES;
+    for (int64_t i = 0; i < count; i++)
+        now[i] = w->lanes[i] - w->golden[i];
+    memset(c->scratch + (int64_t)UNSURE * STOIC_LANES, 0, (size_t)count * sizeof *now);
+    memcpy(k.image, w->images, (size_t)k.n * sizeof *k.image);
+    run_tail(f, b, &k, found);
+    for (int l = 0; l < k.n; l++)
+        top1[l] = found[l];
+    return true;
+}
+
+static void run_pack(stoic_faulty *f, const stoic_block *b, pack *k, float change, int32_t *top1) {
+    float *now = f->carry->scratch + (int64_t)NOW * STOIC_LANES;
+    float *unsure = f->carry->scratch + (int64_t)UNSURE * STOIC_LANES;
+    if (f->single.way == STOIC_SINGLE_LINE)
+        delta_of_line(f, b, k, change, now, unsure);
+    else
+        delta_of_limit(f, b, k, change, now, unsure);
+    run_tail(f, b, k, top1);
 }
 
 void stoic_carry_run(stoic_faulty *f, const stoic_block *b, float change, const stoic_sink *sink,

@@ -335,8 +335,8 @@ static void add_channel_change(const stoic_faulty *f, int i, float *sums) {
 }
 
 static float change_of(const stoic_narrow *w, int i, int64_t p, int lane) {
-    const float *golden = w->golden + (p * w->stride + w->channels[i]) * STOIC_LANES;
-    return w->lanes[(i * w->pixels + p) * STOIC_LANES + lane] - golden[lane];
+    int64_t at = (i * w->pixels + p) * STOIC_LANES + lane;
+    return w->lanes[at] - w->golden[at];
 }
 
 /* What each changed channel adds to a sum of one image at most, and all of them together; NaN if a
@@ -517,8 +517,8 @@ static int leave_out(const stoic_faulty *f, double *small, double *left) {
     return n;
 }
 
-stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int group,
-                                  const int *lanes, int n, int *top1, stoic_error *err) {
+stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, const int *lanes, int n,
+                                  int *top1, stoic_error *err) {
     const stoic_program *g = f->program;
     const stoic_difference *d = &f->difference;
     const stoic_exec_step *layer = &g->steps[d->step];
@@ -528,7 +528,7 @@ stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int gro
     int at[STOIC_LANES], rest = 0;
     double change[STOIC_LANES], left[STOIC_LANES], small;
     for (int i = 0; i < n; i++) {
-        int64_t image = group * STOIC_LANES + lanes[i];
+        int64_t image = f->narrow.images[lanes[i]];
         bound most = logit_bound(f, image, find_moved(f, lanes[i]));
         /* often the change is so small, or the class so clear, that golden's logits decide */
         top1[i] = decide(f, b->golden[d->logits] + image * classes, d->errors + image * classes,

@@ -73,7 +73,9 @@ void stoic_faulty_free(stoic_faulty *f) {
     free(f->frontier);
     free(f->narrow.path);
     free(f->narrow.channels);
+    free(f->narrow.golden);
     free(f->narrow.lanes);
+    free(f->narrow.input);
     free(f->narrow.sums);
     free(f->narrow.weights);
     free((void *)f->difference.probes);
@@ -262,6 +264,8 @@ static stoic_status find_frontier(stoic_faulty *f, int first, stoic_error *err) 
     }
     TRY(stoic_faulty_grow(&w->lanes, &w->lanes_room,
                           (size_t)(w->n_channels * w->pixels) * STOIC_LANES, err));
+    TRY(stoic_faulty_grow(&w->golden, &w->golden_room,
+                          (size_t)(w->n_channels * w->pixels) * STOIC_LANES, err));
     TRY(stoic_faulty_grow(&w->sums, &w->sums_room, (size_t)w->widest * STOIC_LANES * 2, err));
     TRY(stoic_faulty_grow(&w->weights, &w->weights_room,
                           (size_t)f->chains->layers[layer->layer].taps, err));
@@ -286,29 +290,27 @@ static void affine_channel(const stoic_faulty *f, const stoic_exec_step *step, i
                            pixels, STOIC_LANES);
 }
 
-/* Golden values of one channel of a group, side by side: what a sum adds. */
-static const float *addend_channel(const stoic_faulty *f, const stoic_block *b, int group,
-                                   const stoic_exec_step *step, int64_t channel, float *out) {
-    int64_t size = f->program->values[step->out].size, stride = f->narrow.stride;
-    if (step->add < 0)
-        return NULL;
+/* Golden values of one channel of the pack, side by side. */
+static void golden_channel(const stoic_faulty *f, const stoic_block *b, int value, int64_t channel,
+                           float *out) {
+    const stoic_narrow *w = &f->narrow;
+    int64_t size = f->program->values[value].size;
     for (int l = 0; l < STOIC_LANES; l++) {
-        int image = group * STOIC_LANES + l < b->count ? group * STOIC_LANES + l : 0;
-        for (int64_t p = 0; p < size / stride; p++)
-            out[p * STOIC_LANES + l] = b->golden[step->add][image * size + p * stride + channel];
+        const float *src = b->golden[value] + w->images[l < w->n_images ? l : 0] * size + channel;
+        for (int64_t p = 0; p < size / w->stride; p++)
+            out[p * STOIC_LANES + l] = src[p * w->stride];
     }
-    return out;
 }
 
-void stoic_faulty_finish(stoic_faulty *f, const stoic_block *b, int group, int64_t channel,
-                         float *out) {
+void stoic_faulty_finish(stoic_faulty *f, const stoic_block *b, int64_t channel, float *out) {
     const stoic_program *g = f->program;
     const stoic_narrow *w = &f->narrow;
     const stoic_exec_step *step = &g->steps[w->step];
     int64_t pixels = g->values[step->out].size / w->stride;
     float *now = w->sums, *other = w->sums + w->widest * STOIC_LANES;
-    affine_channel(f, step, channel, addend_channel(f, b, group, step, channel, other), now,
-                   pixels);
+    if (step->add >= 0) /* what a sum adds */
+        golden_channel(f, b, step->add, channel, other);
+    affine_channel(f, step, channel, step->add >= 0 ? other : NULL, now, pixels);
     for (int i = 0; i < w->n_path; i++) {
         step = &g->steps[w->path[i]];
         if (stoic_step_is_pool(step)) {
@@ -331,30 +333,28 @@ void stoic_faulty_finish(stoic_faulty *f, const stoic_block *b, int group, int64
     memcpy(out, now, (size_t)(pixels * STOIC_LANES) * sizeof *out);
 }
 
-/* New frontier values of one group; bit l of the result: image l differs from golden. */
-static unsigned narrow_group(stoic_faulty *f, const stoic_block *b, int group, const float *input) {
+/* New frontier values of the pack; bit l of the result: its image l differs from golden. */
+static unsigned narrow_pack(stoic_faulty *f, const stoic_block *b, const float *input) {
     const stoic_program *g = f->program;
     stoic_narrow *w = &f->narrow;
     const stoic_exec_step *step = &g->steps[w->step];
     const stoic_exec_layer *layer = &g->layers[step->layer];
     uint32_t differs[STOIC_LANES] = {0};
     for (int i = 0; i < w->n_channels; i++) {
-        int64_t channel = w->channels[i];
+        int64_t channel = w->channels[i], at = i * w->pixels * STOIC_LANES;
         stoic_chain c = stoic_chain_of(f->chains, step->layer, channel);
-        float *out = w->lanes + i * w->pixels * STOIC_LANES;
         stoic_chain_weights(f->chains, f->session, step->layer, channel, w->weights);
         g->kernels->chain(&c, w->weights,
                           layer->bias >= 0 ? f->session->constants + layer->bias_at + channel
                                            : NULL,
                           input, w->sums);
-        stoic_faulty_finish(f, b, group, channel, out);
+        stoic_faulty_finish(f, b, channel, w->lanes + at);
+        golden_channel(f, b, w->frontier, channel, w->golden + at);
+        const uint32_t *x = (const uint32_t *)(const void *)(w->lanes + at);
+        const uint32_t *y = (const uint32_t *)(const void *)(w->golden + at);
         for (int64_t p = 0; p < w->pixels; p++) {
-            const uint32_t *x = (const uint32_t *)(const void *)(out + p * STOIC_LANES);
-            const uint32_t *y =
-                (const uint32_t *)(const void *)(w->golden +
-                                                 (p * w->stride + channel) * STOIC_LANES);
             for (int l = 0; l < STOIC_LANES; l++)
-                differs[l] |= x[l] ^ y[l];
+                differs[l] |= x[p * STOIC_LANES + l] ^ y[p * STOIC_LANES + l];
         }
     }
     unsigned mask = w->others ? 0xffffu : 0;
@@ -379,11 +379,11 @@ static stoic_status flush_rows(stoic_faulty *f, const stoic_block *b, const stoi
 }
 
 /* An image goes on: its golden frontier with the changed channels in place. */
-static stoic_status append_row(stoic_faulty *f, const stoic_block *b, int group, int lane,
+static stoic_status append_row(stoic_faulty *f, const stoic_block *b, int lane,
                                const stoic_sink *sink, stoic_error *err) {
     const stoic_narrow *w = &f->narrow;
     int64_t size = f->program->values[w->frontier].size;
-    int image = group * STOIC_LANES + lane;
+    int image = w->images[lane];
     float *row = f->frontier + f->n_rows * size;
     memcpy(row, b->golden[w->frontier] + image * size, (size_t)size * sizeof *row);
     for (int i = 0; i < w->n_channels; i++) {
@@ -395,30 +395,115 @@ static stoic_status append_row(stoic_faulty *f, const stoic_block *b, int group,
     return f->n_rows == f->program->tile ? flush_rows(f, b, sink, err) : STOIC_OK;
 }
 
-/* The images of a group that changed: by the difference where it decides, else canonically. */
-static stoic_status go_on(stoic_faulty *f, const stoic_block *b, int group, unsigned mask,
+/* The images of the pack that changed: by the difference where it decides, else canonically. */
+static stoic_status go_on(stoic_faulty *f, const stoic_block *b, unsigned mask,
                           const stoic_sink *sink, stoic_error *err) {
-    int lanes[STOIC_LANES], top1[STOIC_LANES], n = 0;
+    const stoic_narrow *w = &f->narrow;
+    int lanes[STOIC_LANES], top1[STOIC_LANES], classes[STOIC_LANES], n = 0;
     stoic_status status = STOIC_OK;
-    for (int l = 0; l < STOIC_LANES; l++) {
-        int image = group * STOIC_LANES + l;
-        if ((mask >> l & 1) && image < b->count && f->selected[image])
+    bool carried = stoic_carry_exact(f, b, top1);
+    for (int l = 0; l < w->n_images; l++) {
+        if (!(mask >> l & 1) || !f->selected[w->images[l]])
+            continue;
+        if (carried && top1[l] >= 0)
+            sink->top1(sink->user, w->images[l], top1[l]);
+        else
             lanes[n++] = l;
+        f->counts.carried += carried && top1[l] >= 0;
     }
     for (int i = 0; i < n; i++)
-        top1[i] = -1;
+        classes[i] = -1;
     for (int i = 0; f->difference.use && i < n; i += f->program->tile) {
         int count = n - i < f->program->tile ? n - i : f->program->tile;
-        TRY(stoic_difference_run(f, b, group, lanes + i, count, top1 + i, err));
+        TRY(stoic_difference_run(f, b, lanes + i, count, classes + i, err));
     }
     for (int i = 0; i < n; i++) {
-        if (top1[i] >= 0) {
-            sink->top1(sink->user, group * STOIC_LANES + lanes[i], top1[i]);
+        if (classes[i] >= 0) {
+            sink->top1(sink->user, w->images[lanes[i]], classes[i]);
             f->counts.difference++;
         } else {
             f->counts.again += f->difference.use;
-            TRY(append_row(f, b, group, lanes[i], sink, err));
+            TRY(append_row(f, b, lanes[i], sink, err));
         }
+    }
+done:
+    return status;
+}
+
+/* The pack's inputs side by side. The same images often come again, those near a tie. */
+static stoic_status pack_input(stoic_faulty *f, const stoic_block *b, int value,
+                               const float **input, stoic_error *err) {
+    stoic_narrow *w = &f->narrow;
+    int64_t size = f->program->values[value].size;
+    const float *rows[STOIC_LANES];
+    size_t bytes = (size_t)w->n_images * sizeof *w->images;
+    stoic_status status = STOIC_OK;
+    bool same = w->packed_block == b->serial && w->packed_value == value &&
+                w->n_packed == w->n_images && memcmp(w->packed, w->images, bytes) == 0;
+    *input = w->input;
+    if (same)
+        return STOIC_OK;
+    w->packed_block = 0;
+    TRY(stoic_faulty_grow(&w->input, &w->input_room, (size_t)(size * STOIC_LANES), err));
+    for (int l = 0; l < STOIC_LANES; l++)
+        rows[l] = b->golden[value] + w->images[l < w->n_images ? l : 0] * size;
+    f->program->kernels->columns(rows, size, w->input);
+    memcpy(w->packed, w->images, bytes);
+    w->n_packed = w->n_images;
+    w->packed_value = value;
+    w->packed_block = b->serial;
+    *input = w->input;
+done:
+    return status;
+}
+
+/* All selected images of a group, which the block has side by side. */
+static void take_group(stoic_faulty *f, const stoic_block *b, int group) {
+    stoic_narrow *w = &f->narrow;
+    int left = b->count - group * STOIC_LANES;
+    w->n_images = left < STOIC_LANES ? left : STOIC_LANES;
+    for (int l = 0; l < w->n_images; l++)
+        w->images[l] = group * STOIC_LANES + l;
+}
+
+static stoic_status run_groups(stoic_faulty *f, stoic_block *b, const stoic_sink *sink,
+                               stoic_error *err) {
+    int source = f->program->steps[f->narrow.step].in[0];
+    int64_t size = f->program->values[source].size * STOIC_LANES;
+    const float *input;
+    stoic_status status = STOIC_OK;
+    TRY(stoic_block_lanes(b, source, &input, err));
+    for (int group = 0; group < b->groups; group++) {
+        bool any = false;
+        take_group(f, b, group);
+        for (int l = 0; l < f->narrow.n_images; l++)
+            any = any || f->selected[group * STOIC_LANES + l];
+        unsigned mask = any ? narrow_pack(f, b, input + group * size) : 0;
+        if (mask)
+            TRY(go_on(f, b, mask, sink, err));
+    }
+done:
+    return status;
+}
+
+/* Few images, brought together. */
+static stoic_status run_packs(stoic_faulty *f, stoic_block *b, const stoic_sink *sink,
+                              stoic_error *err) {
+    stoic_narrow *w = &f->narrow;
+    int source = f->program->steps[w->step].in[0];
+    const float *input;
+    stoic_status status = STOIC_OK;
+    w->n_images = 0;
+    for (int image = 0; image < b->count; image++) {
+        if (f->selected[image])
+            w->images[w->n_images++] = image;
+        if (w->n_images < STOIC_LANES && (image + 1 < b->count || w->n_images == 0))
+            continue;
+        TRY(pack_input(f, b, source, &input, err));
+        unsigned mask = narrow_pack(f, b, input);
+        if (mask)
+            TRY(go_on(f, b, mask, sink, err));
+        w->n_images = 0;
     }
 done:
     return status;
@@ -427,26 +512,15 @@ done:
 static stoic_status run_narrow(stoic_faulty *f, stoic_block *b, const stoic_sink *sink,
                                stoic_error *err) {
     stoic_status status = STOIC_OK;
-    const stoic_program *g = f->program;
-    const stoic_narrow *w = &f->narrow;
-    const float *input, *golden;
-    int source = g->steps[w->step].in[0];
-    TRY(stoic_block_lanes(b, source, &input, err));
-    TRY(stoic_block_lanes(b, w->frontier, &golden, err));
+    int selected = 0;
+    for (int image = 0; image < b->count; image++)
+        selected += f->selected[image];
     TRY(stoic_difference_prepare(f, b, sink, err));
     f->n_rows = 0;
-    for (int group = 0; group < b->groups; group++) {
-        bool any = false;
-        for (int l = 0; l < STOIC_LANES && group * STOIC_LANES + l < b->count; l++)
-            any = any || f->selected[group * STOIC_LANES + l];
-        if (!any)
-            continue;
-        f->narrow.golden = golden + group * g->values[w->frontier].size * STOIC_LANES;
-        unsigned mask =
-            narrow_group(f, b, group, input + group * g->values[source].size * STOIC_LANES);
-        if (mask)
-            TRY(go_on(f, b, group, mask, sink, err));
-    }
+    if (selected > b->count / 2)
+        TRY(run_groups(f, b, sink, err));
+    else
+        TRY(run_packs(f, b, sink, err));
     status = flush_rows(f, b, sink, err);
 done:
     stoic_session_frame_reset(f->session);
@@ -484,6 +558,7 @@ stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *im
         TRY(stoic_single_run(f, b, images, n_images, edits, sink, &left, err));
     if (left == 0)
         return STOIC_OK;
+    f->carrying = left > 0;
     if (n_edits != 1 || edits->tensor != f->single.tensor || edits->index != f->single.index)
         f->single.block = 0; /* f->narrow will be another one's */
     TRY(stoic_session_edit(f->session, edits, n_edits, err));

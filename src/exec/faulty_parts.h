@@ -19,9 +19,16 @@ typedef struct stoic_narrow {
     int n_channels;
     int32_t *channels;
     size_t room;
-    const float *golden; /* [pixels][stride][16]: the frontier of that group without the fault */
-    float *lanes;        /* [channel][pixels][16]: new values of a group of images */
-    size_t lanes_room;
+    int32_t images[16]; /* a pack of images on its way */
+    int n_images;
+    float *golden; /* [channel][pixels][16]: their frontier without the fault */
+    float *lanes;  /* the same with the fault */
+    size_t golden_room, lanes_room;
+    float *input; /* what the layer reads, of the pack `packed` of block `packed_block` */
+    size_t input_room;
+    uint64_t packed_block;
+    int packed_value, n_packed;
+    int32_t packed[16];
     float *sums, *weights; /* scratch: one channel on its way, its weights */
     size_t sums_room, weights_room;
 } stoic_narrow;
@@ -105,6 +112,7 @@ struct stoic_faulty {
     stoic_threshold threshold;
     stoic_single single;
     struct stoic_carry *carry;
+    bool carrying;  /* what is left of `single` is on its way: `carry` is its own */
     uint16_t *open; /* [groups]: the images that `single` leaves open */
     int open_room;
     stoic_faulty_counts counts;
@@ -122,9 +130,8 @@ stoic_status stoic_faulty_steps(stoic_faulty *f, const stoic_block *b, const int
  * known order of sums. Behind stoic_session_changed(). */
 stoic_status stoic_faulty_narrow(stoic_faulty *f, int first, const stoic_edit *edits,
                                  size_t n_edits, bool *fits, stoic_error *err);
-/* From one channel's sums of 16 images (in f->narrow.sums) to its frontier [pixels][16]. */
-void stoic_faulty_finish(stoic_faulty *f, const stoic_block *b, int group, int64_t channel,
-                         float *out);
+/* From one channel's sums of the pack's images (in f->narrow.sums) to its frontier [pixels][16]. */
+void stoic_faulty_finish(stoic_faulty *f, const stoic_block *b, int64_t channel, float *out);
 stoic_status stoic_faulty_select(stoic_faulty *f, const stoic_block *b, const int32_t *images,
                                  int n, stoic_error *err);
 
@@ -147,12 +154,14 @@ stoic_status stoic_threshold_find(stoic_faulty *f, stoic_block *b, const stoic_e
                                   stoic_error *err);
 
 void stoic_carry_free(struct stoic_carry *carry);
+/* The classes of the pack whose frontier is known to the bit; -1: undecided. False: not tried. */
+bool stoic_carry_exact(stoic_faulty *f, const stoic_block *b, int top1[16]);
 
 /* Decides whether the difference can be used behind f->narrow, and prepares it for the block. */
 stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const stoic_sink *sink,
                                       stoic_error *err);
-/* The classes of n <= tile images of group `group` (their lanes); -1 where undecided. */
-stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, int group,
-                                  const int *lanes, int n, int *top1, stoic_error *err);
+/* The classes of n <= tile images of the pack (their lanes); -1 where undecided. */
+stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, const int *lanes, int n,
+                                  int *top1, stoic_error *err);
 
 #endif

@@ -105,7 +105,8 @@ static void absolute_product(const stoic_faulty *f, int k, const double *in, dou
     }
 }
 
-/* The error of each class of each image that roundings alone make, in both runs. */
+/* The error of each class of each image that roundings alone make, in both runs; those of the first
+ * layer once more, for sums that are golden and a change (carry.c). */
 static stoic_status fill_errors(stoic_faulty *f, stoic_block *b, const tail *t, stoic_line *line,
                                 stoic_error *err) {
     const stoic_program *g = f->program;
@@ -122,8 +123,10 @@ static stoic_status fill_errors(stoic_faulty *f, stoic_block *b, const tail *t, 
             if (i > 0) /* in front of the first, only the hit value differs */
                 absolute_product(f, t->step[i], now, next);
             for (int64_t o = 0; o < n; o++)
-                now[o] = slack * next[o] +
-                         2 * unit * slack * (double)probes[i]->totals[image * n + o] + tiny;
+                now[o] =
+                    slack * next[o] +
+                    (i == 0 ? 3 : 2) * unit * slack * (double)probes[i]->totals[image * n + o] +
+                    tiny;
         }
         for (int64_t k = 0; k < n; k++)
             line->errors[image * n + k] = (float)(now[k] * slack);
