@@ -25,6 +25,9 @@
 #include "base/fail.h"
 #include "exec/line_parts.h"
 
+#ifndef STOIC_CARRY_ERROR /* a test sets it to see that it would notice */
+#define STOIC_CARRY_ERROR 1.0
+#endif
 static const double small_peak = 0x1p100, safe = 0x1p125, highest = 0x1.fp127;
 
 typedef struct stoic_carry carry;
@@ -351,8 +354,8 @@ static float *find_errors(const stoic_faulty *f, const pack *k, float *now) {
         for (int l = 0; l < STOIC_LANES; l++) {
             float golden = c->line->errors[k->image[l < k->n ? l : 0] * classes + n];
             float close = near * m[l] + golden, wide = far * m[l] + absorbed * golden;
-            e[l] =
-                ((close < wide ? close : wide) + e[l]) * (float)(slack * STOIC_LINE_WIDEN) + 1e-28f;
+            e[l] = ((close < wide ? close : wide) + e[l]) * (float)(slack * STOIC_CARRY_ERROR) +
+                   1e-28f;
         }
     }
     return errors;
