@@ -138,15 +138,16 @@ static void stoic_classify(const float *logits, const float *error, int64_t n, f
         const float *v = logits + k * STOIC_LANES, *e = error + k * STOIC_LANES;
         for (int l = 0; l < STOIC_LANES; l++) {
             float high = v[l] + e[l];
-            next[l] = k != best[l] && high > next[l] ? high : next[l];
+            float ahead = sigmoid && k > best[l] ? high : high + apart; /* a tie would be best's */
+            next[l] = k != best[l] && ahead > next[l] ? ahead : next[l];
             /* of two Sigmoids the lesser one must not tie if its index is lower */
-            flat[l] |= k < best[l] && high > 0;
+            flat[l] |= k < best[l] && high > STOIC_STEEP;
         }
     }
     for (int l = 0; l < STOIC_LANES; l++) {
         /* next and low are off by a rounding each */
         float rounding = 3e-7f * (fabsf(next[l]) + fabsf(low[l]));
-        bool ahead = low[l] - next[l] > apart + (next[l] > -INFINITY ? rounding : 0);
+        bool ahead = low[l] - next[l] > (next[l] > -INFINITY ? rounding : 0);
         bool strict = !sigmoid || best[l] == 0 || (!flat[l] && low[l] >= -80);
         bool ones = sigmoid && full[l] >= 0 && front[l] < 15;
         bool zeros = sigmoid && low[l] > -INFINITY && top[l] < -110 && next[l] < -110 &&

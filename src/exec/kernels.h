@@ -45,7 +45,7 @@ typedef struct stoic_direct_conv {
     int64_t stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
 } stoic_direct_conv;
 
-enum { STOIC_LANES = 16 };
+enum { STOIC_LANES = 16, STOIC_STEEP = 8 }; /* up to there Sigmoids are not flat */
 
 /* One output channel of a convolution or matrix product as a single chain of fmas, for 16 images
  * side by side: exactly the sum the canonical kernel computes, where its order is known (chain.h).
@@ -130,8 +130,8 @@ typedef struct stoic_kernels {
                  float *most);
     /* The class of 16 images whose logits [n][16] are off by at most error[n][16]: that which all
      * outputs in reach give, or -1. `apart`: how far logits must lie apart for their outputs to
-     * keep the order. With a final Sigmoid, `sigmoid`; 1 from 18 on, and 0 up to -110 are taken for
-     * granted then. */
+     * keep the order. With a final Sigmoid, `sigmoid`; 1 from 18 on, 0 up to -110, and no ties of
+     * what is `apart` below STOIC_STEEP are taken for granted then. */
     void (*classify)(const float *logits, const float *error, int64_t n, float apart, bool sigmoid,
                      int32_t *top1);
 

@@ -34,6 +34,7 @@ void stoic_line_free(stoic_line *line) {
     free(line->high);
     free(line->errors);
     free(line->reach);
+    free(line->quiet);
     free(line->ready);
     free(line->far_to);
     free(line->far_class);
@@ -43,7 +44,7 @@ void stoic_line_free(stoic_line *line) {
 int64_t stoic_line_bytes(const stoic_program *g) {
     int64_t bytes = 0;
     for (int l = 0; l < g->n_layers; l++) {
-        bytes += STOIC_TAIL_CLASSES * (int64_t)sizeof(float);
+        bytes += 2 * STOIC_TAIL_CLASSES * (int64_t)sizeof(float);
         if (g->layers[l].matrix)
             bytes += g->layers[l].channels * 2 * (int64_t)sizeof(float);
     }
@@ -105,31 +106,55 @@ static void absolute_product(const stoic_faulty *f, int k, const double *in, dou
     }
 }
 
-/* The error of each class of each image that roundings alone make, in both runs; those of the first
+/* What a layer's roundings add to the errors of its sums: those of both runs, and of the first
  * layer once more, for sums that are golden and a change (carry.c). */
+static void add_roundings(double *errors, const float *totals, int64_t n, int times) {
+    for (int64_t o = 0; o < n; o++)
+        errors[o] = slack * errors[o] + times * unit * slack * (double)totals[o] + tiny;
+}
+
+/* The errors that stay behind a ReLU where no sum moves by more than STOIC_QUIET. */
+static void silence(const double *errors, const float *sums, int64_t n, double *quiet) {
+    for (int64_t o = 0; o < n; o++) {
+        if ((double)sums[o] + STOIC_QUIET + errors[o] < 0)
+            quiet[o] = 0;
+    }
+}
+
+/* The error of each class of each image that roundings alone make. */
 static stoic_status fill_errors(stoic_faulty *f, stoic_block *b, const tail *t, stoic_line *line,
                                 stoic_error *err) {
     const stoic_program *g = f->program;
     const stoic_probe *probes[STOIC_TAIL_LAYERS];
+    const float *sums[STOIC_TAIL_LAYERS];
     stoic_status status = STOIC_OK;
-    double now[STOIC_TAIL_WIDEST], next[STOIC_TAIL_WIDEST];
-    for (int i = 0; i < t->n; i++)
+    double now[STOIC_TAIL_WIDEST], quiet[STOIC_TAIL_WIDEST], next[STOIC_TAIL_WIDEST];
+    for (int i = 0; i < t->n; i++) {
         TRY(stoic_block_probe(b, f->chains, t->step[i], &probes[i], err));
+        TRY(stoic_block_sums(b, f->session, t->step[i], &sums[i], err));
+    }
     for (int64_t image = 0; image < b->count; image++) {
         int64_t n = 0;
         for (int i = 0; i < t->n; i++) {
-            n = g->values[g->steps[t->step[i]].out].size;
-            memset(next, 0, sizeof next);
-            if (i > 0) /* in front of the first, only the hit value differs */
+            const stoic_exec_step *step = &g->steps[t->step[i]];
+            n = g->values[step->out].size;
+            const float *totals = probes[i]->totals + image * n;
+            memset(next, 0, sizeof next); /* in front of the first, only the hit value differs */
+            if (i > 0)
                 absolute_product(f, t->step[i], now, next);
-            for (int64_t o = 0; o < n; o++)
-                now[o] =
-                    slack * next[o] +
-                    (i == 0 ? 3 : 2) * unit * slack * (double)probes[i]->totals[image * n + o] +
-                    tiny;
+            memcpy(now, next, sizeof next);
+            add_roundings(now, totals, n, i == 0 ? 3 : 2);
+            if (i > 0)
+                absolute_product(f, t->step[i], quiet, next);
+            memcpy(quiet, next, sizeof next);
+            add_roundings(quiet, totals, n, i == 0 ? 3 : 2);
+            if (step->act.kind == STOIC_ACT_RELU)
+                silence(now, sums[i] + image * n, n, quiet);
         }
-        for (int64_t k = 0; k < n; k++)
+        for (int64_t k = 0; k < n; k++) {
             line->errors[image * n + k] = (float)(now[k] * slack);
+            line->quiet[image * n + k] = (float)(quiet[k] * slack);
+        }
     }
 done:
     return status;
@@ -142,11 +167,12 @@ void stoic_tail_reach(const stoic_faulty *f, const stoic_tail *t, int64_t j, sto
     int64_t classes = g->layers[last].channels, taps = f->chains->layers[last].taps;
     const float *weights = f->chains->layers[last].by_input;
     now[j] = 1;
+    out->hidden = 0;
     for (int i = 0; i < t->n - 1; i++) {
         absolute_product(f, t->step[i], now, next);
         memset(now, 0, sizeof now);
         for (int64_t o = 0; o < g->values[g->steps[t->step[i]].out].size; o++)
-            now[o] = next[o] * slack;
+            out->hidden = fmax(out->hidden, now[o] = next[o] * slack);
     }
     absolute_product(f, t->step[t->n - 1], now, out->one);
     /* the roundings in proportion do not cancel between the rows */
@@ -171,11 +197,13 @@ static double least(double a, double b) {
     return b < a || b != b ? b : a;
 }
 
-/* Computed probabilities keep the order of logits that are 1e-4 apart; the lower class needs that
- * much, as a tie would be its. */
+/* Computed probabilities keep the order of logits that are 1e-4 apart. Of two Sigmoids the lower
+ * class needs to be surely less, as a tie would be its: below STOIC_STEEP 1e-3 makes a difference
+ * of several units in the last place. */
 double stoic_tail_apart(const stoic_tail *t, int top, int64_t k) {
-    return t->final == STOIC_FINAL_SOFTMAX || (t->final == STOIC_FINAL_SIGMOID && k < top) ? 1e-4
-                                                                                           : 0;
+    if (t->final == STOIC_FINAL_SOFTMAX)
+        return 1e-4;
+    return t->final == STOIC_FINAL_SIGMOID && k < top ? 1e-3 : 0;
 }
 
 /* The largest |a'_j - a_j| that surely keeps class `top`; negative or NaN: none. */
@@ -189,9 +217,9 @@ static double keeps_class(const stoic_reach *r, const tail *t, const float *logi
         double apart = stoic_tail_apart(t, top, k);
         margin = (double)logits[top] - (double)logits[k] - both - apart;
         most = least(most, (margin - 1e-30 - 1e-7 * fabs(margin)) / r->pair[top][k]);
-        /* a lower class must not tie: the lesser Sigmoid is to lie where it is not flat */
+        /* the lesser Sigmoid is to lie where it is not flat */
         if (t->final == STOIC_FINAL_SIGMOID && k < top)
-            most = least(most, -((double)logits[k] + (double)errors[k]) / r->one[k]);
+            most = least(most, (STOIC_STEEP - (double)logits[k] - (double)errors[k]) / r->one[k]);
     }
     if (t->final == STOIC_FINAL_SIGMOID && top > 0)
         most = least(most, (80 + (double)logits[top] - (double)errors[top]) / r->one[top]);
@@ -294,13 +322,14 @@ static stoic_status create(const stoic_faulty *f, const stoic_block *b, int64_t 
         line->low = malloc(n * images * sizeof *line->low);
         line->high = malloc(n * images * sizeof *line->high);
         line->errors = malloc(images * classes * sizeof *line->errors);
+        line->quiet = malloc(images * classes * sizeof *line->quiet);
         line->reach = malloc(n * classes * sizeof *line->reach);
         line->ready = calloc(n, sizeof *line->ready);
         line->far_to = calloc(n, sizeof *line->far_to);
         line->far_class = calloc(n, sizeof *line->far_class);
     }
-    if (!line || !line->low || !line->high || !line->errors || !line->reach || !line->ready ||
-        !line->far_to || !line->far_class) {
+    if (!line || !line->low || !line->high || !line->errors || !line->quiet || !line->reach ||
+        !line->ready || !line->far_to || !line->far_class) {
         stoic_line_free(line);
         return stoic_fail_memory(err, "intervals", n * images * 8);
     }
@@ -361,8 +390,11 @@ static void fill_channel(const stoic_faulty *f, const stoic_block *b, const tail
         if (image >= b->count)
             continue;
         int top = stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
-        double most = keeps_class(&r, t, s->logits + image * classes,
-                                  line->errors + image * classes, top, classes);
+        const float *logits = s->logits + image * classes;
+        double most = keeps_class(&r, t, logits, line->errors + image * classes, top, classes);
+        double quiet = keeps_class(&r, t, logits, line->quiet + image * classes, top, classes);
+        quiet = least(quiet, STOIC_QUIET / (r.hidden * slack));
+        most = quiet > most ? quiet : most;
         double value = (double)b->golden[step->out][image * n + j];
         double room = (most * STOIC_LINE_WIDEN -
                        2 * unit * slack * (double)s->probe->totals[image * n + j] - tiny) /

@@ -17,6 +17,9 @@ static const double slack = 1.02;           /* the bounds' own rounding, and sec
 static const double tiny = 1e-36;           /* roundings below the normal range */
 
 #define STOIC_FAR_FROM 0x1p61
+#ifndef STOIC_QUIET
+#define STOIC_QUIET 0x1p-5
+#endif
 
 enum {
     STOIC_TAIL_LAYERS = 4,
@@ -35,15 +38,18 @@ typedef struct stoic_tail {
 /* What a change of 1 in one element of the changed value does to each class at most, and to the
  * lead of one class over another. */
 typedef struct stoic_reach {
+    double hidden; /* to any sum in front of the last layer */
     double one[STOIC_TAIL_CLASSES], pair[STOIC_TAIL_CLASSES][STOIC_TAIL_CLASSES];
 } stoic_reach;
 
 struct stoic_line {
     float *low, *high; /* [channel][groups x 16]: dw * x in between keeps the class */
     float *errors;     /* [image][class]: what roundings alone can do */
-    float *reach;      /* [channel][class]: what a change of 1 in it does at most */
-    bool *ready;       /* channel */
-    float *far_to;     /* [channel]: up to here every image has class far_class; 0: unknown */
+    float *quiet;  /* the same while no sum in front of the last layer moves by STOIC_QUIET: what a
+                      ReLU holds at 0 then passes no error on */
+    float *reach;  /* [channel][class]: what a change of 1 in it does at most */
+    bool *ready;   /* channel */
+    float *far_to; /* [channel]: up to here every image has class far_class; 0: unknown */
     int16_t *far_class;
 };
 

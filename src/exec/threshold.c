@@ -137,7 +137,7 @@ static double limit_of(const stoic_faulty *f, const stoic_tail *t, const image_f
         double now = share(h->pair + (m->top * classes + k) * pixels, m, pixels, room);
         most = now < most || now != now ? now : most;
         if (t->final == STOIC_FINAL_SIGMOID && k < m->top) { /* see keeps_class() in line.c */
-            room = -((double)m->logits[k] + (double)m->errors[k]);
+            room = STOIC_STEEP - (double)m->logits[k] - (double)m->errors[k];
             now = share(h->one + k * pixels, m, pixels, room);
             most = now < most || now != now ? now : most;
         }

@@ -165,6 +165,35 @@ static void sigmoid_is_monotone(void **state) {
     assert_false(rises(best, STOIC_SIGMOID, rank_of(0.5f), rank_of(0.6f), 1, &before));
 }
 
+/* Numbers of [low, high] from which `gap` more does not give a larger Sigmoid. */
+static int64_t ties(const stoic_kernels *kernels, float low, float high, float gap,
+                    int64_t stride) {
+    enum { N = 4096 };
+    float x[N], y[N];
+    int64_t found = 0, last = rank_of(high);
+    for (int64_t r = rank_of(low); r <= last; r += N * stride) {
+        for (int64_t i = 0; i < N; i++)
+            x[i] = ranked(r + i * stride < last ? r + i * stride : last);
+        kernels->unary(STOIC_SIGMOID, 0, 0, x, y, N);
+        for (int64_t i = 0; i < N; i++)
+            x[i] += gap;
+        kernels->unary(STOIC_SIGMOID, 0, 0, x, x, N);
+        for (int64_t i = 0; i < N; i++)
+            found += !(x[i] > y[i]);
+    }
+    return found;
+}
+
+/* What the bounds of exec take for granted: no ties of values 1e-3 apart below STOIC_STEEP. */
+static void sigmoid_is_steep(void **state) {
+    (void)state;
+    for (int s = 0; s < n_sets; s++) {
+        assert_int_equal(ties(sets[s], 1, STOIC_STEEP, 1e-3f, s + 1 < n_sets ? 7 : 1), 0);
+        assert_int_equal(ties(sets[s], -80, 1, 1e-3f, 1009), 0);
+    }
+    assert_true(ties(sets[0], 12, 14, 1e-3f, 7) > 0); /* the judge can say no */
+}
+
 int main(void) {
     sets_init();
     const struct CMUnitTest tests[] = {
@@ -172,6 +201,7 @@ int main(void) {
         cmocka_unit_test(choices_by_comparison),
         cmocka_unit_test(sigmoid_and_tanh_are_accurate),
         cmocka_unit_test(sigmoid_is_monotone),
+        cmocka_unit_test(sigmoid_is_steep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
