@@ -40,7 +40,8 @@ enum {
     GOLDEN = 2 * STOIC_TAIL_WIDEST,
     UNSURE = 3 * STOIC_TAIL_WIDEST,
     ERRORS = UNSURE + 2 * STOIC_TAIL_CLASSES,
-    WIDE = ERRORS + 2 * STOIC_TAIL_CLASSES
+    STASH = ERRORS + 3 * STOIC_TAIL_CLASSES, /* changes and uncertainties that wait */
+    WIDE = STASH + 2 * STOIC_TAIL_CLASSES
 };
 
 static const float absorbed = 0x1p25f; /* 2 / u: the golden part where it is nothing beside */
@@ -122,6 +123,7 @@ static stoic_status find_products(stoic_faulty *f, stoic_block *b, carry *c, int
     c->norms[0] = largest_row(p);
     c->near += (double)elements;
     c->far += 2 * (double)elements - 2 * (double)f->chains->layers[g->steps[t->step[0]].layer].taps;
+    TRY(stoic_tail_logits(f, b, t, &c->logits, err));
     status = stoic_block_sums(b, f->session, t->step[0], &c->first, err);
 done:
     return status;
@@ -334,31 +336,63 @@ static void find_moved(const carry *c, pack *k, const float *now, float *unsure)
     }
 }
 
-/* How far the logits may be off, [class][16]. In units of 2^-24, as the reach of a huge change may
- * not fit. */
-static float *find_errors(const stoic_faulty *f, const pack *k, float *now) {
+/* What |change| in front of the tail reaches of each class, in units of 2^-24, as that of a huge
+ * one may not fit: `moved` by the change and its uncertainty, `off` by the uncertainty alone. */
+typedef struct reaches {
+    float *moved, *off; /* [class][16] */
+} reaches;
+
+static reaches reach_of(const stoic_faulty *f, const float *now, float *unsure) {
     const carry *c = f->carry;
-    int64_t elements = c->products[0].in, classes = c->reach.out;
-    float *unsure = c->scratch + (int64_t)UNSURE * STOIC_LANES;
-    float *errors = c->scratch + (int64_t)ERRORS * STOIC_LANES;
-    float *moved = errors + (int64_t)STOIC_TAIL_CLASSES * STOIC_LANES;
+    int64_t elements = c->products[0].in;
+    reaches r = {.off = c->scratch + (int64_t)ERRORS * STOIC_LANES};
     float *scaled = unsure + elements * STOIC_LANES;
+    r.moved = r.off + (int64_t)STOIC_TAIL_CLASSES * STOIC_LANES;
     for (int64_t i = 0; i < elements * STOIC_LANES; i++)
         scaled[i] = (fabsf(now[i]) + unsure[i]) * 0x1p-24f;
-    f->program->kernels->product(&c->reach, unsure, errors, NULL);
-    f->program->kernels->product(&c->reach, scaled, moved, NULL);
+    f->program->kernels->product(&c->reach, scaled, r.moved, NULL);
+    for (int64_t i = 0; i < elements * STOIC_LANES; i++)
+        scaled[i] = unsure[i] * 0x1p-24f;
+    f->program->kernels->product(&c->reach, scaled, r.off, NULL);
+    return r;
+}
+
+/* Which classes golden's logits decide, given how far they can move. */
+static void by_golden(const stoic_faulty *f, const pack *k, const reaches *r, int32_t *top1) {
+    const carry *c = f->carry;
+    int64_t classes = c->reach.out;
+    const float *rows[STOIC_LANES];
+    float *errors = c->scratch + (int64_t)(ERRORS + 2 * STOIC_TAIL_CLASSES) * STOIC_LANES;
+    float *logits = c->scratch + (int64_t)GOLDEN * STOIC_LANES;
+    take_rows(c->logits, k, classes, rows);
+    f->program->kernels->columns(rows, classes, logits);
+    for (int64_t n = 0; n < classes; n++) {
+        for (int l = 0; l < STOIC_LANES; l++) {
+            float golden = c->line->errors[k->image[l < k->n ? l : 0] * classes + n];
+            errors[n * STOIC_LANES + l] =
+                (r->moved[n * STOIC_LANES + l] * 0x1p24f + golden) * (float)slack + 1e-28f;
+        }
+    }
+    f->program->kernels->classify(logits, errors, classes, (float)stoic_tail_apart(&c->tail, 1, 0),
+                                  c->sigmoid, top1);
+}
+
+/* How far the logits that come out of the tail may be off, [class][16], in r->off. */
+static void find_errors(const stoic_faulty *f, const pack *k, const reaches *r) {
+    const carry *c = f->carry;
+    int64_t classes = c->reach.out;
     float near = (float)(unit * 0x1p24 * slack * c->near);
     float far = (float)(unit * 0x1p24 * slack * c->far);
     for (int64_t n = 0; n < classes; n++) {
-        float *e = errors + n * STOIC_LANES, *m = moved + n * STOIC_LANES;
+        float *e = r->off + n * STOIC_LANES, *m = r->moved + n * STOIC_LANES;
         for (int l = 0; l < STOIC_LANES; l++) {
             float golden = c->line->errors[k->image[l < k->n ? l : 0] * classes + n];
             float close = near * m[l] + golden, wide = far * m[l] + absorbed * golden;
-            e[l] = ((close < wide ? close : wide) + e[l]) * (float)(slack * STOIC_CARRY_ERROR) +
+            e[l] = ((close < wide ? close : wide) + e[l] * 0x1p24f) *
+                       (float)(slack * STOIC_CARRY_ERROR) +
                    1e-28f;
         }
     }
-    return errors;
 }
 
 /* What the fault adds to partial sums of each layer of the tail at most, if it is not watched. */
@@ -425,19 +459,19 @@ static const float *through_tail(const stoic_faulty *f, const pack *k,
 }
 
 /* The classes of a pack whose changes in front of the tail are known; -1: undecided. */
-static void run_tail(const stoic_faulty *f, const stoic_block *b, pack *k, int32_t *top1) {
+static void run_tail(const stoic_faulty *f, const stoic_block *b, const pack *k, int32_t *top1) {
     const carry *c = f->carry;
     float *now = c->scratch + (int64_t)NOW * STOIC_LANES;
     float *unsure = c->scratch + (int64_t)UNSURE * STOIC_LANES;
     float peaks[STOIC_TAIL_LAYERS][STOIC_LANES] = {0};
     double added[STOIC_TAIL_LAYERS];
     bool small = true;
-    find_moved(c, k, now, unsure);
     for (int l = 0; l < k->n; l++)
         small = surely_small(c, k, l, added) && small;
-    const float *errors = find_errors(f, k, now);
+    reaches r = reach_of(f, now, unsure);
+    find_errors(f, k, &r);
     const float *logits = through_tail(f, k, small ? NULL : peaks);
-    f->program->kernels->classify(logits, errors, c->reach.out,
+    f->program->kernels->classify(logits, r.off, c->reach.out,
                                   (float)stoic_tail_apart(&c->tail, 1, 0), c->sigmoid, top1);
     for (int l = 0; l < k->n; l++) {
         if (!golden_is_plain(f, b, k->image[l]) || (!small && !stayed_below(c, k, l, peaks)))
@@ -453,30 +487,107 @@ bool stoic_carry_exact(stoic_faulty *f, const stoic_block *b, int top1[STOIC_LAN
     if (!f->carrying || !c->use || w->n_channels != 1)
         return false;
     float *now = c->scratch + (int64_t)NOW * STOIC_LANES;
+    float *unsure = c->scratch + (int64_t)UNSURE * STOIC_LANES;
     int64_t count = c->products[0].in * STOIC_LANES;
     for (int64_t i = 0; i < count; i++)
         now[i] = w->lanes[i] - w->golden[i];
-    memset(c->scratch + (int64_t)UNSURE * STOIC_LANES, 0, (size_t)count * sizeof *now);
+    memset(unsure, 0, (size_t)count * sizeof *unsure);
     memcpy(k.image, w->images, (size_t)k.n * sizeof *k.image);
+    find_moved(c, &k, now, unsure);
     run_tail(f, b, &k, found);
     for (int l = 0; l < k.n; l++)
         top1[l] = found[l];
     return true;
 }
 
-static void run_pack(stoic_faulty *f, const stoic_block *b, pack *k, float change, int32_t *top1) {
+/* ---- all that is open ---- */
+
+/* One change on its way to the class. */
+typedef struct way {
+    stoic_faulty *f;
+    const stoic_block *b;
+    const stoic_sink *sink;
+    float change;
+    int *left;
+    pack waiting; /* images whose changes are known, and golden does not decide */
+} way;
+
+static void report(way *y, int image, int32_t top1) {
+    if (top1 < 0)
+        return;
+    y->sink->top1(y->sink->user, image, top1);
+    y->f->selected[image] = false;
+    y->f->counts.carried++;
+    (*y->left)--;
+}
+
+static void run_waiting(way *y) {
+    const carry *c = y->f->carry;
+    pack *k = &y->waiting;
+    int32_t top1[STOIC_LANES];
+    size_t bytes = (size_t)(c->products[0].in * STOIC_LANES) * sizeof(float);
+    const float *stash = c->scratch + (int64_t)STASH * STOIC_LANES;
+    memcpy(c->scratch + (int64_t)NOW * STOIC_LANES, stash, bytes);
+    memcpy(c->scratch + (int64_t)UNSURE * STOIC_LANES,
+           stash + (int64_t)STOIC_TAIL_CLASSES * STOIC_LANES, bytes);
+    run_tail(y->f, y->b, k, top1);
+    for (int l = 0; l < k->n; l++)
+        report(y, k->image[l], top1[l]);
+    k->n = 0;
+}
+
+/* Lane l of a pack waits until there are sixteen of them. */
+static void stash_lane(way *y, const pack *k, int l) {
+    const carry *c = y->f->carry;
+    const float *now = c->scratch + (int64_t)NOW * STOIC_LANES + l;
+    const float *unsure = c->scratch + (int64_t)UNSURE * STOIC_LANES + l;
+    pack *to = &y->waiting;
+    float *stash = c->scratch + (int64_t)STASH * STOIC_LANES + to->n;
+    for (int64_t i = 0; i < c->products[0].in; i++) {
+        stash[i * STOIC_LANES] = now[i * STOIC_LANES];
+        stash[(STOIC_TAIL_CLASSES + i) * STOIC_LANES] = unsure[i * STOIC_LANES];
+    }
+    to->hit[to->n] = k->hit[l];
+    to->moved[to->n] = k->moved[l];
+    to->image[to->n++] = k->image[l];
+}
+
+static void run_pack(way *y, pack *k) {
+    stoic_faulty *f = y->f;
     float *now = f->carry->scratch + (int64_t)NOW * STOIC_LANES;
     float *unsure = f->carry->scratch + (int64_t)UNSURE * STOIC_LANES;
+    int32_t top1[STOIC_LANES];
     if (f->single.way == STOIC_SINGLE_LINE)
-        delta_of_line(f, b, k, change, now, unsure);
+        delta_of_line(f, y->b, k, y->change, now, unsure);
     else
-        delta_of_limit(f, b, k, change, now, unsure);
-    run_tail(f, b, k, top1);
+        delta_of_limit(f, y->b, k, y->change, now, unsure);
+    find_moved(f->carry, k, now, unsure);
+    reaches r = reach_of(f, now, unsure);
+    by_golden(f, k, &r, top1);
+    for (int l = 0; l < k->n; l++) {
+        double added[STOIC_TAIL_LAYERS];
+        if (top1[l] >= 0 && golden_is_plain(f, y->b, k->image[l]) &&
+            surely_small(f->carry, k, l, added)) {
+            report(y, k->image[l], top1[l]);
+        } else {
+            stash_lane(y, k, l);
+            if (y->waiting.n < STOIC_LANES)
+                continue;
+            /* the pack lies where the tail works */
+            size_t count = (size_t)(f->carry->products[0].in * STOIC_LANES);
+            float keep[2][STOIC_TAIL_CLASSES * STOIC_LANES];
+            memcpy(keep[0], now, count * sizeof *now);
+            memcpy(keep[1], unsure, count * sizeof *now);
+            run_waiting(y);
+            memcpy(now, keep[0], count * sizeof *now);
+            memcpy(unsure, keep[1], count * sizeof *now);
+        }
+    }
 }
 
 void stoic_carry_run(stoic_faulty *f, const stoic_block *b, float change, const stoic_sink *sink,
                      int *left) {
-    int32_t top1[STOIC_LANES];
+    way y = {f, b, sink, change, left, {.n = 0}};
     pack k = {.n = 0};
     if (!f->carry->use)
         return;
@@ -485,15 +596,9 @@ void stoic_carry_run(stoic_faulty *f, const stoic_block *b, float change, const 
             k.image[k.n++] = image;
         if (k.n < STOIC_LANES && (image + 1 < b->count || k.n == 0))
             continue;
-        run_pack(f, b, &k, change, top1);
-        for (int l = 0; l < k.n; l++) {
-            if (top1[l] < 0)
-                continue;
-            sink->top1(sink->user, k.image[l], top1[l]);
-            f->selected[k.image[l]] = false;
-            f->counts.carried++;
-            (*left)--;
-        }
+        run_pack(&y, &k);
         k.n = 0;
     }
+    if (y.waiting.n > 0)
+        run_waiting(&y);
 }

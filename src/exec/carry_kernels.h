@@ -33,6 +33,38 @@ static int64_t stoic_above(const float *limit, int64_t groups, float change, uin
     return count;
 }
 
+static void stoic_least_room(const float *reach, const float *x, int64_t step, int64_t n,
+                             int64_t columns, const float *const room[2], float least[2]) {
+    float lowest[2][STOIC_LANES], moved[STOIC_LANES];
+    int32_t fine[STOIC_LANES], all = 1;
+    for (int l = 0; l < STOIC_LANES; l++) {
+        lowest[0][l] = lowest[1][l] = INFINITY;
+        fine[l] = 1;
+    }
+    for (int64_t c = 0; c < columns; c += STOIC_LANES) {
+        lanes sum = lanes_set(0.0f);
+        for (int64_t p = 0; p < n; p++)
+            sum = lanes_fma(lanes_set(x[p * step]), lanes_load(reach + p * columns + c), sum);
+        lanes_store(moved, sum);
+        for (int j = 0; j < 2; j++) {
+            for (int l = 0; l < STOIC_LANES; l++) {
+                float q = room[j][c + l] / (1.05f * moved[l] + 1e-36f);
+                lowest[j][l] = q < lowest[j][l] ? q : lowest[j][l];
+            }
+        }
+        for (int l = 0; l < STOIC_LANES; l++)
+            fine[l] &= moved[l] < 3e38f;
+    }
+    least[0] = least[1] = INFINITY;
+    for (int l = 0; l < STOIC_LANES; l++) {
+        all &= fine[l];
+        for (int j = 0; j < 2; j++)
+            least[j] = lowest[j][l] < least[j] ? lowest[j][l] : least[j];
+    }
+    for (int j = 0; j < 2; j++)
+        least[j] = all ? least[j] : -1;
+}
+
 #if defined(__AVX512F__)
 enum { PRODUCT_OUTPUTS = 16 }; /* sums that fit into registers */
 #else

@@ -59,6 +59,7 @@ void stoic_faulty_free(stoic_faulty *f) {
     free(f->threshold.limit);
     free(f->threshold.scratch);
     free(f->threshold.reach);
+    free(f->threshold.room);
     stoic_carry_free(f->carry);
     free(f->difference.weights);
     free(f->difference.reach);

@@ -63,16 +63,20 @@ typedef struct stoic_difference {
 
 /* How large |dw| of one convolution weight may be, image by image: threshold.c. */
 typedef struct stoic_threshold {
-    int step; /* `pair` and `one` are for this step, plus one, and this channel */
+    int step; /* `pair`, `one` and `reach` are for this step, plus one, and this channel */
     int64_t channel;
-    float *pair, *one; /* [top][class][pixel], [class][pixel] */
-    size_t pair_room, one_room;
-    uint64_t block; /* `limit` is for this block (its serial), and this weight */
+    int64_t
+        columns; /* the classes, and any sum in front of the last layer, up to a multiple of 16 */
+    float *pair, *one; /* [top][pixel][columns], [pixel][columns] */
+    float *reach;      /* [pixel][class], as `one` */
+    size_t pair_room, one_room, reach_room;
+    uint64_t room_block; /* `room` is for this block (its serial) and that channel */
+    float *room;         /* [image][pair, pair if quiet, one, one if quiet][columns] */
+    size_t room_room;
+    uint64_t block; /* `limit` is for this block, and this weight */
     int64_t weight;
     float *limit; /* [groups x 16] */
     size_t limit_room;
-    float *reach; /* [pixel][class], as `one` */
-    size_t reach_room;
     float *scratch;
     size_t scratch_room;
 } stoic_threshold;

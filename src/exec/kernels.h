@@ -117,6 +117,10 @@ typedef struct stoic_kernels {
     /* The same, those for which not change <= limit. */
     int64_t (*above)(const float *limit, int64_t groups, float change, uint16_t *open);
 
+    /* moved[c] = the sum over n of reach[p][c] * x[p * step], and least[j] = the least over c of
+     * room[j][c] / (1.05 moved[c]); -1 where something is not finite. columns: a multiple of 16. */
+    void (*least_room)(const float *reach, const float *x, int64_t step, int64_t n, int64_t columns,
+                       const float *const room[2], float least[2]);
     /* peak NULL, or [16]: the largest |partial sum| of the chains (merged with what is there). */
     void (*product)(const stoic_product *p, const float *in, float *out, float *peak);
     /* out[i][l] = rows[l][i]: n values of 16 images side by side. */

@@ -362,6 +362,7 @@ const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET) = {
     .add_change = stoic_add_change,
     .outside = stoic_outside,
     .above = stoic_above,
+    .least_room = stoic_least_room,
     .product = stoic_product_sum,
     .columns = stoic_columns,
     .move = stoic_move,

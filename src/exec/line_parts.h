@@ -64,10 +64,11 @@ struct stoic_carry {
     double norms[STOIC_TAIL_LAYERS]; /* row sums of |weights| at most; of the first, what is hit */
     const stoic_probe *hit, *probes[STOIC_TAIL_LAYERS];
     const stoic_line *line;
-    const float *first; /* golden sums of the tail's first layer, [image][out] */
-    const float *sums;  /* of the hit layer, [image][channel] */
-    float off[4];       /* of the hit sums: the kernel `move` */
-    double near, far;   /* roundings of the tail in proportion to the change */
+    const float *logits; /* golden */
+    const float *first;  /* golden sums of the tail's first layer, [image][out] */
+    const float *sums;   /* of the hit layer, [image][channel] */
+    float off[4];        /* of the hit sums: the kernel `move` */
+    double near, far;    /* roundings of the tail in proportion to the change */
     bool sigmoid;
     /* a convolution: one channel of the block, [image][pixel] */
     uint64_t block;

@@ -49,22 +49,25 @@ static stoic_status find_reaches(stoic_faulty *f, const stoic_tail *t, stoic_err
     stoic_threshold *h = &f->threshold;
     const stoic_narrow *w = &f->narrow;
     int64_t classes = f->program->values[f->program->output].size, pixels = w->pixels;
+    int64_t n = h->columns = (classes + STOIC_LANES) / STOIC_LANES * STOIC_LANES;
     stoic_status status = STOIC_OK;
     stoic_reach r;
     if (h->step == w->step + 1 && h->channel == w->channels[0])
         return STOIC_OK;
     h->step = 0;
-    h->block = 0;
-    TRY(stoic_faulty_grow(&h->pair, &h->pair_room, (size_t)(classes * classes * pixels), err));
-    TRY(stoic_faulty_grow(&h->one, &h->one_room, (size_t)(classes * pixels), err));
+    h->block = h->room_block = 0;
+    TRY(stoic_faulty_grow(&h->pair, &h->pair_room, (size_t)(classes * n * pixels), err));
+    TRY(stoic_faulty_grow(&h->one, &h->one_room, (size_t)(n * pixels), err));
     TRY(stoic_faulty_grow(&h->reach, &h->reach_room, (size_t)(classes * pixels), err));
+    memset(h->pair, 0, (size_t)(classes * n * pixels) * sizeof *h->pair);
+    memset(h->one, 0, (size_t)(n * pixels) * sizeof *h->one);
     for (int64_t p = 0; p < pixels; p++) {
         stoic_tail_reach(f, t, p * w->stride + w->channels[0], &r);
         for (int64_t a = 0; a < classes; a++) {
-            h->one[a * pixels + p] = stoic_above(r.one[a]);
-            h->reach[p * classes + a] = h->one[a * pixels + p];
+            h->one[p * n + a] = h->reach[p * classes + a] = stoic_above(r.one[a]);
             for (int64_t k = 0; k < classes; k++)
-                h->pair[(a * classes + k) * pixels + p] = stoic_above(r.pair[a][k]);
+                h->pair[(a * pixels + p) * n + k] = stoic_above(r.pair[a][k]);
+            h->pair[(a * pixels + p) * n + classes] = stoic_above(fmax(r.hidden, 1));
         }
     }
     h->step = w->step + 1;
@@ -107,47 +110,142 @@ static float *pool(const stoic_faulty *f, float *a, float *b) {
     return a;
 }
 
-/* What one image's limit is made of. */
+/* ---- how much room each class has, whatever the weight of the channel ---- */
+
+/* What the hit sums' own roundings can do to a pooled pixel, in both runs; quiet: where no sum of
+ * the hit layer moves by STOIC_QUIET, so that a ReLU that holds passes nothing. */
+typedef struct pixel_errors {
+    float normal[PIXELS * STOIC_LANES], quiet[PIXELS * STOIC_LANES];
+} pixel_errors;
+
+static bool has_relu(const stoic_faulty *f) {
+    const stoic_program *g = f->program;
+    bool found = g->steps[f->narrow.step].act.kind == STOIC_ACT_RELU;
+    for (int i = 0; i < f->narrow.n_path; i++)
+        found = found || g->steps[f->narrow.path[i]].act.kind == STOIC_ACT_RELU;
+    return found;
+}
+
+/* The hit channel of 16 images from `group` on, pooled. */
+static const float *pooled_channel(stoic_faulty *f, const stoic_block *b, const float *from,
+                                   int group) {
+    const stoic_narrow *w = &f->narrow;
+    float *scratch = f->threshold.scratch;
+    int64_t size = f->program->values[f->program->steps[w->step].out].size;
+    for (int l = 0; l < STOIC_LANES; l++) {
+        int image = group * STOIC_LANES + l < b->count ? group * STOIC_LANES + l : 0;
+        const float *src = from + image * size + w->channels[0];
+        for (int64_t p = 0; p < size / w->stride; p++)
+            scratch[p * STOIC_LANES + l] = src[p * w->stride];
+    }
+    return pool(f, scratch, scratch + w->widest * STOIC_LANES);
+}
+
+static void find_pixel_errors(stoic_faulty *f, const stoic_block *b, const stoic_probe *probe,
+                              const float *sums, int group, pixel_errors *out) {
+    int64_t count = f->narrow.pixels * STOIC_LANES;
+    bool relu = has_relu(f);
+    const float *totals = pooled_channel(f, b, probe->totals, group);
+    for (int64_t i = 0; i < count; i++)
+        out->normal[i] = stoic_above(2 * unit * slack * (double)totals[i] + tiny);
+    const float *most = pooled_channel(f, b, sums, group);
+    for (int64_t i = 0; i < count; i++) {
+        bool held = relu && (double)most[i] + STOIC_QUIET + (double)out->normal[i] < 0;
+        out->quiet[i] = held ? 0 : out->normal[i];
+    }
+}
+
+/* room less what the pixels' errors reach. */
+static float less_errors(const float *reach, int64_t columns, const float *errors, int64_t pixels,
+                         double room) {
+    double all = 0;
+    for (int64_t p = 0; p < pixels; p++)
+        all += (double)reach[p * columns] * (double)errors[p * STOIC_LANES];
+    double left = room - slack * all;
+    return left > 0 ? (float)(left * (1 - 1e-6)) : -1;
+}
+
 typedef struct image_facts {
-    const float *logits, *errors, *meets; /* [class], [class], [pixel] */
-    double rounding;                      /* of one sum of the hit layer, both runs */
+    const float *logits, *errors; /* [class] */
+    const float *pixels;          /* [pixel][16] */
     int top;
 } image_facts;
 
-/* room / sum reach * meets, after the sum of reach * rounding is taken from room. */
-static double share(const float *reach, const image_facts *m, int64_t pixels, double room) {
-    float moved = 0, all = 0;
-    for (int64_t p = 0; p < pixels; p++) {
-        moved += reach[p] * m->meets[p];
-        all += reach[p];
-    }
-    return (room - slack * (double)all * m->rounding) / (slack * slack * (double)moved + tiny);
-}
-
-static double limit_of(const stoic_faulty *f, const stoic_tail *t, const image_facts *m) {
+/* The room of each class to the top one, and (see keeps_class() in line.c) of each by itself. */
+static void fill_rooms(const stoic_faulty *f, const stoic_tail *t, const image_facts *m,
+                       float *pair, float *one) {
     const stoic_threshold *h = &f->threshold;
-    int64_t classes = f->program->values[f->program->output].size, pixels = f->narrow.pixels;
-    double most = 0x1p60;
+    int64_t classes = f->program->values[f->program->output].size, n = h->columns;
+    int64_t pixels = f->narrow.pixels;
+    bool sigmoid = t->final == STOIC_FINAL_SIGMOID;
+    for (int64_t k = 0; k < n; k++)
+        pair[k] = one[k] = INFINITY;
     for (int64_t k = 0; k < classes; k++) {
-        if (k == m->top)
-            continue;
         double both = (double)m->errors[m->top] + (double)m->errors[k];
         double lead = (double)m->logits[m->top] - (double)m->logits[k];
         double room = lead - both - stoic_tail_apart(t, m->top, k) - 1e-7 * fabs(lead) - 1e-30;
-        double now = share(h->pair + (m->top * classes + k) * pixels, m, pixels, room);
-        most = now < most || now != now ? now : most;
-        if (t->final == STOIC_FINAL_SIGMOID && k < m->top) { /* see keeps_class() in line.c */
-            room = STOIC_STEEP - (double)m->logits[k] - (double)m->errors[k];
-            now = share(h->one + k * pixels, m, pixels, room);
-            most = now < most || now != now ? now : most;
-        }
+        double steep = STOIC_STEEP - (double)m->logits[k] - (double)m->errors[k];
+        if (k == m->top)
+            steep = 80 + (double)m->logits[k] - (double)m->errors[k];
+        else
+            pair[k] = less_errors(h->pair + m->top * pixels * n + k, n, m->pixels, pixels, room);
+        if (sigmoid && m->top > 0 && k <= m->top)
+            one[k] = less_errors(h->one + k, n, m->pixels, pixels, steep);
     }
-    if (t->final == STOIC_FINAL_SIGMOID && m->top > 0) {
-        double room = 80 + (double)m->logits[m->top] - (double)m->errors[m->top];
-        double now = share(h->one + m->top * pixels, m, pixels, room);
-        most = now < most || now != now ? now : most;
+}
+
+/* f->threshold.room for the block and the hit channel. */
+static stoic_status find_rooms(stoic_faulty *f, stoic_block *b, const stoic_tail *t,
+                               const stoic_line *line, stoic_error *err) {
+    const stoic_program *g = f->program;
+    stoic_threshold *h = &f->threshold;
+    int64_t classes = g->values[g->output].size, n = h->columns;
+    const stoic_probe *probe;
+    const float *logits, *sums;
+    pixel_errors errors;
+    stoic_status status = STOIC_OK;
+    if (h->room_block == b->serial)
+        return STOIC_OK;
+    TRY(stoic_block_probe(b, f->chains, f->narrow.step, &probe, err));
+    TRY(stoic_block_sums(b, f->session, f->narrow.step, &sums, err));
+    TRY(stoic_tail_logits(f, b, t, &logits, err));
+    TRY(stoic_faulty_grow(&h->room, &h->room_room, (size_t)(b->count * 4 * n), err));
+    for (int image = 0; image < b->count; image++) {
+        float *room = h->room + image * 4 * n;
+        int l = image % STOIC_LANES;
+        bool nan;
+        if (l == 0)
+            find_pixel_errors(f, b, probe, sums, image / STOIC_LANES, &errors);
+        int top = stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
+        image_facts m = {logits + image * classes, line->errors + image * classes,
+                         errors.normal + l, top};
+        fill_rooms(f, t, &m, room, room + 2 * n);
+        m.errors = line->quiet + image * classes;
+        m.pixels = errors.quiet + l;
+        fill_rooms(f, t, &m, room + n, room + 3 * n);
+        room[n + classes] = (float)(STOIC_QUIET * (1 - 1e-6));
+        if (nan || !((double)probe->peak[image] < 0x1p30)) /* never */
+            room[0] = room[n] = room[1] = room[n + 1] = -1;
     }
-    return most >= 0 ? most * STOIC_LINE_WIDEN : -1;
+    h->room_block = b->serial;
+done:
+    return status;
+}
+
+/* ---- limits ---- */
+
+/* From the room and what the weight meets, x [pixel][16]. */
+static float limit_of(const stoic_faulty *f, const float *room, int top, const float *x) {
+    const stoic_threshold *h = &f->threshold;
+    int64_t n = h->columns, pixels = f->narrow.pixels;
+    const float *const pair[] = {room, room + n}, *const one[] = {room + 2 * n, room + 3 * n};
+    float least[2], alone[2];
+    f->program->kernels->least_room(h->pair + top * pixels * n, x, STOIC_LANES, pixels, n, pair,
+                                    least);
+    f->program->kernels->least_room(h->one, x, STOIC_LANES, pixels, n, one, alone);
+    float normal = fminf(least[0], alone[0]), quiet = fminf(least[1], alone[1]);
+    float limit = fminf(fmaxf(normal, quiet), 0x1p60f);
+    return limit >= 0 ? (float)((double)limit * (1 - 1e-5) * STOIC_LINE_WIDEN) : -1;
 }
 
 /* The limits of all images of the block for the weight of `edit`. */
@@ -160,39 +258,30 @@ static stoic_status find_limits(stoic_faulty *f, stoic_block *b, const stoic_tai
     const stoic_dnn_shape *s = &g->layers[step->layer].shape;
     const stoic_chain *c = &f->chains->layers[step->layer].shape;
     int64_t size = g->values[step->in[0]].size, classes = g->values[g->output].size;
-    int64_t room = w->widest * STOIC_LANES, weight = edit->index % (s->ic * s->kh * s->kw);
-    const stoic_probe *probe;
-    const float *logits, *input;
-    float meets[PIXELS];
+    int64_t weight = edit->index % (s->ic * s->kh * s->kw);
+    const float *input, *met = NULL;
     stoic_line *line = NULL;
     stoic_status status = STOIC_OK;
     TRY(stoic_block_lanes(b, step->in[0], &input, err));
-    TRY(stoic_block_probe(b, f->chains, w->step, &probe, err));
     TRY(stoic_line_of(f, b, t, step->layer, 1, &line, err));
-    TRY(stoic_tail_logits(f, b, t, &logits, err));
-    TRY(stoic_faulty_grow(&h->scratch, &h->scratch_room, (size_t)room * 2, err));
+    TRY(stoic_faulty_grow(&h->scratch, &h->scratch_room, (size_t)(w->widest * STOIC_LANES) * 2,
+                          err));
     TRY(stoic_faulty_grow(&h->limit, &h->limit_room, (size_t)b->groups * STOIC_LANES, err));
-    for (int64_t image = 0; image < b->count; image++) {
+    TRY(find_rooms(f, b, t, line, err));
+    for (int64_t image = 0; image < (int64_t)b->groups * STOIC_LANES; image++) {
         int64_t lane = image % STOIC_LANES;
-        float *pooled = h->scratch;
         bool nan;
         if (lane == 0) {
             meet(c, input + image / STOIC_LANES * size * STOIC_LANES, weight / s->kw % s->kh,
                  weight % s->kw, weight / (s->kw * s->kh), h->scratch);
-            pooled = pool(f, h->scratch, h->scratch + room);
-            if (pooled != h->scratch)
-                memcpy(h->scratch, pooled, (size_t)(w->pixels * STOIC_LANES) * sizeof *pooled);
+            met = pool(f, h->scratch, h->scratch + w->widest * STOIC_LANES);
         }
-        for (int64_t p = 0; p < w->pixels; p++)
-            meets[p] = h->scratch[p * STOIC_LANES + lane];
-        image_facts m = {logits + image * classes, line->errors + image * classes, meets,
-                         2 * unit * slack * (double)probe->total[image] + tiny, 0};
-        m.top = stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
-        bool fine = !nan && (double)probe->peak[image] < 0x1p30;
-        h->limit[image] = fine ? (float)(limit_of(f, t, &m) * (1 - 1e-6)) : -1;
+        h->limit[image] = INFINITY; /* no image */
+        if (image < b->count) {
+            int top = stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
+            h->limit[image] = limit_of(f, h->room + image * 4 * h->columns, top, met + lane);
+        }
     }
-    for (int64_t image = b->count; image < (int64_t)b->groups * STOIC_LANES; image++)
-        h->limit[image] = INFINITY;
     h->block = b->serial;
     h->weight = weight;
     status = stoic_carry_limit(f, b, t, line, h->reach, edit->index, err);
