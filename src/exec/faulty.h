@@ -11,7 +11,7 @@
  * the class is taken from them only where no rounding could make it another one, and everything
  *   else is executed canonically;
  * - intervals and limits: for one weight, how far it may move before the class can change (line.c,
- *   threshold.c), and where it may, its change carried to the class with its bound (carry.c).
+ *   threshold.c), and where it may, its change carried to the class with its bound (carry_run.c).
  */
 #ifndef STOIC_EXEC_FAULTY_H
 #define STOIC_EXEC_FAULTY_H
@@ -36,7 +36,7 @@ typedef struct stoic_faulty stoic_faulty;
 typedef struct stoic_faulty_counts {
     /* images each way; small: those of difference that golden's logits decided; again: undecided */
     int64_t rows, narrow, difference, small, again;
-    int64_t line, carried; /* images that intervals decided, and that carry.c did */
+    int64_t line, carried; /* images that intervals decided, and that carry_run.c did */
 } stoic_faulty_counts;
 
 /* `full`: rows only. `chains` may be NULL with full. */

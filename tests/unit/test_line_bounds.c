@@ -14,6 +14,7 @@ static double widen = 1;
 static double error_share = 1;
 #define STOIC_CARRY_ERROR error_share
 #include "exec/carry.c"
+#include "exec/carry_run.c"
 
 #include "line_edges.h"
 #include "random_graph.h"
