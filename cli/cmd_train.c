@@ -14,7 +14,7 @@ typedef struct settings {
     const char *test, *best, *schedule, *augment, *store, *checkpoint;
     cli_range test_images;
     cli_words faults;
-    int64_t epochs, batch;
+    int64_t epochs, batch, norm_batches;
     int optimiser, loss;
     double lr, momentum, weight_decay, beta1, beta2, epsilon; /* lr -1: the optimiser's own */
     double warmup, label_smoothing, clip;
@@ -145,6 +145,14 @@ static const cli_option options[] = {
      .low = 0,
      .high = INT64_MAX,
      .help = "largest norm of the whole gradient; 0: any"},
+    {.name = "norm-batches",
+     .kind = CLI_COUNT,
+     .argument = "N",
+     .offset = offsetof(settings, norm_batches),
+     .low = 0,
+     .high = 1000000,
+     .help = "clean batches after each epoch on which the running statistics of batch "
+             "normalisation are taken again, where map: faults would spoil them; 0: none"},
     {.name = "augment",
      .kind = CLI_TEXT,
      .argument = "LIST",
@@ -200,6 +208,7 @@ static void defaults(void *given) {
     set->loss = (int)usual.loss;
     set->label_smoothing = usual.label_smoothing;
     set->clip = usual.clip;
+    set->norm_batches = usual.norm_batches;
     set->augment = usual.augment ? usual.augment : "none";
 }
 
@@ -223,6 +232,7 @@ static stoic_train_options recipe(const settings *set) {
     out.loss = (stoic_loss_kind)set->loss;
     out.label_smoothing = set->label_smoothing;
     out.clip = set->clip;
+    out.norm_batches = set->norm_batches;
     out.augment = set->augment;
     out.store = set->store;
     out.faults = set->faults.items;

@@ -71,6 +71,9 @@ typedef struct stoic_train_options {
     stoic_loss_kind loss;
     double label_smoothing;
     double clip;         /* largest norm of the whole gradient; 0: none */
+    /* Clean batches on which the running statistics of batch normalisation are taken again after
+     * each epoch under feature-map faults, whose factors spoil them; 0: they stay as they are. */
+    int64_t norm_batches;
     const char *augment; /* "none", "crop[:P]", "flip", "resizedcrop[:…]", joined by commas */
     const char *store;   /* how the weights lie in memory; NULL: fp32 */
     /* Stored-bit faults, redrawn each step, or with fixed=FILE|SEED one map for all steps; or
@@ -89,7 +92,8 @@ typedef struct stoic_train_options {
     const volatile int *cancel; /* set to non-zero (a signal handler may) to stop; may be NULL */
 } stoic_train_options;
 
-/* SGD, 10 epochs, batch 128, lr 0.1, momentum 0.9, everything else off, a checkpoint a minute. */
+/* SGD, 10 epochs, batch 128, lr 0.1, momentum 0.9, 50 clean batches, everything else off, a
+ * checkpoint a minute. */
 STOIC_API stoic_train_options stoic_train_options_default(void);
 
 /* What came out. The models carry preprocessing, class names and recipe as metadata. */

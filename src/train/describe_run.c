@@ -48,6 +48,8 @@ static stoic_status write_recipe(const stoic_trainer *t, stoic_text *r, stoic_er
         number(r, " --label-smoothing ", o->label_smoothing);
     if (o->clip > 0)
         number(r, " --clip ", o->clip);
+    if (stoic_hazards_of_maps(t->hazards))
+        stoic_text_printf(r, " --norm-batches %lld", (long long)o->norm_batches);
     stoic_text_printf(r, " --augment %s --seed %llu", augmentation, (unsigned long long)o->seed);
     if (o->store && *o->store)
         stoic_text_printf(r, " --store %s", o->store);
@@ -61,7 +63,8 @@ done:
 }
 
 /* Of all labels and of a sample of the images: reading every file would cost an epoch. */
-static stoic_status digest_data(const stoic_dataset *data, char text[STOIC_DIGEST_TEXT], stoic_error *err) {
+static stoic_status digest_data(const stoic_dataset *data, char text[STOIC_DIGEST_TEXT],
+                                stoic_error *err) {
     enum { SAMPLE = 64 };
     stoic_status status = STOIC_OK;
     uint8_t sum[16];

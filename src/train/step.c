@@ -122,6 +122,41 @@ done:
     return status;
 }
 
+static void live_clean(int member, void *user) {
+    stoic_trainer *t = user;
+    stoic_tape_pack(t->tape, member);
+    stoic_tape_forward(t->tape, member, t->images, (uint64_t)t->state.step);
+}
+
+bool stoic_trainer_settles(const stoic_trainer *t) {
+    return t->options->norm_batches > 0 && stoic_hazards_of_maps(t->hazards) &&
+           !stoic_hazards_of_weights(t->hazards) && stoic_tape_running_count(t->tape) > 0;
+}
+
+/* The batches are those of an epoch of its own, not augmented: the same after every epoch. */
+stoic_status stoic_trainer_settle(stoic_trainer *t, stoic_error *err) {
+    const stoic_train_options *o = t->options;
+    stoic_feed_options options = {.batch = o->batch, .seed = o->seed};
+    stoic_feed *feed = NULL;
+    stoic_status status = STOIC_OK;
+    if (!stoic_trainer_settles(t))
+        return STOIC_OK;
+    TRY(stoic_augment_parse("none", &options.augment, err));
+    TRY(stoic_feed_start(t->data, &options, &feed, err));
+    for (int64_t i = 0; i < o->batch; i++)
+        stoic_tape_corrupt(t->tape, i, -1, NULL);
+    for (int64_t k = 0; k < o->norm_batches; k++) {
+        TRY(stoic_feed_next(feed, &t->images, &t->labels, err));
+        stoic_team_run(t->team, live_clean, t);
+        TRY(stoic_tape_status(t->tape, err));
+    }
+done:
+    t->images = NULL;
+    t->labels = NULL;
+    stoic_feed_free(feed);
+    return status;
+}
+
 stoic_status stoic_trainer_prepare(stoic_trainer *t, stoic_error *err) {
     int params = stoic_tape_param_count(t->tape), states = stoic_optimiser_states(t->options);
     int64_t weights = 0, n = 0;

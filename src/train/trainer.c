@@ -19,6 +19,7 @@ stoic_train_options stoic_train_options_default(void) {
                                  .beta1 = 0.9,
                                  .beta2 = 0.999,
                                  .epsilon = 1e-8,
+                                 .norm_batches = 50,
                                  .checkpoint_seconds = 60};
 }
 
@@ -53,6 +54,7 @@ static stoic_status check_options(const stoic_train_options *o, stoic_error *err
                             {"--epsilon", o->epsilon, 0, 1e9},
                             {"--warmup", o->warmup, 0, 1e6 + 1},
                             {"--label-smoothing", o->label_smoothing, 0, 1},
+                            {"--norm-batches", (double)o->norm_batches, 0, 1e6 + 1},
                             {"--clip", o->clip, 0, 1e30}};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const range *r = &ranges[i];
@@ -196,6 +198,7 @@ static stoic_status end_epoch(stoic_trainer *t, stoic_error *err) {
                        .test_accuracy = NAN,
                        .lr = t->rate,
                        .seconds = t->state.seconds};
+    TRY(stoic_trainer_settle(t, err));
     if (t->test)
         TRY(test_accuracy(t, &e->test_accuracy, err));
     if (t->test && (t->state.best_epoch < 0 || e->test_accuracy > t->state.best_accuracy)) {

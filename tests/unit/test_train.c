@@ -253,11 +253,11 @@ static void stop_after(void *user, const stoic_train_progress *progress) {
 static void interruptions_change_nothing(void **state) {
     (void)state;
     const char *const faults[] = {"map:single,share=0.5", "flips:2,bits=mantissa"};
-    for (int with = 0; with < 2; with++) {
+    for (int with = 0; with < 3; with++) { /* the last: statistics are taken again */
         stoic_train_options o = short_run();
         if (with) {
             o.faults = faults;
-            o.n_faults = 2;
+            o.n_faults = with == 1 ? 2 : 1;
             o.optimiser = STOIC_ADAM;
             o.lr = 0.01;
         }
@@ -288,6 +288,38 @@ static void interruptions_change_nothing(void **state) {
         stoic_training_deinit(&pieces);
         stoic_training_deinit(&whole);
     }
+}
+
+/* The largest running variance after an epoch without learning. */
+static double spread(const char *fault, int64_t norm_batches) {
+    stoic_train_options o = short_run();
+    o.lr = 0;
+    o.epochs = 1;
+    o.norm_batches = norm_batches;
+    o.faults = &fault;
+    o.n_faults = fault ? 1 : 0;
+    stoic_training out = train(&o);
+    double most = 0;
+    for (size_t n = 0; n < out.last->n_nodes; n++) {
+        const stoic_node *node = &out.last->nodes[n];
+        if (strcmp(node->op->name, "BatchNormalization") != 0)
+            continue;
+        const stoic_tensor *var = out.last->values[node->in[4]].constant;
+        for (int64_t i = 0; i < stoic_tensor_count(var); i++)
+            most = fmax(most, (double)((const float *)stoic_tensor_data(var))[i]);
+    }
+    stoic_training_deinit(&out);
+    return most;
+}
+
+/* Factors of 100 in every image spoil the statistics; clean batches restore them. */
+static void statistics_are_taken_again(void **state) {
+    (void)state;
+    static const char fault[] = "map:whole,value=const:100,share=1";
+    double spoilt = spread(fault, 0), restored = spread(fault, 200), clean = spread(NULL, 0);
+    print_message("running variance: clean %g, spoilt %g, restored %g\n", clean, spoilt, restored);
+    assert_true(spoilt > 50 * clean);
+    assert_true(restored < 2 * clean);
 }
 
 static void faults_act(void **state) {
@@ -480,6 +512,7 @@ int main(void) {
         cmocka_unit_test(schedules),
         cmocka_unit_test(learns_and_does_not_depend_on_threads),
         cmocka_unit_test(interruptions_change_nothing),
+        cmocka_unit_test(statistics_are_taken_again),
         cmocka_unit_test(faults_act),
         cmocka_unit_test(a_plain_store_changes_nothing),
         cmocka_unit_test(fixed_maps),
