@@ -121,9 +121,11 @@ static json_t *facts(const look *at) {
 static void print_table(FILE *file, const look *at) {
     const stoic_inference *r = &at->result;
     const stoic_evaluation *e = &r->evaluation;
-    fprintf(file, "file           %s: %s\n", at->path, at->facts.model);
-    fprintf(file, "store          %s\n", at->facts.store);
-    fputs("preprocessing  ", file);
+    fprintf(file, "file           %s: ", at->path);
+    cli_put_plain(file, at->facts.model);
+    fputs("\nstore          ", file);
+    cli_put_plain(file, at->facts.store);
+    fputs("\npreprocessing  ", file);
     cli_preprocessing_print(file, at->used);
     fprintf(file, "\nimages         %lld in %lld batches\n", (long long)e->images,
             (long long)r->batches);
@@ -141,9 +143,13 @@ static void print_table(FILE *file, const look *at) {
     for (int i = 0; i < at->facts.tensors; i++) {
         stoic_run_count told;
         stoic_infer_counts(at->infer, i, &told);
-        if (told.corrected > 0 || told.detected > 0)
-            fprintf(file, "  %-12s corrected %lld, detected %lld\n", told.name,
-                    (long long)told.corrected, (long long)told.detected);
+        if (told.corrected == 0 && told.detected == 0)
+            continue;
+        fputs("  ", file);
+        cli_put_plain(file, told.name);
+        fprintf(file, "%*s corrected %lld, detected %lld\n",
+                (int)(strlen(told.name) < 12 ? 12 - strlen(told.name) : 0), "",
+                (long long)told.corrected, (long long)told.detected);
     }
     fprintf(file, "time           %.3g s, %.4g images/s\n", e->seconds, e->images_per_second);
 }

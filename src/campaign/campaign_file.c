@@ -33,10 +33,11 @@ static void sign_lock(int fd) {
         stoic_log(STOIC_LOG_DEBUG, "the lock file could not be signed: %s", strerror(errno));
 }
 
-/* A lock file may be removed by its last holder between our open and our flock: look again. */
+/* A lock file may be removed by its last holder between our open and our flock: look again. It is
+ * written to: a link that came beside a stranger's file would have us write elsewhere. */
 static stoic_status take_lock(stoic_campaign_file *file, stoic_error *err) {
     for (;;) {
-        int fd = open(file->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        int fd = open(file->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (fd < 0)
             return stoic_fail_errno(err, file->path, "cannot create the lock file beside the file");
         if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -68,7 +69,7 @@ static void drop_lock(stoic_campaign_file *file) {
 /* ---- opening ---- */
 
 static stoic_status check_kind(stoic_campaign_file *file, stoic_error *err) {
-    int64_t application, version, pages;
+    int64_t application, version, pages, code;
     stoic_status status;
     TRY(stoic_sql_integer(file->db, "SELECT count(*) FROM sqlite_master", 0, &pages, err));
     TRY(stoic_sql_integer(file->db, "PRAGMA application_id", 0, &application, err));
@@ -87,6 +88,11 @@ static stoic_status check_kind(stoic_campaign_file *file, stoic_error *err) {
         return stoic_fail(err, STOIC_ERR_FORMAT, file->path,
                           "the campaign file has format %lld, this version reads format %d",
                           (long long)version, STOIC_CAMPAIGN_VERSION);
+    TRY(stoic_sql_integer(file->db, stoic_campaign_schema_code, 0, &code, err));
+    if (code > 0)
+        return stoic_fail(err, STOIC_ERR_FORMAT, file->path,
+                          "not a plain campaign file: it has triggers, virtual tables, or a view "
+                          "in the place of a table");
 done:
     return status;
 }
@@ -132,6 +138,9 @@ static char *immutable_uri(const char *path) {
 static int try_open(stoic_campaign_file *file, const char *name, int flags) {
     int code = sqlite3_open_v2(name, &file->db, flags | SQLITE_OPEN_EXRESCODE, NULL);
     if (code == SQLITE_OK) {
+        /* What SQLite advises for files from strangers. */
+        sqlite3_db_config(file->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        sqlite3_db_config(file->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         sqlite3_busy_timeout(file->db, 10000);
         code = sqlite3_exec(file->db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
     }

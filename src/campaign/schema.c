@@ -42,3 +42,9 @@ const char stoic_campaign_schema[] =
     "CREATE VIEW stratum_view AS SELECT layer, name, bit, trials, 1.0 * correct / images AS"
     " accuracy, 1.0 * critical / images AS critical_rate FROM strata LEFT JOIN layers USING(layer)"
     " WHERE layer >= -1;";
+
+const char stoic_campaign_schema_code[] =
+    "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"
+    " OR (type = 'table' AND rootpage = 0)" /* a virtual one */
+    " OR (type = 'view' AND lower(name) IN ('meta', 'layers', 'entries', 'golden', 'chunks',"
+    " 'journal', 'trials', 'more', 'sites', 'spans', 'strata', 'outcomes', 'upsets'))";

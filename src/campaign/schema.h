@@ -3,6 +3,9 @@
 #define STOIC_CAMPAIGN_SCHEMA_H
 
 extern const char stoic_campaign_schema[];
+/* Counts what a stranger's file may not have: code of its own that runs where we read or write
+ * tables, without end if it likes. Views of other names are nobody's business. */
+extern const char stoic_campaign_schema_code[];
 
 /* How a row of `strata` takes up another of the same layer and bit. */
 #define STOIC_STRATA_ADD_UP                                                                        \

@@ -433,6 +433,56 @@ static void test_damage(void **state) {
     assert_damage_found("INSERT INTO journal VALUES(6, 0, 100, 4, x'010001')");
 }
 
+/* Executes `sql`, expects the file to be refused for it, and executes `undo`. */
+static void assert_code_refused(kit *k, sqlite3 *db, const char *sql, const char *undo) {
+    stoic_records *records = NULL;
+    stoic_error err = {0};
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    if (stoic_records_open(k->path, &records, &err) != STOIC_ERR_FORMAT)
+        fail_msg("not refused: %s", sql);
+    assert_non_null(strstr(err.message, "not a plain campaign file"));
+    assert_int_equal(kit_run(k, NULL, &err), STOIC_ERR_FORMAT);
+    assert_int_equal(sqlite3_exec(db, undo, NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* A view in the place of any table could compute for ever; so could a trigger. */
+static void test_code_in_file(void **state) {
+    (void)state;
+    kit k;
+    sqlite3 *db;
+    sqlite3_stmt *names;
+    char sql[256], undo[256];
+    int tables = 0;
+    kit_init(&k, "code");
+    k.run.trials = 20;
+    run_ok(&k);
+    assert_int_equal(sqlite3_open(k.path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "CREATE TEMP TABLE names AS SELECT name FROM"
+                                  " main.sqlite_master WHERE type = 'table'",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    for (;; tables++) {
+        snprintf(sql, sizeof sql, "SELECT name FROM names LIMIT 1 OFFSET %d", tables);
+        assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &names, NULL), SQLITE_OK);
+        if (sqlite3_step(names) != SQLITE_ROW)
+            break;
+        const char *name = (const char *)sqlite3_column_text(names, 0);
+        snprintf(sql, sizeof sql,
+                 "ALTER TABLE %s RENAME TO was; CREATE VIEW %s AS SELECT * FROM was", name, name);
+        snprintf(undo, sizeof undo, "DROP VIEW %s; ALTER TABLE was RENAME TO %s", name, name);
+        sqlite3_finalize(names);
+        assert_code_refused(&k, db, sql, undo);
+    }
+    sqlite3_finalize(names);
+    assert_int_equal(tables, 13);
+    assert_code_refused(&k, db, "CREATE TRIGGER t AFTER INSERT ON trials BEGIN SELECT 1; END",
+                        "DROP TRIGGER t; CREATE VIEW mine AS SELECT * FROM trials");
+    sqlite3_close(db);
+    run_ok(&k); /* undone, and with a view of one's own */
+    kit_remove(k.path);
+}
+
 /* ---- numbers as facts ---- */
 
 static void test_number_text(void **state) {
@@ -535,6 +585,7 @@ int main(void) {
         cmocka_unit_test(test_coverage_of_looks),
         cmocka_unit_test(test_coverage_of_unequal_trials),
         cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_code_in_file),
         cmocka_unit_test(test_number_text),
         cmocka_unit_test(test_exhaustive_lenet5),
     };
