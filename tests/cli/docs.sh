@@ -1,7 +1,8 @@
 #!/bin/sh
 # The documentation keeps its word: every command of a ```console block that starts with
 # "$ stoic", and both examples of every verb's --help, run in an empty folder with a copy of the
-# models; none may fail. A command goes on where its line ends with a backslash.
+# models; none may fail. A command goes on where its line ends with a backslash. So do the SQL and
+# pandas of docs/records.md, on the files that its commands make.
 #   sh tests/cli/docs.sh [STOIC]
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -82,6 +83,71 @@ for page in stores fault-models; do
     fresh "$page"
     run_block "docs/$page.md: specs" "$work/specs"
 done
+
+# ---- docs/records.md ----
+
+blocks_of() { # LANGUAGE: the blocks of this language, into $work/block.NNN
+    rm -f "$work"/block.*
+    awk -v mark="\`\`\`$1" -v at="$work/block" '
+        $0 == mark { on = 1; n++; next } /^```/ { on = 0 }
+        on { print > sprintf("%s.%03d", at, n) }' "$root/docs/records.md"
+}
+
+# Every column of a table must be that of `stoic records`, number by number.
+cat >"$work/same" <<'EOF'
+same_columns() { # OURS THEIRS
+    awk -F, 'function close_to(x, y) { d = x - y; return d * d <= 1e-24 * (x * x + y * y) }
+        NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+        FNR == 1 { for (i = 1; i <= NF; i++) if ($i in at) from[i] = at[$i]; else exit bad = 1
+                   width = NF; next }
+        NR == FNR { theirs[FNR] = $0; n = FNR; next }
+        { split(theirs[FNR], row, ","); m = FNR
+          for (i = 1; i <= width; i++) if (!close_to($i, row[from[i]])) { print; exit bad = 1 } }
+        END { exit bad || m != n || n < 2 }' "$2" "$1"
+}
+EOF
+
+# -- FILE[, as stoic records] begins a block of SQL.
+run_sql() { # BLOCK
+    read -r dashes database rest <"$1"
+    database=${database%,}
+    echo "sqlite3 -readonly -csv -header $database <'$1' >table && test \$(wc -l <table) -gt 1"
+    [ -z "$rest" ] || {
+        echo "stoic records $database --format csv >theirs"
+        printf '%s\n' "tr -d '\\r' <table >ours && same_columns ours theirs"
+    }
+}
+
+run_records() {
+    fresh records.md
+    printf 'trial,correct\n0,9\n1,8\n' >"$work/theirs"
+    printf 'correct,trial\n9,0\n8.001,1\n' >"$work/wrong"
+    printf '! same_columns %s %s\n' "$work/wrong" "$work/theirs" |
+        cat "$work/same" - >"$work/script"
+    run_block 'harness: a column that differs is noticed' "$work/script"
+    run_markdown "$root/docs/records.md"
+    blocks_of sql
+    for block in "$work"/block.*; do
+        (cat "$work/same" && run_sql "$block") >"$work/script"
+        run_block "records.md: $(head -1 "$block"): $(sed -n 2p "$block")" "$work/script"
+    done
+    python=
+    for candidate in python3 /usr/bin/python3; do
+        [ -n "$python" ] || ! $candidate -c 'import pandas' 2>/dev/null || python=$candidate
+    done
+    blocks_of python
+    for block in "$work"/block.*; do
+        if [ -n "$python" ]; then
+            echo "$python -W error '$block'" >"$work/script"
+            run_block "records.md: python: $(grep -v import "$block" | sed -n 2p)" "$work/script"
+        else
+            echo "ok - records.md: python # SKIP pandas is not installed (python3-pandas)"
+        fi
+    done
+}
+
+run_records
+
 for verb in $(stoic help | awk '/^Verbs/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'); do
     fresh "$verb"
     from_help "$verb" >"$work/examples"
