@@ -104,13 +104,21 @@ static stoic_status list_gaps(stoic_campaign_file *out, const char *path, int64_
     stoic_status status;
     bool row = true;
     int told = 0;
-    int64_t next = 0, size = stoic_campaign_file_integer(out, "chunk", 1);
+    int64_t next = 0, first, size = stoic_campaign_file_integer(out, "chunk", 1);
     *gaps = false;
     TRY(stoic_sql_prepare(out->db, "SELECT chunk, trials FROM chunks ORDER BY chunk", &statement,
                           err));
     while (row) {
         TRY(stoic_sql_step(statement, &row, err));
-        int64_t first = row ? sqlite3_column_int64(statement, 0) * size : planned;
+        int64_t chunk = row ? sqlite3_column_int64(statement, 0) : 0;
+        int64_t trials = row ? sqlite3_column_int64(statement, 1) : 0;
+        if (size < 1 || chunk < 0 || trials < 0 || trials > size || chunk > INT64_MAX / 2 / size) {
+            status = stoic_fail(err, STOIC_ERR_FORMAT, path,
+                                "chunk %lld claims to hold %lld trials of %lld", (long long)chunk,
+                                (long long)trials, (long long)size);
+            goto done;
+        }
+        first = row ? chunk * size : planned;
         if (first > next) {
             *gaps = true;
             if (++told <= 8)
@@ -118,7 +126,7 @@ static stoic_status list_gaps(stoic_campaign_file *out, const char *path, int64_
                           (long long)next, (long long)first - 1);
         }
         if (row)
-            next = first + sqlite3_column_int64(statement, 1);
+            next = first + trials;
     }
     if (told > 8)
         stoic_log(STOIC_LOG_WARNING, "%s: %d more ranges of trials are missing", path, told - 8);

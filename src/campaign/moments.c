@@ -18,8 +18,10 @@ void stoic_counts_clear(stoic_counts *counts) {
 void stoic_counts_add(stoic_counts *sum, const stoic_counts *part) {
     int64_t *to = stoic_counts_fields(sum);
     const int64_t *from = &part->images;
+    /* A damaged file may claim anything: a sum that no integer holds is not known. */
     for (int i = 0; i < STOIC_COUNT_FIELDS; i++)
-        to[i] = to[i] < 0 || from[i] < 0 ? -1 : to[i] + from[i];
+        if (to[i] < 0 || from[i] < 0 || __builtin_add_overflow(to[i], from[i], &to[i]))
+            to[i] = -1;
 }
 
 void stoic_moments_add(stoic_moments *moments, const stoic_counts *counts) {

@@ -176,8 +176,13 @@ stoic_status stoic_trial_cursor_next(stoic_trial_cursor *cursor, bool *row, stoi
     cursor->image = stoic_sql_count(cursor->trials, 1);
     int64_t *fields = stoic_counts_fields(&cursor->counts);
     fields[0] = cursor->records->images;
-    for (int i = 1; i < STOIC_COUNT_FIELDS; i++)
+    for (int i = 1; i < STOIC_COUNT_FIELDS; i++) {
         fields[i] = stoic_sql_count(cursor->trials, i + 1);
+        if (fields[i] > fields[0])
+            return stoic_fail(err, STOIC_ERR_FORMAT, cursor->records->file->path,
+                              "trial %lld counts %lld of its %lld images", (long long)cursor->trial,
+                              (long long)fields[i], (long long)fields[0]);
+    }
     status = read_sites(cursor, err);
 done:
     return status;

@@ -427,6 +427,7 @@ static void test_damage(void **state) {
     assert_damage_found("UPDATE entries SET layer = 9");
     assert_damage_found("UPDATE meta SET value = '0' WHERE key = 'trial_images'");
     assert_damage_found("UPDATE chunks SET trials = -5");
+    assert_damage_found("UPDATE trials SET critical = 9223372036854775807 WHERE trial = 7");
     assert_damage_found("DROP TABLE trials");
     assert_damage_found("INSERT INTO journal VALUES(6, 99, 100, 4, x'00')");
     assert_damage_found("INSERT INTO journal VALUES(6, 0, 100, 4, x'0000')");
