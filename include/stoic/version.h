@@ -9,7 +9,7 @@ extern "C" {
 #endif
 
 STOIC_API const char *stoic_version(void);        /* "0.1.0" */
-STOIC_API const char *stoic_version_build(void);  /* compiler and build type */
+STOIC_API const char *stoic_version_build(void);  /* compiler, ", without JPEG" … */
 STOIC_API const char *stoic_version_cpu(void);    /* instruction set in use, "avx512" … */
 STOIC_API const char *stoic_version_onednn(void); /* "2.6.3" */
 

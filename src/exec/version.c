@@ -12,9 +12,9 @@ const char *stoic_version(void) {
 
 const char *stoic_version_build(void) {
 #ifdef __clang__
-    return "clang " __clang_version__;
+    return "clang " __clang_version__ STOIC_LACKS;
 #else
-    return "gcc " __VERSION__;
+    return "gcc " __VERSION__ STOIC_LACKS;
 #endif
 }
 
