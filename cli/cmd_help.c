@@ -7,12 +7,12 @@ typedef struct settings {
     bool man, complete;
 } settings;
 
-/* --man is for the build, which makes stoic.1 with it. */
+/* --man is for the build, which makes the man pages with it. */
 static const cli_option options[] = {
     {.name = "man",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, man),
-     .help = "the man page, as troff"},
+     .help = "the man page of stoic, or of VERB, as troff"},
     {.name = "complete",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, complete),
@@ -29,6 +29,14 @@ stoic_status cli_help_print(const cli_verb *verb, stoic_error *err) {
         else
             cli_usage_overview(output.file);
     }
+    return cli_output_close(&output, status, err);
+}
+
+static stoic_status print_manual(const cli_verb *verb, stoic_error *err) {
+    cli_output output;
+    stoic_status status = cli_output_open(&output, NULL, CLI_TABLE, err);
+    if (status == STOIC_OK)
+        status = cli_manual_print(output.file, verb, err);
     return cli_output_close(&output, status, err);
 }
 
@@ -49,19 +57,12 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     status = cli_call_expect(call, 0, 1, "VERB", err);
     if (status != STOIC_OK)
         return status;
-    if (set->man) {
-        cli_output output;
-        status = cli_output_open(&output, NULL, CLI_TABLE, err);
-        if (status == STOIC_OK)
-            status = cli_usage_man(output.file, err);
-        return cli_output_close(&output, status, err);
-    }
     if (call->arguments.count == 1) {
         verb = cli_verb_find(call->arguments.items[0]);
         if (!verb)
             return cli_verb_refuse(call->arguments.items[0], err);
     }
-    return cli_help_print(verb, err);
+    return set->man ? print_manual(verb, err) : cli_help_print(verb, err);
 }
 
 const cli_verb cli_verb_help = {

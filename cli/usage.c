@@ -27,15 +27,14 @@ static void wrap(FILE *file, const char *text, int at, int indent) {
     fputc('\n', file);
 }
 
-/* Settings as they are before parsing. */
-static void *default_settings(const cli_verb *verb) {
+void *cli_usage_settings(const cli_verb *verb) {
     void *settings = calloc(1, verb->settings_size);
     if (settings && verb->defaults)
         verb->defaults(settings);
     return settings;
 }
 
-static void option_text(const cli_option *option, const void *settings, char *text, size_t size) {
+void cli_usage_option(const cli_option *option, const void *settings, char *text, size_t size) {
     char value[128];
     if (cli_option_default(option, settings, value, sizeof value))
         snprintf(text, size, "%s (default: %s)", option->help, value);
@@ -47,7 +46,7 @@ static void option_text(const cli_option *option, const void *settings, char *te
 static void print_option(FILE *file, const cli_option *option, const void *settings) {
     char usage[128], text[512];
     cli_option_usage(option, usage, sizeof usage);
-    option_text(option, settings, text, sizeof text);
+    cli_usage_option(option, settings, text, sizeof text);
     int length = fprintf(file, "  %s", usage);
     if (length + 2 > HELP_COLUMN)
         fprintf(file, "\n%*s", HELP_COLUMN, "");
@@ -57,7 +56,7 @@ static void print_option(FILE *file, const cli_option *option, const void *setti
 }
 
 stoic_status cli_usage_verb(FILE *file, const cli_verb *verb, stoic_error *err) {
-    void *settings = default_settings(verb);
+    void *settings = cli_usage_settings(verb);
     if (!settings)
         return cli_fail_memory(err);
     fprintf(file, "usage: stoic %s%s%s [OPTIONS]\n\n", verb->name, *verb->arguments ? " " : "",
@@ -80,69 +79,4 @@ void cli_usage_overview(FILE *file) {
     for (size_t i = 0; cli_verbs[i]; i++)
         fprintf(file, "  %-10s%s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
     fputs("\n'stoic VERB --help' shows a verb's options and two examples.\n", file);
-}
-
-/* troff text: a dash stays a dash, a backslash a backslash, a leading dot or quote a character. */
-static void put_troff(FILE *file, const char *text) {
-    bool start = true;
-    for (; *text; text++) {
-        if (start && (*text == '.' || *text == '\''))
-            fputs("\\&", file);
-        if (*text == '-')
-            fputs("\\-", file);
-        else if (*text == '\\')
-            fputs("\\e", file);
-        else
-            fputc(*text, file);
-        start = *text == '\n';
-    }
-}
-
-static stoic_status man_verb(FILE *file, const cli_verb *verb, stoic_error *err) {
-    char usage[128], text[512];
-    void *settings = default_settings(verb);
-    if (!settings)
-        return cli_fail_memory(err);
-    fprintf(file, ".SS stoic %s ", verb->name);
-    put_troff(file, verb->arguments);
-    fputs("\n", file);
-    put_troff(file, verb->text);
-    fputs("\n", file);
-    for (const cli_option *option = verb->options; option->name; option++) {
-        cli_option_usage(option, usage, sizeof usage);
-        option_text(option, settings, text, sizeof text);
-        fputs(".TP\n.B ", file);
-        put_troff(file, usage);
-        fputs("\n", file);
-        put_troff(file, text);
-        fputs("\n", file);
-    }
-    fputs(".PP\nExamples:\n.PP\n.nf\n", file);
-    for (size_t i = 0; i < 2; i++) {
-        put_troff(file, verb->examples[i]);
-        fputs("\n", file);
-    }
-    fputs(".fi\n", file);
-    free(settings);
-    return STOIC_OK;
-}
-
-stoic_status cli_usage_man(FILE *file, stoic_error *err) {
-    stoic_status status = STOIC_OK;
-    fprintf(file, ".TH STOIC 1 \"\" \"stoic %s\" \"User Commands\"\n", stoic_version());
-    fputs(".SH NAME\nstoic \\- what bit flips do to a neural network\n"
-          ".SH SYNOPSIS\n.B stoic\n.I VERB\n[ARGUMENTS] [OPTIONS]\n"
-          ".SH DESCRIPTION\nReads ONNX, measures what faults in stored weights do, and says how "
-          "sure it is.\nData goes to standard output; progress and warnings go to standard "
-          "error.\nOptions may stand anywhere behind the verb, as \\-\\-name value or "
-          "\\-\\-name=value.\n.SH VERBS\n",
-          file);
-    for (size_t i = 0; cli_verbs[i] && status == STOIC_OK; i++)
-        status = man_verb(file, cli_verbs[i], err);
-    fputs(".SH EXIT STATUS\n0: success. 1: it failed. 2: wrong usage. "
-          "130: interrupted; what was done is kept.\n"
-          ".SH ENVIRONMENT\n.TP\n.B STOIC_DATA\n"
-          "Folder in which known data sets are looked for, each in a folder of its name.\n",
-          file);
-    return status;
 }
