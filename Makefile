@@ -48,6 +48,12 @@ onednn3:
 fuzz:
 	scripts/run-fuzzers $(FUZZ_SECONDS)
 
+package:
+	scripts/package
+
+package-test:
+	scripts/package-test
+
 install: all
 	meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) -Dlibdir=lib
 	DESTDIR=$(abspath $(DESTDIR)) meson install -C $(BUILD)
@@ -63,4 +69,4 @@ lint: $(BUILD)/build.ninja
 clean:
 	rm -rf build build-* demo
 
-.PHONY: all setup demo test asan tsan bench verify verify-exact onednn3 fuzz install format lint clean
+.PHONY: all setup demo test asan tsan bench verify verify-exact onednn3 fuzz package package-test install format lint clean
