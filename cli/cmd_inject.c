@@ -23,8 +23,6 @@ typedef struct settings {
     int margin_of, sampling, outcomes, engine, nan_rule;
 } settings;
 
-enum { SAMPLING_SIMPLE, SAMPLING_STRATIFIED };
-
 #define FAULT_HELP(enumerator, name, argument, summary) name " "
 #define MAP_HELP(enumerator, name, summary)             name " "
 #define OP_HELP(enumerator, name, summary)              name " "
@@ -88,7 +86,9 @@ static const cli_option options[] = {
      .kind = CLI_CHOICE,
      .argument = "simple|stratified",
      .offset = offsetof(settings, sampling),
-     .help = "how trials are drawn; stratified is not in this version"},
+     .help =
+         "how single-site faults are drawn: each from all of them, or by layer and bit, more of "
+         "those that vary more (docs/methods.md 6)"},
     {.name = "images-per-trial",
      .kind = CLI_TEXT,
      .argument = "all|N|auto",
@@ -142,6 +142,7 @@ static void defaults(void *given) {
     cli_data_default(&set->data);
     set->confidence = options_now.confidence;
     set->margin_of = (int)options_now.margin_of;
+    set->sampling = (int)options_now.sampling;
     set->outcomes = (int)options_now.outcomes;
     set->engine = (int)options_now.engine;
     set->nan_rule = (int)options_now.nan_rule;
@@ -189,8 +190,13 @@ static stoic_status check(const settings *set, const cli_call *call, stoic_error
     if (set->keep && strcmp(set->keep, "images") != 0)
         return cli_fail(err, STOIC_ERR_ARGUMENT, "--keep", "expected images, found '%s'",
                         set->keep);
-    if (set->sampling == SAMPLING_STRATIFIED)
-        return cli_fail(err, STOIC_ERR_ARGUMENT, "--sampling", "stratified is not in this version");
+    if (set->sampling == STOIC_SAMPLING_STRATIFIED && !(set->margin > 0.0) && set->trials == 0)
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "--sampling",
+                        "stratified needs --margin or --trials");
+    if (set->sampling == STOIC_SAMPLING_STRATIFIED && set->shard)
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "--shard",
+                        "cannot be combined with stratified sampling: a shard does not see the "
+                        "whole sample");
     if (set->margin > 0.0 && set->trials > 0)
         return cli_fail(err, STOIC_ERR_ARGUMENT, "--margin",
                         "cannot be given together with --trials; see --max-trials");
@@ -214,6 +220,7 @@ static stoic_status campaign_options(const settings *set, stoic_campaign_options
     out->trials = set->trials;
     out->margin = set->margin;
     out->margin_of = (stoic_margin_of)set->margin_of;
+    out->sampling = (stoic_sampling)set->sampling;
     out->confidence = set->confidence;
     out->max_trials = set->max_trials;
     out->outcomes = (stoic_outcomes)set->outcomes;

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "output.h"
 #include "stoic/records.h"
 #include "verb.h"
@@ -21,6 +23,9 @@ static const cli_option options[] = {
 static const char *const trial_columns[] = {
     "trial",    "layer", "index",    "bit",       "before", "after", "image", "images", "correct",
     "accuracy", "drop",  "critical", "tolerable", "masked", "due",   "nan",   NULL};
+static const char *const stratified_columns[] = {
+    "trial",    "layer", "index",    "bit",       "before", "after", "image", "images",  "correct",
+    "accuracy", "drop",  "critical", "tolerable", "masked", "due",   "nan",   "stratum", NULL};
 
 static bool add_trial(void *user, const stoic_record *record) {
     bool single = record->index >= 0; /* otherwise there is no one value to name */
@@ -40,7 +45,8 @@ static bool add_trial(void *user, const stoic_record *record) {
                         cli_cell_count(record->counts.tolerable),
                         cli_cell_count(record->counts.masked),
                         cli_cell_count(record->counts.due),
-                        cli_cell_count(record->counts.nan)};
+                        cli_cell_count(record->counts.nan),
+                        cli_cell_count(record->stratum)}; /* shown where there is a column for it */
     return cli_rows_add(user, cells);
 }
 
@@ -84,7 +90,12 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     TRY(cli_output_open(&output, set->common.output, set->common.format, err));
     if (output.format == CLI_JSON)
         TRY(open_object(&output, records, set->sites, err));
-    cli_rows_begin(&rows, &output, set->sites ? site_columns : trial_columns);
+    const char *sampling = stoic_records_info(records, "sampling");
+    bool strata = sampling && !strcmp(sampling, "stratified");
+    cli_rows_begin(&rows, &output,
+                   set->sites ? site_columns
+                   : strata   ? stratified_columns
+                              : trial_columns);
     status = set->sites ? stoic_records_each_site(records, add_site, &rows, err)
                         : stoic_records_each(records, add_trial, &rows, err);
     stoic_status ended = cli_rows_end(&rows, status == STOIC_OK ? err : NULL);

@@ -41,6 +41,8 @@ typedef struct groups {
     stoic_records *records;
     stoic_group *items;
     size_t count;
+    stoic_stratum_row *strata;
+    size_t n_strata;
     cli_by by;
     int64_t several_layers; /* trials of no one layer; counted with --by layer */
     int64_t in_no_row;
@@ -74,6 +76,8 @@ static stoic_status read_groups(const cli_result *result, groups *out, stoic_err
                                       &out->count, err);
     if (status == STOIC_OK && out->by.position)
         status = stoic_records_positions(out->records, &out->items, &out->count, err);
+    if (status == STOIC_OK)
+        status = stoic_records_strata(out->records, &out->strata, &out->n_strata, err);
     out->in_no_row = trials_outside(result->summary, out->items, out->count);
     if (status == STOIC_OK && out->by.layer)
         status = count_several_layers(result->summary, out, err);
@@ -108,6 +112,31 @@ static json_t *group_object(const groups *all, const stoic_group *group) {
         return object;
     json_decref(object);
     return NULL;
+}
+
+/* What decided which faults were run; nothing of a simple sample. */
+static int put_strata(json_t *object, const stoic_summary *summary, const groups *all) {
+    if (summary->sampling != STOIC_SAMPLING_STRATIFIED)
+        return 0;
+    json_t *list = json_array(), *shares = json_object();
+    int bad = cli_put_text(object, "sampling", "stratified");
+    bad |= cli_put_count(object, "pilot", summary->pilot);
+    for (size_t i = 0; i < all->n_strata; i++) {
+        const stoic_stratum_row *row = &all->strata[i];
+        json_t *item = json_object();
+        bad |= cli_put_count(item, "layer", row->layer);
+        bad |= cli_put_count(item, "bit", row->bit);
+        bad |= cli_put_count(item, "faults", row->faults);
+        bad |= cli_put_count(item, "trials", row->trials);
+        bad |= cli_put_count(item, "critical", row->critical);
+        bad |= cli_put_interval(item, "critical_rate", "value", &row->critical_rate);
+        bad |= json_array_append_new(list, item);
+    }
+    bad |= json_object_set_new(object, "strata", list);
+#define PUT(member, what) bad |= cli_put_number(shares, #member, summary->shares.member);
+    OUTCOME_LIST(PUT)
+#undef PUT
+    return bad | json_object_set_new(object, "shares", shares);
 }
 
 static const char *model_name(const cli_result *result, const groups *all) {
@@ -157,6 +186,7 @@ static json_t *summary_object(const cli_result *result, const groups *all) {
     bad |= cli_put_interval(object, "pvf", "value", &summary->pvf);
     bad |= cli_put_number(object, "confidence", summary->confidence);
     bad |= cli_put_text(object, "stopped", summary->stopped);
+    bad |= put_strata(object, summary, all);
     bad |= cli_put_number(object, "seconds", result->seconds);
     for (size_t i = 0; i < all->count; i++)
         bad |= json_array_append_new(list, group_object(all, &all->items[i]));
@@ -253,11 +283,26 @@ static void print_interval(FILE *file, const char *name, const stoic_interval *i
                 interval->high);
 }
 
-static void print_outcome(FILE *file, const char *name, int64_t count, int64_t images,
+static void print_outcome(FILE *file, const char *name, int64_t count, double share,
                           const char *what) {
     if (count >= 0)
         fprintf(file, "  %-9s%12lld  %9.4f %%  %s\n", name, (long long)count,
-                images > 0 ? 100.0 * (double)count / (double)images : 0.0, what);
+                isnan(share) ? 0.0 : 100.0 * share, what);
+}
+
+static void print_strata(FILE *file, const groups *all) {
+    fputs("strata     layer  bit      faults      trials  critical rate\n", file);
+    for (size_t i = 0; i < all->n_strata; i++) {
+        const stoic_stratum_row *row = &all->strata[i];
+        char layer[24] = "several", bit[24] = "several";
+        if (row->layer >= 0)
+            snprintf(layer, sizeof layer, "%d", row->layer);
+        if (row->bit >= 0)
+            snprintf(bit, sizeof bit, "%d", row->bit);
+        fprintf(file, "  %4zu  %8s  %7s%12lld%12lld  %.6g  [%.6g, %.6g]\n", i, layer, bit,
+                (long long)row->faults, (long long)row->trials, row->critical_rate.value,
+                row->critical_rate.low, row->critical_rate.high);
+    }
 }
 
 static void print_summary(FILE *file, const cli_result *result, const groups *all) {
@@ -277,6 +322,9 @@ static void print_summary(FILE *file, const cli_result *result, const groups *al
     fprintf(file, "trials     %lld of %lld, %lld images each, stopped: %s\n",
             (long long)summary->trials, (long long)summary->planned, (long long)summary->images,
             summary->stopped);
+    if (summary->sampling == STOIC_SAMPLING_STRATIFIED)
+        fprintf(file, "sampling   stratified, behind a pilot of %lld trials\n",
+                (long long)summary->pilot);
     fprintf(file, "golden     accuracy %.6g\n", summary->golden_accuracy);
     print_interval(file, "accuracy", &summary->accuracy);
     if (!isnan(summary->accuracy.value))
@@ -290,10 +338,16 @@ static void print_summary(FILE *file, const cli_result *result, const groups *al
         fputc('\n', file);
         print_interval(file, "pvf", &summary->pvf);
     }
-    fprintf(file, "\n           intervals at %g %%, for these images\noutcomes\n",
+    fprintf(file, "\n           intervals at %g %%, for these images\n",
             100.0 * summary->confidence);
+    if (summary->sampling == STOIC_SAMPLING_STRATIFIED)
+        print_strata(file, all);
+    fprintf(file, "outcomes%s\n",
+            summary->sampling == STOIC_SAMPLING_STRATIFIED
+                ? "   counts of the trials, shares weighted by the strata"
+                : "");
 #define PRINT(member, what)                                                                        \
-    print_outcome(file, #member, summary->totals.member, summary->totals.images, what);
+    print_outcome(file, #member, summary->totals.member, summary->shares.member, what);
     OUTCOME_LIST(PRINT)
 #undef PRINT
     fprintf(file, "time       %s\n", cli_duration_text(result->seconds, duration));
@@ -322,6 +376,7 @@ stoic_status cli_result_write(const cli_result *result, int format, stoic_error 
     }
 done:
     stoic_groups_free(all.items);
+    free(all.strata);
     stoic_records_free(all.records);
     return cli_output_close(&output, status, err);
 }

@@ -32,6 +32,9 @@ typedef enum stoic_margin_of {
     STOIC_MARGIN_DROP
 } stoic_margin_of;
 
+/* How trials are drawn: each from all faults, or by strata in proportion to what they tell. */
+typedef enum stoic_sampling { STOIC_SAMPLING_SIMPLE, STOIC_SAMPLING_STRATIFIED } stoic_sampling;
+
 /* What happened in one trial, or in a part of its images. -1: not measured. */
 typedef struct stoic_counts {
     int64_t images;             /* evaluated */
@@ -44,6 +47,13 @@ typedef struct stoic_counts {
     int64_t sdc5, sdc10, sdc20; /* top-1 outside golden's top 5; confidence moved by 10, 20 % */
 } stoic_counts;
 
+/* Estimated shares of the images with these outcomes, as members of stoic_counts. With strata each
+ * counts with its share of the faults, so that they are not the counts of the trials run divided by
+ * their images. NaN: not measured. */
+typedef struct stoic_shares {
+    double correct, critical, nan, masked, tolerable, due, sdc5, sdc10, sdc20;
+} stoic_shares;
+
 /* Filled by every verb that reads or writes a campaign. Rates are fractions; NaN: not measured. */
 typedef struct stoic_summary {
     int64_t trials;  /* complete ones that the estimates use */
@@ -54,6 +64,11 @@ typedef struct stoic_summary {
     stoic_interval pvf; /* (tolerable + critical) / images: each image's pass is an injection */
     double accuracy_std, accuracy_min, accuracy_max;
     stoic_counts totals; /* summed over the trials */
+    stoic_shares shares;
+    stoic_sampling sampling;
+    int64_t
+        pilot; /* stratified: trials before these, which made the strata and are in no estimate */
+    int64_t strata;
     double confidence;
     char stopped[32]; /* "trials", "margin", "exhausted", "interrupted", "max-trials", "shard" */
 } stoic_summary;
@@ -78,6 +93,7 @@ typedef struct stoic_campaign_options {
     int64_t trials; /* 0: what the fault model fixes, else 100 */
     double margin;  /* half-width to reach; 0: none */
     stoic_margin_of margin_of;
+    stoic_sampling sampling;
     double confidence;
     int64_t max_trials;       /* with margin; 0: population or 1,000,000 */
     int64_t images_per_trial; /* 0: all; -1: auto; STOIC_IMAGES_OPEN: as the fault model wants */

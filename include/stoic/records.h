@@ -39,6 +39,7 @@ typedef struct stoic_record {
     int bit;
     float before, after; /* NaN also stands for "several sites" when bit is -1 */
     int64_t image;       /* the image used when there was one a trial, else -1 */
+    int stratum;         /* of a stratified campaign; -1: none, or a trial of its pilot */
     stoic_counts counts;
     double accuracy, drop;
 } stoic_record;
@@ -69,7 +70,9 @@ STOIC_API stoic_status stoic_records_each_site(stoic_records *records,
                                                void *user, stoic_error *err) STOIC_MUST_CHECK;
 
 /* The summary of trials grouped by layer and/or bit (single-site trials; by layer also where all
- * sites of a trial share it). critical_rate and accuracy carry intervals. */
+ * sites of a trial share it). critical_rate and accuracy carry intervals. With strata, rates and
+ * means count each with its share of the group's faults; the totals are plain sums of the trials.
+ */
 typedef struct stoic_group {
     int layer, bit; /* -1 where not grouped by it */
     int position;   /* the third of the sum, 0 to 2; -1 likewise */
@@ -83,6 +86,19 @@ typedef struct stoic_group {
 STOIC_API stoic_status stoic_records_groups(stoic_records *records, bool by_layer, bool by_bit,
                                             stoic_group **groups, size_t *n,
                                             stoic_error *err) STOIC_MUST_CHECK;
+/* The strata of a stratified campaign, in their order; none of a simple one, or while the pilot
+ * runs. Free with free(). */
+typedef struct stoic_stratum_row {
+    int layer, bit; /* -1: several */
+    int64_t faults; /* in it */
+    int64_t trials; /* that the estimates use */
+    int64_t critical;
+    stoic_interval critical_rate;
+} stoic_stratum_row;
+
+STOIC_API stoic_status stoic_records_strata(stoic_records *records, stoic_stratum_row **rows,
+                                            size_t *n, stoic_error *err) STOIC_MUST_CHECK;
+
 /* The trials of one image with a fault in an operation, by the third of the sum in which its step
  * lies. */
 STOIC_API stoic_status stoic_records_positions(stoic_records *records, stoic_group **groups,

@@ -58,6 +58,14 @@ STOIC_API stoic_interval stoic_mean_interval(double mean, double variance, int64
  * [1, 1]. */
 STOIC_API stoic_interval stoic_rate_interval(double rate, double variance, int64_t trials,
                                              int64_t images, double alpha);
+/* The same for a rate that a few harmful faults among many harmless ones make up. Few trials may
+ * have missed those, and their variance would not tell: half a trial in which every image is
+ * critical is added to it, ((trials-1) variance + (1-rate)²/2) / trials. With one image a trial
+ * it is the same. */
+STOIC_API stoic_interval stoic_rare_rate_interval(double rate, double variance, int64_t trials,
+                                                  int64_t images, double alpha);
+/* The n_eff of that one. */
+STOIC_API double stoic_rare_trials(double rate, double variance, int64_t trials, int64_t images);
 
 /* ---- tallies: sums of counts that depend on no order ---- */
 
@@ -77,6 +85,8 @@ STOIC_API double stoic_tally_mean(const stoic_tally *tally, int64_t images);
 STOIC_API double stoic_tally_variance(const stoic_tally *tally, int64_t images);
 /* stoic_rate_interval() of a tally: for critical_rate and its kind. */
 STOIC_API stoic_interval stoic_tally_rate(const stoic_tally *tally, int64_t images, double alpha);
+STOIC_API stoic_interval stoic_tally_rare_rate(const stoic_tally *tally, int64_t images,
+                                               double alpha);
 /* stoic_mean_interval() of a tally, cut to [0, 1]: for accuracies. */
 STOIC_API stoic_interval stoic_tally_accuracy(const stoic_tally *tally, int64_t images,
                                               double alpha);
@@ -98,14 +108,16 @@ STOIC_API int stoic_look_before(int64_t trials);
 /* ---- strata ---- */
 
 typedef struct stoic_stratum {
-    double population; /* (fault, image) pairs, or whatever the weights are */
+    double population; /* faults in it, or whatever the weights are */
     double events;     /* sum over trials of the share of images; real-valued */
     int64_t trials;
-    bool complete; /* every pair was run: no sampling error */
+    int64_t images;  /* a trial sees; 0 stands for 1 */
+    double variance; /* of the shares between trials, divisor trials - 1 */
+    bool complete;   /* every (fault, image) pair was run: no sampling error */
 } stoic_stratum;
 
-/* population · sqrt(q (1-q)), q = (events + 1/2) / (trials + 1): Neyman's weight, smoothed so
- * that a stratum whose pilot saw no event is not starved. */
+/* population · sqrt(q (1-q)), q = (events + 1) / (trials + 2): Neyman's weight, smoothed so that a
+ * stratum without any event is not starved. */
 STOIC_API double stoic_neyman_weight(const stoic_stratum *stratum);
 
 /* Splits `total` over n strata: first `least` each, the rest in proportion to `weights`
@@ -117,10 +129,17 @@ STOIC_API stoic_status stoic_apportion(const double *weights, size_t n, int64_t 
                                        int64_t least, const int64_t *caps, int64_t *out,
                                        stoic_error *err) STOIC_MUST_CHECK;
 
-/* The population-weighted rate. Strata run completely count as known; over the others
- * Var = sum W_h² q_h(1-q_h)/n_h with q smoothed as above, n_eff = q(1-q)/Var, Wilson. A stratum
- * without trials may hold any rate, which the interval says. */
+/* The population-weighted rate, W_h the shares of the population. Each stratum gets Clopper and
+ * Pearson's interval [l_h, u_h] around its rate p_h, with stoic_rare_trials() for a number of
+ * trials; these are joined as Zou and Donner 2008 do (MOVER): value - sqrt(sum W_h² (p_h - l_h)²)
+ * to  value + sqrt(sum W_h² (u_h - p_h)²). Complete strata count as known. A stratum without trials
+ * may hold any rate, which the interval says; the value is that of the others. */
 STOIC_API stoic_interval stoic_stratified_rate(const stoic_stratum *strata, size_t n, double alpha);
+
+/* The population-weighted mean of the shares: value ± t sqrt(V), V = sum W_h² variance_h /
+ * trials_h, t Student's with Welch and Satterthwaite's degrees of freedom, cut to [0, 1]. A stratum
+ * with fewer than two trials may have any mean. */
+STOIC_API stoic_interval stoic_stratified_mean(const stoic_stratum *strata, size_t n, double alpha);
 
 #ifdef __cplusplus
 }

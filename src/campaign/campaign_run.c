@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "campaign/allocation.h"
 #include "campaign/engine.h"
 #include "campaign/estimate.h"
 #include "campaign/hit_sites.h"
@@ -40,6 +41,9 @@ static stoic_status check_numbers(const stoic_campaign_options *options, int64_t
     if (options->shards > 1 && options->margin > 0.0)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--shard",
                           "stopping at a margin looks at all trials: it cannot go with --margin");
+    if (options->shards > 1 && options->sampling == STOIC_SAMPLING_STRATIFIED)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--shard",
+                          "strata are made from all trials: it cannot go with stratified sampling");
     return STOIC_OK;
 }
 
@@ -60,6 +64,21 @@ static int64_t asked_trials(const stoic_campaign_options *options, const stoic_p
     return parts->limit >= 0 && trials > parts->limit ? parts->limit : trials;
 }
 
+/* The pilot alone gives no estimate. */
+static stoic_status check_strata(const stoic_campaign_options *options, const stoic_parts *parts,
+                                 stoic_error *err) {
+    if (!parts->cells)
+        return STOIC_OK;
+    int64_t pilot = stoic_allocation_pilot_most(parts->cells);
+    int64_t least = pilot + stoic_look_trials(0);
+    if (asked_trials(options, parts) < least && least < parts->limit)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT,
+                          options->margin > 0.0 ? "--max-trials" : "--trials",
+                          "stratified sampling needs at least %lld here: the pilot may take %lld",
+                          (long long)least, (long long)pilot);
+    return STOIC_OK;
+}
+
 static stoic_status check_continuation(const stoic_campaign_file *file,
                                        const stoic_campaign_options *options,
                                        const stoic_facts *facts, stoic_error *err) {
@@ -69,6 +88,11 @@ static stoic_status check_continuation(const stoic_campaign_file *file,
         return stoic_fail(err, STOIC_ERR_MISMATCH, file->path,
                           "the file holds another part of the campaign: shard there is %s, here %s",
                           shard, wanted);
+    bool strata = stoic_campaign_is_stratified(file);
+    if (strata != (options->sampling == STOIC_SAMPLING_STRATIFIED))
+        return stoic_fail(err, STOIC_ERR_MISMATCH, file->path,
+                          "the file belongs to another campaign: sampling there is %s, here %s",
+                          strata ? "stratified" : "simple", strata ? "simple" : "stratified");
     const char *margin = stoic_facts_get(&file->facts, "margin");
     if (margin && options->margin <= 0.0)
         return stoic_fail(err, STOIC_ERR_MISMATCH, file->path,
@@ -110,9 +134,10 @@ static stoic_status run_in_file(stoic_campaign_file *file, const stoic_parts *pa
                                 stoic_facts *facts, stoic_summary *summary, stoic_error *err) {
     stoic_engine *engine = NULL;
     stoic_site_drawer drawer;
-    stoic_run_options run;
+    stoic_run_options run = {.allocation = NULL};
     stoic_status status;
     stoic_site_drawer_init(&drawer, parts->store, parts->faults, parts->n_faults);
+    TRY(check_strata(options, parts, err));
     fill_run(&run, options, design, parts);
     TRY(check_kept(options, design, run.trials, err));
     TRY(stoic_engine_create(parts->golden, parts->data, parts->store, parts->faults,
@@ -126,6 +151,11 @@ static stoic_status run_in_file(stoic_campaign_file *file, const stoic_parts *pa
     char confidence[32];
     stoic_facts_number_text(options->confidence, confidence);
     TRY(stoic_campaign_file_set(file, "confidence", err, "%s", confidence));
+    if (parts->cells) {
+        TRY(stoic_allocation_create(file, parts->cells, err));
+        TRY(stoic_allocation_read(file, parts->cells, &run.allocation, err));
+        stoic_fault_set_order(parts->faults[0], stoic_allocation_site, run.allocation);
+    }
     stoic_site_source source = stoic_site_drawer_source(&drawer);
     run.sites = parts->n_faults ? &source : NULL;
     run.transient = parts->transient != NULL;
@@ -133,6 +163,7 @@ static stoic_status run_in_file(stoic_campaign_file *file, const stoic_parts *pa
     status = stoic_campaign_execute(file, &run, summary, err);
 done:
     stoic_site_drawer_deinit(&drawer);
+    stoic_allocation_free(run.allocation);
     stoic_engine_free(engine);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/fail.h"
+#include "campaign/allocation.h"
 #include "stoic/version.h"
 
 /* ---- parts ---- */
@@ -50,6 +51,19 @@ done:
     return status;
 }
 
+/* A stratified campaign may run every fault twice: in the pilot, and behind it. */
+static stoic_status stratify(stoic_parts *parts, stoic_error *err) {
+    if (parts->transient || parts->n_texts != 1)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--sampling",
+                          "stratified needs one fault model in stored bits, such as flips:1; found "
+                          "'%s'%s",
+                          parts->texts[0], parts->n_texts > 1 ? " and another" : "");
+    stoic_status status = stoic_cells_create(parts->faults[0], &parts->cells, err);
+    if (status == STOIC_OK)
+        parts->limit += stoic_allocation_pilot_most(parts->cells);
+    return status;
+}
+
 stoic_status stoic_parts_init(stoic_parts *parts, const stoic_model *model,
                               const stoic_dataset *data, const stoic_campaign_options *options,
                               stoic_error *err) {
@@ -75,6 +89,8 @@ stoic_status stoic_parts_init(stoic_parts *parts, const stoic_model *model,
     }
     if (parts->n_texts == 1 && parts->n_faults == 1 && has_finite_space(parts->faults[0]))
         parts->space = stoic_fault_population(parts->faults[0]);
+    if (options->sampling == STOIC_SAMPLING_STRATIFIED)
+        status = stratify(parts, err);
 done:
     if (status != STOIC_OK)
         stoic_parts_deinit(parts);
@@ -84,6 +100,7 @@ done:
 void stoic_parts_deinit(stoic_parts *parts) {
     for (size_t i = 0; i < parts->n_faults; i++)
         stoic_fault_free(parts->faults[i]);
+    stoic_cells_free(parts->cells);
     free(parts->faults);
     free((void *)parts->texts);
     stoic_transient_free(parts->transient);
@@ -143,6 +160,8 @@ static stoic_status add_rules(const stoic_campaign_options *options, const stoic
         SET("images_per_trial", "%lld", (long long)options->images_per_trial);
     else
         SET("images_per_trial", "%s", options->images_per_trial ? "auto" : "all");
+    if (options->sampling == STOIC_SAMPLING_STRATIFIED) /* older files tell nothing else */
+        SET("sampling", "stratified");
     SET("outcomes", "%s", options->outcomes == STOIC_OUTCOMES_ALL ? "all" : "critical");
     SET("engine", "%s", options->engine == STOIC_ENGINE_FULL ? "full" : "auto");
     SET("nan", "%s", options->nan_rule == STOIC_NAN_ARGMAX ? "argmax" : "strict");

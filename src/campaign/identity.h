@@ -4,6 +4,7 @@
 
 #include "campaign/campaign_file.h"
 #include "campaign/engine.h"
+#include "fault/cells.h"
 
 /* What a campaign is made of. Zero-initialised: nothing. */
 typedef struct stoic_parts {
@@ -16,8 +17,9 @@ typedef struct stoic_parts {
     stoic_transient *transient; /* in computed values; NULL: none */
     const char **texts;         /* of all, as given */
     size_t n_texts;
-    int64_t limit; /* trials there are; -1: any number */
-    int64_t fixed; /* trials that the fault model fixes; -1 */
+    stoic_cells *cells; /* of the only fault, for strata; NULL: simple sampling */
+    int64_t limit;      /* trials there are; -1: any number */
+    int64_t fixed;      /* trials that the fault model fixes; -1 */
     int64_t space; /* single-site faults, where running them all leaves nothing to chance; -1 */
 } stoic_parts;
 

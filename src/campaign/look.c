@@ -1,12 +1,20 @@
 #include "campaign/look.h"
 
+#include <limits.h>
+#include <stdlib.h>
+
 #include "base/fail.h"
 #include "campaign/estimate.h"
 #include "campaign/rows.h"
 
 static int64_t trials_at(const stoic_look *look, int k) {
     int64_t n = stoic_look_trials(k);
-    return n < look->most ? n : look->most;
+    const stoic_allocation *a = look->allocation;
+    if (a && a->n_strata == 0)
+        return INT64_MAX;
+    n = a && n > INT64_MAX - a->pilot ? INT64_MAX : n + (a ? a->pilot : 0);
+    int64_t most = a && a->exhausted && a->end < look->most ? a->end : look->most;
+    return n < most ? n : most;
 }
 
 stoic_status stoic_look_init(stoic_look *look, stoic_campaign_file *file, double margin,
@@ -40,18 +48,37 @@ done:
     return status;
 }
 
+/* Half the width of the interval after n trials. */
+static stoic_status measure(const stoic_look *look, stoic_campaign_file *file, int64_t n,
+                            double *half, stoic_error *err) {
+    double alpha = stoic_look_alpha(look->alpha, look->next);
+    stoic_moments moments;
+    stoic_part *parts = NULL;
+    stoic_status status;
+    if (look->allocation) {
+        TRY(stoic_allocation_parts(look->allocation, file, n, &parts, err));
+        stoic_weighted all = stoic_allocation_weighted(look->allocation, parts, alpha);
+        *half = stoic_estimate_weighted_half_width(&all, look->of);
+    } else {
+        TRY(stoic_rows_moments(file, n, &moments, err));
+        stoic_basis basis = stoic_estimate_basis(file);
+        basis.alpha = alpha;
+        *half = stoic_estimate_half_width(&moments, &basis, look->of);
+    }
+done:
+    free(parts);
+    return status;
+}
+
 stoic_status stoic_look_take(stoic_look *look, stoic_campaign_file *file, int64_t prefix,
                              stoic_error *err) {
     stoic_status status = STOIC_OK;
     while (look->margin > 0.0 && !look->decided && prefix >= trials_at(look, look->next)) {
         int64_t n = trials_at(look, look->next);
-        stoic_moments moments;
-        TRY(stoic_rows_moments(file, n, &moments, err));
-        double alpha = stoic_look_alpha(look->alpha, look->next);
-        int64_t images = stoic_campaign_file_integer(file, "trial_images", 1);
-        look->reached =
-            stoic_estimate_half_width(&moments, images, alpha, look->of) <= look->margin;
-        look->decided = look->reached || n == look->most;
+        double half;
+        TRY(measure(look, file, n, &half, err));
+        look->reached = half <= look->margin;
+        look->decided = look->reached || n == trials_at(look, INT_MAX);
         TRY(keep(look, file, n, err));
         look->next++;
     }

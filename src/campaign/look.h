@@ -2,6 +2,7 @@
 #ifndef STOIC_CAMPAIGN_LOOK_H
 #define STOIC_CAMPAIGN_LOOK_H
 
+#include "campaign/allocation.h"
 #include "campaign/campaign_file.h"
 #include "stoic/campaign.h"
 
@@ -9,8 +10,9 @@
 typedef struct stoic_look {
     double margin, alpha; /* margin 0: there are no looks */
     stoic_margin_of of;
-    int64_t most; /* trials at which the last look is taken */
-    int next;     /* number of the look to come */
+    const stoic_allocation *allocation; /* NULL: simple sampling. Trials count behind its pilot */
+    int64_t most;                       /* trials at which the last look is taken */
+    int next;                           /* number of the look to come */
     bool decided, reached;
 } stoic_look;
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "campaign/allocation.h"
 #include "campaign/campaign_file.h"
 #include "campaign/estimate.h"
 #include "campaign/schema.h"
@@ -62,6 +63,9 @@ static stoic_status begin_or_match(stoic_campaign_file *out, const stoic_campaig
     if (stoic_facts_get(&part->facts, "margin"))
         return stoic_fail(err, STOIC_ERR_MISMATCH, part->path,
                           "stops at a margin: such a campaign has no shards to merge");
+    if (stoic_campaign_is_stratified(part))
+        return stoic_fail(err, STOIC_ERR_MISMATCH, part->path,
+                          "is stratified: such a campaign has no shards to merge");
     stoic_campaign_setup setup = {.facts = &part->facts};
     return stoic_campaign_file_create(out, &setup, err);
 }

@@ -42,37 +42,39 @@ void stoic_moments_merge(stoic_moments *moments, const stoic_moments *other) {
 
 static const stoic_interval unknown = {NAN, NAN, NAN};
 
-stoic_interval stoic_moments_critical(const stoic_moments *moments, int64_t images, double alpha,
-                                      bool complete) {
+stoic_interval stoic_basis_rate(const stoic_basis *basis, const stoic_tally *tally) {
+    return basis->single ? stoic_tally_rare_rate(tally, basis->images, basis->alpha)
+                         : stoic_tally_rate(tally, basis->images, basis->alpha);
+}
+
+stoic_interval stoic_moments_critical(const stoic_moments *moments, const stoic_basis *basis) {
     if (moments->trials == 0 || moments->totals.critical < 0)
         return unknown;
-    stoic_interval rate = stoic_tally_rate(&moments->critical, images, alpha);
-    if (complete)
+    stoic_interval rate = stoic_basis_rate(basis, &moments->critical);
+    if (basis->complete)
         rate.low = rate.high = rate.value;
     return rate;
 }
 
-stoic_interval stoic_moments_accuracy(const stoic_moments *moments, int64_t images, double alpha,
-                                      bool complete) {
+stoic_interval stoic_moments_accuracy(const stoic_moments *moments, const stoic_basis *basis) {
     if (moments->trials == 0 || moments->totals.correct < 0)
         return unknown;
-    stoic_interval accuracy = stoic_tally_accuracy(&moments->correct, images, alpha);
-    if (complete)
+    stoic_interval accuracy = stoic_tally_accuracy(&moments->correct, basis->images, basis->alpha);
+    if (basis->complete)
         accuracy.low = accuracy.high = accuracy.value;
     return accuracy;
 }
 
-stoic_interval stoic_moments_pvf(const stoic_moments *moments, int64_t images, double alpha,
-                                 bool complete) {
+stoic_interval stoic_moments_pvf(const stoic_moments *moments, const stoic_basis *basis) {
     const stoic_counts *totals = &moments->totals;
     if (moments->trials == 0 || totals->masked < 0)
         return unknown;
     uint64_t sum = (uint64_t)(totals->tolerable + totals->critical);
     stoic_tally tally = {.trials = moments->trials, .sum = sum, .squares_low = sum};
-    stoic_interval rate = stoic_tally_rate(&tally, images, alpha);
-    if (images > 1)
+    stoic_interval rate = stoic_basis_rate(basis, &tally);
+    if (basis->images > 1)
         rate.low = rate.high = NAN;
-    if (complete)
+    if (basis->complete)
         rate.low = rate.high = rate.value;
     return rate;
 }

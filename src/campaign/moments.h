@@ -23,16 +23,22 @@ typedef struct stoic_moments {
 void stoic_moments_add(stoic_moments *moments, const stoic_counts *counts);
 void stoic_moments_merge(stoic_moments *moments, const stoic_moments *other);
 
-/* critical / images, with its interval (docs/methods.md 6); NaN where not measured. `complete`:
- * every (fault, image) pair was run, nothing is left to chance. */
-stoic_interval stoic_moments_critical(const stoic_moments *moments, int64_t images, double alpha,
-                                      bool complete);
-stoic_interval stoic_moments_accuracy(const stoic_moments *moments, int64_t images, double alpha,
-                                      bool complete);
+/* What an estimate rests on. */
+typedef struct stoic_basis {
+    int64_t images; /* per trial */
+    double alpha;
+    bool complete; /* every (fault, image) pair was run, nothing is left to chance */
+    bool single;   /* a trial is one fault of many, most of which are harmless */
+} stoic_basis;
+
+/* critical / images, with its interval (docs/methods.md 6); NaN where not measured. */
+stoic_interval stoic_moments_critical(const stoic_moments *moments, const stoic_basis *basis);
+stoic_interval stoic_moments_accuracy(const stoic_moments *moments, const stoic_basis *basis);
 /* (tolerable + critical) / images, likewise. Its bounds follow from the moments where a trial has
  * one image, and are NaN otherwise. */
-stoic_interval stoic_moments_pvf(const stoic_moments *moments, int64_t images, double alpha,
-                                 bool complete);
+stoic_interval stoic_moments_pvf(const stoic_moments *moments, const stoic_basis *basis);
+/* The interval of a rate. */
+stoic_interval stoic_basis_rate(const stoic_basis *basis, const stoic_tally *tally);
 /* golden - accuracy. */
 stoic_interval stoic_accuracy_drop(stoic_interval accuracy, double golden);
 

@@ -121,23 +121,24 @@ static void select_strata(strata *list, bool by_layer, bool by_bit) {
 
 static void fill_group(const stoic_records *records, const stratum *item, bool complete,
                        stoic_group *out) {
-    double alpha = stoic_estimate_alpha(records->file);
+    stoic_basis basis = stoic_estimate_basis(records->file);
     const stoic_moments *moments = &item->moments;
+    basis.complete = complete;
     out->layer = item->layer;
     out->bit = item->bit;
     out->position = -1;
     out->trials = moments->trials;
-    out->accuracy = stoic_moments_accuracy(moments, records->images, alpha, complete);
-    out->critical_rate = stoic_moments_critical(moments, records->images, alpha, complete);
-    out->pvf = stoic_moments_pvf(moments, records->images, alpha, complete);
+    out->accuracy = stoic_moments_accuracy(moments, &basis);
+    out->critical_rate = stoic_moments_critical(moments, &basis);
+    out->pvf = stoic_moments_pvf(moments, &basis);
     out->accuracy_min = moments->totals.correct < 0
                             ? NAN
                             : (double)moments->correct.least / (double)records->images;
     out->totals = moments->totals;
 }
 
-stoic_status stoic_records_groups(stoic_records *records, bool by_layer, bool by_bit,
-                                  stoic_group **groups, size_t *n, stoic_error *err) {
+static stoic_status plain_groups(stoic_records *records, bool by_layer, bool by_bit,
+                                 stoic_group **groups, size_t *n, stoic_error *err) {
     strata list = {0};
     stoic_status status;
     int64_t prefix = stoic_estimate_prefix(records->file), trials = 0;
@@ -160,6 +161,12 @@ stoic_status stoic_records_groups(stoic_records *records, bool by_layer, bool by
 done:
     free(list.items);
     return status;
+}
+
+stoic_status stoic_records_groups(stoic_records *records, bool by_layer, bool by_bit,
+                                  stoic_group **groups, size_t *n, stoic_error *err) {
+    return records->allocation ? stoic_strata_groups(records, by_layer, by_bit, groups, n, err)
+                               : plain_groups(records, by_layer, by_bit, groups, n, err);
 }
 
 /* ---- the place of an operation in its sum ---- */

@@ -102,6 +102,8 @@ stoic_status stoic_records_open(const char *path, stoic_records **out, stoic_err
         status = stoic_fail(err, STOIC_ERR_FORMAT, path, "the fact trial_images is missing or 0");
         goto done;
     }
+    if (stoic_campaign_is_stratified(records->file))
+        TRY(stoic_allocation_read(records->file, NULL, &records->allocation, err));
     *out = records;
     records = NULL;
 done:
@@ -117,6 +119,7 @@ void stoic_records_free(stoic_records *records) {
     free(records->layers);
     free(records->entries);
     stoic_layouts_deinit(&records->layouts);
+    stoic_allocation_free(records->allocation);
     stoic_campaign_file_close(records->file);
     free(records);
 }

@@ -2,6 +2,7 @@
 #ifndef STOIC_CAMPAIGN_RECORDS_FILE_H
 #define STOIC_CAMPAIGN_RECORDS_FILE_H
 
+#include "campaign/allocation.h"
 #include "campaign/campaign_file.h"
 #include "campaign/hit_sites.h"
 #include "campaign/moments.h"
@@ -24,8 +25,9 @@ struct stoic_records {
         stoic_role role;
     } * entries;
     size_t n_entries;
-    stoic_layouts layouts; /* of the store */
-    int64_t images;        /* per trial */
+    stoic_layouts layouts;        /* of the store */
+    stoic_allocation *allocation; /* of a stratified campaign */
+    int64_t images;               /* per trial */
     double golden_accuracy;
 };
 
@@ -46,6 +48,11 @@ typedef struct stoic_trial_cursor {
     int64_t trial, image;
     stoic_counts counts;
 } stoic_trial_cursor;
+
+/* stoic_records_groups() of a stratified campaign. */
+stoic_status stoic_strata_groups(stoic_records *records, bool by_layer, bool by_bit,
+                                 stoic_group **groups, size_t *n,
+                                 stoic_error *err) STOIC_MUST_CHECK;
 
 /* Trials low … high-1. */
 stoic_status stoic_trial_cursor_open(stoic_records *records, int64_t low, int64_t high,

@@ -62,6 +62,8 @@ static stoic_status read_options(replay *r, stoic_error *err) {
     r->options.outcomes =
         fact_is(file, "outcomes", "all") ? STOIC_OUTCOMES_ALL : STOIC_OUTCOMES_CRITICAL;
     r->options.engine = fact_is(file, "engine", "full") ? STOIC_ENGINE_FULL : STOIC_ENGINE_AUTO;
+    r->options.sampling =
+        stoic_campaign_is_stratified(file) ? STOIC_SAMPLING_STRATIFIED : STOIC_SAMPLING_SIMPLE;
     r->options.nan_rule = fact_is(file, "nan", "argmax") ? STOIC_NAN_ARGMAX : STOIC_NAN_STRICT;
     r->options.keep_images = fact_is(file, "keep", "images");
     r->options.images_per_trial = stoic_campaign_file_integer(
@@ -291,12 +293,22 @@ done:
     return status;
 }
 
+static void say_stratum(const replay *r, const stoic_allocation *a) {
+    int stratum = stoic_allocation_stratum(a, r->trial);
+    if (stratum < 0)
+        say(r, "a trial of the pilot, in no estimate");
+    else
+        say(r, "stratum %d of %zu, with %lld of %lld faults", stratum, a->n_strata,
+            (long long)a->strata[stratum].faults, (long long)stoic_allocation_faults(a));
+}
+
 stoic_status stoic_campaign_replay(const stoic_model *model, const stoic_dataset *data,
                                    const char *path, int64_t trial,
                                    void (*tell)(void *user, const char *line), void *user,
                                    bool *identical, stoic_error *err) {
     replay r = {.trial = trial, .tell = tell, .user = user};
     stoic_campaign_file *file = NULL;
+    stoic_allocation *allocation = NULL;
     stoic_parts parts = {0};
     stoic_facts facts = {0};
     stoic_design design;
@@ -314,11 +326,17 @@ stoic_status stoic_campaign_replay(const stoic_model *model, const stoic_dataset
     say(&r, "trial %lld, store %s, fault %s%s%s, seed %llu", (long long)trial, r.options.store,
         r.faults[0], r.options.n_faults > 1 ? " and " : "",
         r.options.n_faults > 1 ? r.faults[1] : "", (unsigned long long)r.options.seed);
+    if (parts.cells) {
+        TRY(stoic_allocation_read(file, parts.cells, &allocation, err));
+        stoic_fault_set_order(parts.faults[0], stoic_allocation_site, allocation);
+        say_stratum(&r, allocation);
+    }
     if (record.image >= 0)
         say(&r, "image %lld", (long long)record.image);
     status = replay_in(&r, &parts, &record, &design, &facts, identical, err);
 done:
     stoic_parts_deinit(&parts);
+    stoic_allocation_free(allocation);
     stoic_facts_deinit(&facts);
     stoic_campaign_file_close(file);
     free(r.faults);

@@ -25,6 +25,7 @@ typedef struct runner {
     stoic_rows *rows;
     stoic_schedule schedule;
     stoic_moments running; /* of all complete trials, for progress */
+    stoic_part *parts;     /* likewise by stratum; NULL: no strata, or not yet */
     stoic_look look;
     int threads;
     double started;
@@ -165,8 +166,13 @@ static stoic_status fold(runner *run, stoic_piece *piece, stoic_error *err) {
     stoic_complete complete = {piece->chunk, piece->lo, piece->hi, piece->counts, images};
     stoic_status status = stoic_rows_fold(run->rows, &complete, err);
     free(images);
-    for (int64_t t = 0; status == STOIC_OK && t < n; t++)
+    for (int64_t t = 0; status == STOIC_OK && t < n; t++) {
         stoic_moments_add(&run->running, &piece->counts[t]);
+        int stratum =
+            run->parts ? stoic_allocation_stratum(run->options->allocation, piece->lo + t) : -1;
+        if (stratum >= 0)
+            stoic_part_add(&run->parts[stratum], &piece->counts[t]);
+    }
     return status;
 }
 
@@ -216,9 +222,9 @@ static void tell_progress(runner *run, int64_t trials_before) {
     const stoic_run_options *options = run->options;
     if (!options->progress)
         return;
-    int64_t images = options->design.images_per_trial ? options->design.images_per_trial
-                                                      : options->design.images;
     double alpha = 1.0 - options->confidence;
+    stoic_basis basis = stoic_estimate_basis(run->file);
+    basis.alpha = alpha;
     stoic_campaign_progress progress = {0};
     pthread_mutex_lock(&run->mutex);
     const stoic_schedule *schedule = &run->schedule;
@@ -231,8 +237,17 @@ static void tell_progress(runner *run, int64_t trials_before) {
     if (progress.seconds > 0.0)
         progress.trials_per_second =
             (double)(progress.trials_done - trials_before) / progress.seconds;
-    progress.critical_rate = stoic_moments_critical(&run->running, images, alpha, false);
-    progress.accuracy = stoic_moments_accuracy(&run->running, images, alpha, false).value;
+    if (run->parts) {
+        stoic_weighted all = stoic_allocation_weighted(options->allocation, run->parts, alpha);
+        progress.critical_rate = stoic_weighted_critical(&all);
+        progress.accuracy = stoic_weighted_accuracy(&all).value;
+    } else if (options->allocation) { /* rates of the pilot mean nothing */
+        progress.critical_rate = (stoic_interval){NAN, NAN, NAN};
+        progress.accuracy = NAN;
+    } else {
+        progress.critical_rate = stoic_moments_critical(&run->running, &basis);
+        progress.accuracy = stoic_moments_accuracy(&run->running, &basis).value;
+    }
     options->progress(options->user, &progress);
 }
 
@@ -246,13 +261,52 @@ static void wait_for_results(runner *run, double deadline) {
     }
 }
 
+/* Looks that are due, and stages that can be laid out. No worker is at a trial then that the
+ * allocation would tell anything about. */
+static stoic_status decide(runner *run, stoic_error *err) {
+    stoic_allocation *a = run->options->allocation;
+    int64_t prefix = stoic_schedule_prefix(&run->schedule);
+    stoic_status status;
+    if (a && prefix > a->end)
+        return stoic_fail(err, STOIC_ERR_FORMAT, run->file->path,
+                          "the file holds %lld trials, of which %lld are laid out",
+                          (long long)prefix, (long long)a->end);
+    for (;;) {
+        TRY(stoic_look_take(&run->look, run->file, prefix, err));
+        if (!a || run->look.decided || a->exhausted || prefix < a->end)
+            return STOIC_OK;
+        TRY(stoic_allocation_extend(a, run->file, err));
+        if (!run->parts && a->n_strata > 0)
+            TRY(stoic_allocation_parts(a, run->file, -1, &run->parts, err));
+    }
+done:
+    return status;
+}
+
+static bool is_exhausted(const runner *run) {
+    const stoic_allocation *a = run->options->allocation;
+    return a ? a->exhausted : run->options->limit == run->schedule.planned;
+}
+
+/* Is there nothing to be done any more? */
+static bool is_over(const runner *run) {
+    const stoic_allocation *a = run->options->allocation;
+    return run->look.decided || (a && a->exhausted) || stoic_schedule_finished(&run->schedule);
+}
+
+static int64_t trial_limit(const runner *run) {
+    const stoic_allocation *a = run->options->allocation;
+    int64_t limit = stoic_look_limit(&run->look, run->schedule.planned);
+    return a && a->end < limit ? a->end : limit;
+}
+
 /* The file is up to date: what may be done next? Called with the mutex held. */
 static void open_next_round(runner *run) {
     if (run->look.decided)
         atomic_store(&run->abort, true);
-    if (run->look.decided || stoic_schedule_finished(&run->schedule))
+    if (is_over(run))
         run->stop = true;
-    run->schedule.limit = stoic_look_limit(&run->look, run->schedule.planned);
+    run->schedule.limit = trial_limit(run);
     run->idle = 0;
     run->round++;
     pthread_cond_broadcast(&run->work);
@@ -279,8 +333,7 @@ static bool commit_round(runner *run, stoic_error *err, stoic_status *status) {
         *status = retire_batch(run, batch, err);
     pthread_mutex_unlock(&run->mutex);
     if (!run->broken && *status == STOIC_OK)
-        *status =
-            stoic_look_take(&run->look, run->file, stoic_schedule_prefix(&run->schedule), err);
+        *status = decide(run, err);
     pthread_mutex_lock(&run->mutex);
     if (*status != STOIC_OK)
         give_up(run, *status, err);
@@ -345,16 +398,17 @@ static int useful_threads(const runner *run) {
 
 static const char *reason(const runner *run) {
     const stoic_run_options *options = run->options;
-    int64_t planned = run->schedule.planned;
+    if (options->allocation && options->allocation->exhausted)
+        return "exhausted";
     if (run->look.decided && !run->look.reached)
-        return options->limit == planned ? "exhausted" : "max-trials";
+        return is_exhausted(run) ? "exhausted" : "max-trials";
     if (run->look.decided)
         return "margin";
-    if (!stoic_schedule_finished(&run->schedule))
+    if (!is_over(run))
         return "interrupted";
     if (options->shards > 1)
         return "shard";
-    return options->limit == planned ? "exhausted" : "trials";
+    return is_exhausted(run) ? "exhausted" : "trials";
 }
 
 /* The plan never shrinks. A file that holds all of a larger plan stands for that one; otherwise
@@ -381,10 +435,14 @@ static stoic_status begin(runner *run, stoic_error *err) {
                             options->shards, planned, err));
     TRY(stoic_look_init(&run->look, run->file, options->margin, options->margin_of,
                         options->confidence, planned, err));
+    run->look.allocation = options->allocation;
+    run->schedule.cut = options->allocation != NULL;
+    if (options->allocation && options->allocation->n_strata > 0)
+        TRY(stoic_allocation_parts(options->allocation, run->file, -1, &run->parts, err));
     TRY(stoic_campaign_file_set(run->file, "planned", err, "%lld", (long long)most));
-    TRY(stoic_look_take(&run->look, run->file, stoic_schedule_prefix(&run->schedule), err));
-    run->schedule.limit = stoic_look_limit(&run->look, planned);
-    run->stop = run->look.decided || stoic_schedule_finished(&run->schedule);
+    TRY(decide(run, err));
+    run->schedule.limit = trial_limit(run);
+    run->stop = is_over(run);
 done:
     return status;
 }
@@ -414,6 +472,9 @@ stoic_status stoic_campaign_execute(stoic_campaign_file *file, const stoic_run_o
         goto done;
     }
     TRY(stoic_campaign_file_set(file, "stopped", err, "%s", reason(&run)));
+    if (options->allocation && options->allocation->exhausted)
+        TRY(stoic_campaign_file_set(file, "planned", err, "%lld",
+                                    (long long)options->allocation->end));
     TRY(stoic_estimate_summary(file, summary, err));
     if (!strcmp(summary->stopped, "interrupted"))
         status =
@@ -424,6 +485,7 @@ done:
     if (run.rows)
         stoic_rows_rollback(run.rows);
     stoic_rows_free(run.rows);
+    free(run.parts);
     stoic_schedule_deinit(&run.schedule);
     deinit_sync(&run);
     return status;

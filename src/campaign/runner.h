@@ -5,6 +5,7 @@
 #ifndef STOIC_CAMPAIGN_RUNNER_H
 #define STOIC_CAMPAIGN_RUNNER_H
 
+#include "campaign/allocation.h"
 #include "campaign/campaign_file.h"
 #include "campaign/hit_sites.h"
 #include "campaign/worker.h"
@@ -15,9 +16,10 @@ typedef struct stoic_run_options {
     bool transient;                 /* faults in computed values: units bring upsets */
     stoic_design design;            /* the file's */
     uint64_t seed;
-    int64_t trials; /* asked for; with a margin the most there may be */
-    int64_t limit;  /* there are no more trials than that; -1: no limit */
-    double margin;  /* 0: none */
+    stoic_allocation *allocation; /* of a stratified campaign; it grows */
+    int64_t trials;               /* asked for; with a margin the most there may be */
+    int64_t limit;                /* there are no more trials than that; -1: no limit */
+    double margin;                /* 0: none */
     stoic_margin_of margin_of;
     double confidence;
     int shard, shards;

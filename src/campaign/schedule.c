@@ -206,10 +206,19 @@ void stoic_schedule_deinit(stoic_schedule *schedule) {
 
 /* ---- handing out ---- */
 
+/* Nothing of the piece is in the journal: what is cut off follows when it is closed. */
+static void shorten(stoic_schedule *schedule, stoic_piece *piece) {
+    if (!schedule->cut || piece->hi <= schedule->limit || piece->left < schedule->blocks)
+        return;
+    schedule->claimed[piece->chunk] -= (int32_t)(piece->hi - schedule->limit);
+    piece->hi = schedule->limit;
+}
+
 static stoic_status begin_piece(stoic_schedule *schedule, stoic_error *err) {
     stoic_piece *piece = schedule->waiting;
     if (piece && piece->lo < schedule->limit) {
         unlink_piece(&schedule->waiting, piece);
+        shorten(schedule, piece);
         link_piece(&schedule->current, piece);
         return STOIC_OK;
     }
@@ -225,6 +234,7 @@ static stoic_status begin_piece(stoic_schedule *schedule, stoic_error *err) {
         if (status != STOIC_OK)
             return status;
         schedule->claimed[chunk] += (int32_t)(hi - lo);
+        shorten(schedule, piece);
         link_piece(&schedule->current, piece);
         schedule->cursor++;
         return STOIC_OK;

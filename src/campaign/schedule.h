@@ -26,6 +26,7 @@ typedef struct stoic_schedule {
     int shard, shards;
     int64_t blocks, planned;
     int64_t limit; /* only trials below may be started */
+    bool cut;      /* and pieces end there, instead of reaching beyond */
     int64_t chunks;
     int32_t *done, *claimed;        /* trials of each chunk: in the file; in the file or a piece */
     int64_t cursor;                 /* chunks below have been looked at */

@@ -239,14 +239,17 @@ void stoic_trial_cursor_record(const stoic_trial_cursor *cursor, stoic_record *o
     const stoic_upset *upset = only_upset(cursor);
     const stoic_site *site = only_site(cursor);
     const stoic_records *records = cursor->records;
-    *out = (stoic_record){.trial = cursor->trial,
-                          .index = -1,
-                          .before = NAN,
-                          .after = NAN,
-                          .image = cursor->image,
-                          .counts = cursor->counts,
-                          .accuracy = NAN,
-                          .drop = NAN};
+    *out = (stoic_record){
+        .trial = cursor->trial,
+        .index = -1,
+        .before = NAN,
+        .after = NAN,
+        .image = cursor->image,
+        .stratum =
+            records->allocation ? stoic_allocation_stratum(records->allocation, cursor->trial) : -1,
+        .counts = cursor->counts,
+        .accuracy = NAN,
+        .drop = NAN};
     stoic_trial_cursor_where(cursor, &out->layer, &out->bit);
     if (site || upset) {
         out->index = site ? site->index : upset->index;

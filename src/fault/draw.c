@@ -181,6 +181,10 @@ static stoic_status draw_one(const stoic_fault *fault, int64_t trial, stoic_hits
                              stoic_error *err) {
     uint64_t n = (uint64_t)fault->sites, tag = SITE_PERMUTATION;
     uint64_t at = (uint64_t)trial;
+    if (fault->order) {
+        stoic_site chosen = stoic_sites_at(fault, fault->order(fault->order_user, trial));
+        return add_site(fault, &chosen, hits, err);
+    }
     if (fault->kind == STOIC_FAULT_RANDOM) {
         tag += at / n;
         at %= n;
@@ -274,7 +278,7 @@ stoic_status stoic_fault_draw(const stoic_fault *fault, int64_t trial, stoic_hit
                               stoic_error *err) {
     stoic_status status = STOIC_OK;
     stoic_rng rng;
-    int64_t most = stoic_fault_max_trials(fault);
+    int64_t most = fault->order ? -1 : stoic_fault_max_trials(fault);
     hits->count = 0;
     if (trial < 0 || (most >= 0 && trial >= most))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "trial %lld of '%s', which has %lld",

@@ -13,6 +13,7 @@
 
 #include "base/digest.h"
 #include "base/spec.h"
+#include "fault/cells.h"
 #include "stoic/fault.h"
 #include "store/field.h"
 
@@ -54,6 +55,9 @@ struct stoic_fault {
     double p01, p10;   /* ber */
     float value;       /* set */
     int run, distance; /* mbu */
+
+    stoic_site_order *order; /* NULL: by the seed's permutation */
+    const void *order_user;
 
     stoic_listed *list; /* list: */
     int64_t n_list, n_list_trials;

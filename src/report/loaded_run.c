@@ -91,7 +91,9 @@ static bool add_row(void *user, const stoic_record *record) {
 
 static stoic_status read_rows(stoic_loaded_run *run, stoic_error *err) {
     stoic_status status = STOIC_OK;
-    if (run->summary.trials > STOIC_REPORT_ROWS)
+    /* Trials of unequal chances are no picture of what a random fault does. */
+    if (run->summary.trials > STOIC_REPORT_ROWS ||
+        run->summary.sampling == STOIC_SAMPLING_STRATIFIED)
         return STOIC_OK;
     run->rows = calloc(STOIC_REPORT_ROWS, sizeof *run->rows);
     if (!run->rows)

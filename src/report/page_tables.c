@@ -195,11 +195,10 @@ static void write_interval(const stoic_interval *interval, stoic_text *out) {
     stoic_text_puts(out, "</td>");
 }
 
-/* A share of the images of all trials; nothing where it was not measured. */
-static void write_share(int64_t count, const stoic_summary *summary, stoic_text *out) {
-    bool measured = count >= 0 && summary->totals.images > 0;
+/* A share of the images; nothing where it was not measured. */
+static void write_share(double share, stoic_text *out) {
     stoic_text_puts(out, "<td>");
-    stoic_markup_rate(out, measured ? (double)count / (double)summary->totals.images : NAN);
+    stoic_markup_rate(out, share);
     stoic_text_puts(out, "</td>");
 }
 
@@ -227,6 +226,13 @@ static void write_campaign(const stoic_loaded_run *run, bool pvf, stoic_text *ou
         stoic_markup_integer(out, summary->planned);
         stoic_text_puts(out, "</span>");
     }
+    if (summary->sampling == STOIC_SAMPLING_STRATIFIED) {
+        stoic_text_puts(out, "<br/><span class=\"s\">in ");
+        stoic_markup_integer(out, summary->strata);
+        stoic_text_puts(out, " strata, behind a pilot of ");
+        stoic_markup_integer(out, summary->pilot);
+        stoic_text_puts(out, "</span>");
+    }
     stoic_text_puts(out, "</td><td>");
     stoic_markup_integer(out, summary->images);
     stoic_text_puts(out, "</td>");
@@ -237,8 +243,8 @@ static void write_campaign(const stoic_loaded_run *run, bool pvf, stoic_text *ou
     write_interval(&summary->critical_rate, out);
     if (pvf)
         write_interval(&summary->pvf, out);
-    write_share(summary->totals.due, summary, out);
-    write_share(summary->totals.nan, summary, out);
+    write_share(summary->shares.due, out);
+    write_share(summary->shares.nan, out);
     stoic_text_puts(out, "</tr>\n");
 }
 

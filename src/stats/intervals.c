@@ -58,50 +58,29 @@ stoic_interval stoic_mean_interval(double mean, double variance, int64_t n, doub
     return (stoic_interval){mean, mean - half, mean + half};
 }
 
+/* Below two trials, and at rate 0 or 1, the variance says nothing. */
+static double effective_trials(double rate, double variance, double n, double most) {
+    double binomial = rate * (1.0 - rate);
+    return binomial > 0.0 && variance >= 0.0 ? fmin(fmax(binomial / (variance / n), n), most) : n;
+}
+
+double stoic_rare_trials(double rate, double variance, int64_t trials, int64_t images) {
+    double n = (double)trials, unmet = 0.5 * (1.0 - rate) * (1.0 - rate);
+    return effective_trials(rate, ((n - 1.0) * variance + unmet) / n, n, n * (double)images);
+}
+
 stoic_interval stoic_rate_interval(double rate, double variance, int64_t trials, int64_t images,
                                    double alpha) {
     if (trials < 0 || images < 1)
         return nothing;
-    double n = (double)trials, most = n * (double)images;
-    double effective = n; /* below two trials, and at rate 0 or 1, the variance says nothing */
-    double binomial = rate * (1.0 - rate);
-    if (binomial > 0.0 && variance >= 0.0)
-        effective = fmin(fmax(binomial / (variance / n), n), most);
+    double n = (double)trials, effective = effective_trials(rate, variance, n, n * (double)images);
     return stoic_wilson(trials ? rate * effective : 0.0, effective, alpha);
 }
 
-/* Wilson over the strata that were sampled, as a share of the population beside what is known. */
-stoic_interval stoic_stratified_rate(const stoic_stratum *strata, size_t n, double alpha) {
-    double population = 0.0, known = 0.0, sampled = 0.0, unseen = 0.0;
-    double events = 0.0, smooth = 0.0, variance = 0.0;
-    for (size_t h = 0; h < n; h++) {
-        const stoic_stratum *s = &strata[h];
-        double trials = (double)s->trials;
-        population += s->population;
-        if (s->trials == 0) {
-            unseen += s->population;
-        } else if (s->complete) {
-            known += s->population * s->events / trials;
-        } else {
-            double q = (s->events + 0.5) / (trials + 1.0);
-            sampled += s->population;
-            events += s->population * s->events / trials;
-            smooth += s->population * q;
-            variance += s->population * s->population * q * (1.0 - q) / trials;
-        }
-    }
-    if (!(population > 0.0) || !is_level(alpha))
+stoic_interval stoic_rare_rate_interval(double rate, double variance, int64_t trials,
+                                        int64_t images, double alpha) {
+    if (trials < 0 || images < 1)
         return nothing;
-    double seen = population - unseen;
-    stoic_interval rest = {0.0, 0.0, 0.0};
-    if (sampled > 0.0) {
-        double effective = smooth * (sampled - smooth) / variance;
-        double rate = fmin(events / sampled, 1.0);
-        rest = stoic_wilson(rate * effective, effective, alpha);
-    }
-    return (stoic_interval){
-        .value = seen > 0.0 ? (known + events) / seen : NAN,
-        .low = (known + sampled * rest.low) / population,
-        .high = (known + sampled * rest.high + unseen) / population,
-    };
+    double effective = stoic_rare_trials(rate, variance, trials, images);
+    return stoic_wilson(trials ? rate * effective : 0.0, effective, alpha);
 }

@@ -42,7 +42,7 @@ int stoic_look_before(int64_t trials) {
 }
 
 double stoic_neyman_weight(const stoic_stratum *stratum) {
-    double q = (stratum->events + 0.5) / ((double)stratum->trials + 1.0);
+    double q = (stratum->events + 1.0) / ((double)stratum->trials + 2.0);
     return stratum->population * sqrt(q * (1.0 - q));
 }
 

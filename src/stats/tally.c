@@ -59,6 +59,12 @@ stoic_interval stoic_tally_rate(const stoic_tally *tally, int64_t images, double
                                tally->trials, images, alpha);
 }
 
+stoic_interval stoic_tally_rare_rate(const stoic_tally *tally, int64_t images, double alpha) {
+    return stoic_rare_rate_interval(stoic_tally_mean(tally, images),
+                                    stoic_tally_variance(tally, images), tally->trials, images,
+                                    alpha);
+}
+
 stoic_interval stoic_tally_accuracy(const stoic_tally *tally, int64_t images, double alpha) {
     stoic_interval interval = stoic_mean_interval(
         stoic_tally_mean(tally, images), stoic_tally_variance(tally, images), tally->trials, alpha);

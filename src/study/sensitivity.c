@@ -203,8 +203,8 @@ static int compare_rows(const void *a, const void *b) {
 static stoic_status rank(const scan *s, int64_t trials, stoic_sensitivity_row **rows, size_t *n,
                          stoic_error *err) {
     const stoic_records *records = s->records;
-    const double alpha = stoic_estimate_alpha(records->file);
-    const bool complete = stoic_estimate_complete(records->file, trials);
+    stoic_basis basis = stoic_estimate_basis(records->file);
+    basis.complete = stoic_estimate_complete(records->file, trials);
     int64_t critical = 0, before = 0;
     *rows = calloc(s->table.used + 1, sizeof **rows);
     if (!*rows)
@@ -221,8 +221,7 @@ static stoic_status rank(const scan *s, int64_t trials, stoic_sensitivity_row **
                                     .bit = in->key.bit,
                                     .trials = in->moments.trials,
                                     .share = (double)in->moments.totals.critical,
-                                    .critical_rate = stoic_moments_critical(
-                                        &in->moments, records->images, alpha, complete)};
+                                    .critical_rate = stoic_moments_critical(&in->moments, &basis)};
         critical += in->moments.totals.critical;
     }
     qsort(*rows, *n, sizeof **rows, compare_rows);
@@ -265,6 +264,12 @@ stoic_status stoic_sensitivity_measure(const char *campaign, const stoic_model *
     if (by & (STOIC_BY_CHANNEL | STOIC_BY_WEIGHT))
         s.by |= STOIC_BY_LAYER;
     TRY(stoic_records_open(campaign, &s.records, err));
+    if (s.records->allocation) {
+        status = stoic_fail(err, STOIC_ERR_ARGUMENT, campaign,
+                            "a stratified campaign hit some bits more often than others: a ranking "
+                            "needs simple sampling ('inject --by layer,bit' shows its groups)");
+        goto done;
+    }
     TRY(check_model(&s, err));
     TRY(read_trials(&s, &trials, err));
     if (!s.table.used) {

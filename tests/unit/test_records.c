@@ -319,6 +319,7 @@ static void test_coverage_of_unequal_trials(void **state) {
     enum { CAMPAIGNS = 1000, TRIALS = 400, IMAGES = 100 };
     int by_trial = 0, by_image = 0;
     const double truth = 0.1 * 0.5;
+    const stoic_basis basis = {.images = IMAGES, .alpha = 0.05};
     for (uint64_t seed = 0; seed < CAMPAIGNS; seed++) {
         stoic_rng rng;
         stoic_rng_init(&rng, 98, seed, STOIC_STREAM_VALUE);
@@ -330,7 +331,7 @@ static void test_coverage_of_unequal_trials(void **state) {
                 critical += stoic_rng_unit(&rng) <= rate;
             stoic_moments_add(&moments, &(stoic_counts){.images = IMAGES, .critical = critical});
         }
-        stoic_interval i = stoic_moments_critical(&moments, IMAGES, 0.05, false);
+        stoic_interval i = stoic_moments_critical(&moments, &basis);
         by_trial += i.low <= truth && truth <= i.high;
         i = stoic_wilson((double)moments.totals.critical, (double)TRIALS * IMAGES, 0.05);
         by_image += i.low <= truth && truth <= i.high;

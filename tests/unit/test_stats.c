@@ -309,6 +309,20 @@ static void rate_intervals(void **state) {
     r = stoic_rate_interval(NAN, NAN, 0, 10, 0.05);
     assert_true(isnan(r.value) && r.low == 0.0 && r.high == 1.0);
     assert_true(isnan(stoic_rate_interval(0.5, 0.1, 3, 0, 0.05).low));
+    /* Half a trial of 1 in the variance: (99 · 0.05 + 0.5 · 0.75²) / 100 = 0.0523125. */
+    assert_true(close_to(stoic_rare_trials(0.25, 0.05, 100, 1000), 18.75 / 0.0523125, 1e-14));
+    r = stoic_rare_rate_interval(0.25, 0.05, 100, 1000, 0.05);
+    w = stoic_wilson(0.25 * 18.75 / 0.0523125, 18.75 / 0.0523125, 0.05);
+    assert_true(is_interval(r, w.low, w.high, 1e-14));
+    /* One image a trial: nothing changes. */
+    r = stoic_rare_rate_interval(0.25, 0.1875 * 100 / 99, 100, 1, 0.05);
+    w = stoic_wilson(25, 100, 0.05);
+    assert_true(r.low == w.low && r.high == w.high);
+    /* One image of one trial was critical, the others may yet be met. */
+    r = stoic_rate_interval(0.0001, 1e-6, 100, 100, 0.05);
+    w = stoic_rare_rate_interval(0.0001, 1e-6, 100, 100, 0.05);
+    assert_true(r.high < 0.001 && w.high > 0.03);
+    assert_true(isnan(stoic_rare_rate_interval(0.5, 0.1, 3, 0, 0.05).low));
 
     stoic_tally tally = {0};
     stoic_tally_add(&tally, 3);
@@ -362,13 +376,14 @@ static void apportionment(void **state) {
 
 static void strata(void **state) {
     (void)state;
-    /* One stratum: Wilson of its trials, up to the smoothing of the variance. */
+    /* One stratum: Clopper and Pearson of its trials. */
     stoic_stratum one = {.population = 1e6, .events = 0, .trials = 100};
-    stoic_interval s = stoic_stratified_rate(&one, 1, 0.05), w = stoic_wilson(0, 100, 0.05);
+    stoic_interval s = stoic_stratified_rate(&one, 1, 0.05),
+                   w = stoic_clopper_pearson(0, 100, 0.05);
     assert_true(s.low == 0.0 && close_to(s.high, w.high, 1e-12));
     one.events = 30;
     s = stoic_stratified_rate(&one, 1, 0.05);
-    w = stoic_wilson(30, 100, 0.05);
+    w = stoic_clopper_pearson(30, 100, 0.05);
     assert_true(is_interval(s, w.low, w.high, 1e-12));
     /* A complete stratum adds no error; alone it is exact. */
     stoic_stratum both[2] = {one,
@@ -378,13 +393,46 @@ static void strata(void **state) {
     assert_true(is_interval(s, 0.25 * w.low + 0.375, 0.25 * w.high + 0.375, 1e-12));
     s = stoic_stratified_rate(both + 1, 1, 0.05);
     assert_true(s.low == 0.5 && s.value == 0.5 && s.high == 0.5);
+    /* Two alike: each side's squares add up. */
+    stoic_stratum twins[2] = {one, one};
+    s = stoic_stratified_rate(twins, 2, 0.05);
+    assert_true(close_to(s.value - s.low, (0.3 - w.low) / sqrt(2.0), 1e-12));
+    assert_true(close_to(s.high - s.value, (w.high - 0.3) / sqrt(2.0), 1e-12));
     /* An unseen one may be anything. */
     both[0].trials = 0;
     s = stoic_stratified_rate(both, 2, 0.05);
     assert_true(s.value == 0.5 && s.low == 0.375 && s.high == 0.625);
     assert_true(isnan(stoic_stratified_rate(both, 0, 0.05).low));
-    one = (stoic_stratum){.population = 100, .events = 0, .trials = 49};
+    one = (stoic_stratum){.population = 100, .events = 0, .trials = 98};
     assert_true(close_to(stoic_neyman_weight(&one), 100 * sqrt(0.01 * 0.99), 1e-14));
+}
+
+static void stratified_means(void **state) {
+    (void)state;
+    /* One stratum: Student. */
+    stoic_stratum two[2] = {{.population = 10, .events = 8, .trials = 10, .variance = 0.01},
+                            {.population = 30, .events = 9, .trials = 10, .variance = 0.0}};
+    stoic_interval s = stoic_stratified_mean(two, 1, 0.05);
+    stoic_interval t = stoic_mean_interval(0.8, 0.01, 10, 0.05);
+    assert_true(close_to(s.value, 0.8, 1e-15) && is_interval(s, t.low, t.high, 1e-12));
+    /* Beside one that never varies its weight counts, and its degrees of freedom stay. */
+    s = stoic_stratified_mean(two, 2, 0.05);
+    assert_true(close_to(s.value, 0.25 * 0.8 + 0.75 * 0.9, 1e-15));
+    assert_true(close_to(s.high - s.value, 0.25 * (t.high - 0.8), 1e-12));
+    /* Two alike have twice the degrees. */
+    two[1] = two[0];
+    s = stoic_stratified_mean(two, 2, 0.05);
+    assert_true(close_to(s.high - s.value, stoic_student_t(0.05, 18) * sqrt(0.001 / 2), 1e-12));
+    /* Known as a whole; seen once; not at all. */
+    two[1].complete = true;
+    s = stoic_stratified_mean(two, 2, 0.05);
+    assert_true(close_to(s.high - s.value, 0.5 * (t.high - 0.8), 1e-12));
+    two[1] = (stoic_stratum){.population = 10, .events = 1, .trials = 1};
+    s = stoic_stratified_mean(two, 2, 0.05);
+    assert_true(close_to(s.value, 0.9, 1e-15) && s.low < 0.4 && s.high < 1.0);
+    two[1].trials = 0;
+    s = stoic_stratified_mean(two, 2, 0.05);
+    assert_true(close_to(s.value, 0.8, 1e-15) && s.low < 0.4 && s.high > 0.9);
 }
 
 int main(void) {
@@ -395,6 +443,7 @@ int main(void) {
         cmocka_unit_test(sample_sizes),     cmocka_unit_test(looks),
         cmocka_unit_test(tally_is_exact),   cmocka_unit_test(rate_intervals),
         cmocka_unit_test(apportionment),    cmocka_unit_test(strata),
+        cmocka_unit_test(stratified_means),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
