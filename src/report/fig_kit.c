@@ -137,6 +137,9 @@ static void add_extent(stoic_text *out, const stoic_loaded_run *run) {
     const char *margin = stoic_loaded_run_info(run, "margin");
     const char *of = stoic_loaded_run_info(run, "margin_of");
     const char *confidence = stoic_loaded_run_info(run, "confidence");
+    const char *sampling = stoic_loaded_run_info(run, "sampling");
+    if (*sampling)
+        add_option(out, "sampling", sampling);
     if (*margin)
         add_option(out, "margin", margin);
     else

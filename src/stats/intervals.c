@@ -69,12 +69,20 @@ double stoic_rare_trials(double rate, double variance, int64_t trials, int64_t i
     return effective_trials(rate, ((n - 1.0) * variance + unmet) / n, n, n * (double)images);
 }
 
+/* Wilson's interval; the value is the rate itself, not what rounding leaves of it. */
+static stoic_interval around(double rate, int64_t trials, double effective, double alpha) {
+    stoic_interval interval = stoic_wilson(trials ? rate * effective : 0.0, effective, alpha);
+    if (trials && !isnan(interval.value))
+        interval.value = rate;
+    return interval;
+}
+
 stoic_interval stoic_rate_interval(double rate, double variance, int64_t trials, int64_t images,
                                    double alpha) {
     if (trials < 0 || images < 1)
         return nothing;
     double n = (double)trials, effective = effective_trials(rate, variance, n, n * (double)images);
-    return stoic_wilson(trials ? rate * effective : 0.0, effective, alpha);
+    return around(rate, trials, effective, alpha);
 }
 
 stoic_interval stoic_rare_rate_interval(double rate, double variance, int64_t trials,
@@ -82,5 +90,5 @@ stoic_interval stoic_rare_rate_interval(double rate, double variance, int64_t tr
     if (trials < 0 || images < 1)
         return nothing;
     double effective = stoic_rare_trials(rate, variance, trials, images);
-    return stoic_wilson(trials ? rate * effective : 0.0, effective, alpha);
+    return around(rate, trials, effective, alpha);
 }
