@@ -86,6 +86,18 @@ typedef struct stoic_group {
 STOIC_API stoic_status stoic_records_groups(stoic_records *records, bool by_layer, bool by_bit,
                                             stoic_group **groups, size_t *n,
                                             stoic_error *err) STOIC_MUST_CHECK;
+/* The estimate as it was after so many trials of the campaign. */
+typedef struct stoic_course_point {
+    int64_t trials; /* run, those of a pilot included */
+    stoic_interval critical_rate;
+    double confidence; /* of the interval: that of a look where the campaign stops at a margin */
+} stoic_course_point;
+
+/* At the numbers of trials at which looks are taken (docs/methods.md 6), whether or not they were,
+ * and at the last trial that the estimates use. Free with free(). */
+STOIC_API stoic_status stoic_records_course(stoic_records *records, stoic_course_point **points,
+                                            size_t *n, stoic_error *err) STOIC_MUST_CHECK;
+
 /* The strata of a stratified campaign, in their order; none of a simple one, or while the pilot
  * runs. Free with free(). */
 typedef struct stoic_stratum_row {

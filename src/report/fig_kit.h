@@ -53,6 +53,8 @@ stoic_status stoic_fig_scatter(const stoic_loaded_runs *runs, int part, stoic_fi
                                stoic_error *err) STOIC_MUST_CHECK;
 stoic_status stoic_fig_rates(const stoic_loaded_runs *runs, int part, stoic_figures *figures,
                              stoic_error *err) STOIC_MUST_CHECK;
+stoic_status stoic_fig_course(const stoic_loaded_runs *runs, int part, stoic_figures *figures,
+                              stoic_error *err) STOIC_MUST_CHECK;
 stoic_status stoic_fig_weights(const stoic_model *model, stoic_figures *figures,
                                stoic_error *err) STOIC_MUST_CHECK;
 

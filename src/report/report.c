@@ -25,6 +25,7 @@ static stoic_status make_figures(const stoic_loaded_runs *runs, const char *mode
         TRY(stoic_fig_strips(runs, part, figures, err));
         TRY(stoic_fig_scatter(runs, part, figures, err));
         TRY(stoic_fig_rates(runs, part, figures, err));
+        TRY(stoic_fig_course(runs, part, figures, err));
     }
     TRY(stoic_fig_variants(runs, figures, err));
 done:

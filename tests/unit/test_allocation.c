@@ -9,6 +9,7 @@
 
 #include "campaign/allocation.h"
 #include "fault/space.h"
+#include "stoic/report.h"
 
 /* ---- cells ---- */
 
@@ -280,6 +281,45 @@ static void replayed(void **state) {
     stoic_model_free(model);
 }
 
+/* The estimate at each look, of both kinds of campaign; the last is the campaign's. */
+static void the_course(void **state) {
+    (void)state;
+    stoic_model *model = small_lenet();
+    rig_open(model);
+    char *paths[2] = {in_home("course-0.db"), in_home("course-1.db")};
+    for (int strata = 0; strata < 2; strata++) {
+        stoic_campaign_options options = strata_options((const char *const[]){"flips:1"});
+        options.sampling = strata ? STOIC_SAMPLING_STRATIFIED : STOIC_SAMPLING_SIMPLE;
+        options.images_per_trial = 5;
+        options.margin = 0.008;
+        stoic_summary all = rig_run(model, &options, paths[strata]);
+        stoic_records *records = NULL;
+        stoic_course_point *points = NULL;
+        size_t n = 0;
+        MUST(stoic_records_open(paths[strata], &records, err));
+        MUST(stoic_records_course(records, &points, &n, err));
+        assert_true(n > 3);
+        for (size_t i = 0; i < n; i++) {
+            assert_int_equal(points[i].trials, all.pilot + stoic_look_trials((int)i));
+            assert_true(points[i].confidence == 1.0 - stoic_look_alpha(0.05, (int)i));
+            assert_true(i + 1 == n || points[i].critical_rate.high - points[i].critical_rate.low >
+                                          2 * options.margin);
+        }
+        const stoic_interval *last = &points[n - 1].critical_rate;
+        assert_int_equal(points[n - 1].trials, all.pilot + all.trials);
+        assert_true(fabs(last->value - all.critical_rate.value) < 1e-15);
+        assert_true(last->low == all.critical_rate.low && last->high == all.critical_rate.high);
+        free(points);
+        stoic_records_free(records);
+    }
+    stoic_report_options options = stoic_report_options_default();
+    options.figures = in_home("figures");
+    MUST(stoic_report_write((const char *const *)paths, 2, &options, in_home("page.html"), err));
+    assert_int_equal(access(in_home("figures/course.csv"), F_OK), 0);
+    assert_int_not_equal(access(in_home("figures/scatter-2.csv"), F_OK), 0);
+    stoic_model_free(model);
+}
+
 /* ---- refusals ---- */
 
 static void refuse(const stoic_model *model, stoic_campaign_options options, const char *faults,
@@ -387,6 +427,7 @@ int main(void) {
         cmocka_unit_test(the_weights_are_shares_of_faults),
         cmocka_unit_test(the_same_whatever_happens),
         cmocka_unit_test(replayed),
+        cmocka_unit_test(the_course),
         cmocka_unit_test(refusals),
         cmocka_unit_test(damaged_tables),
     };
