@@ -8,6 +8,7 @@
 #include "campaign/estimate.h"
 #include "campaign/hit_sites.h"
 #include "campaign/identity.h"
+#include "campaign/images_auto.h"
 #include "campaign/runner.h"
 
 static const int64_t default_trials = 100, default_max_trials = 1000000;
@@ -47,10 +48,13 @@ static stoic_status check_numbers(const stoic_campaign_options *options, int64_t
     return STOIC_OK;
 }
 
-/* `auto`: a rate of the network as a whole is estimated best by a random image per random fault;
- * everything else is asked about all images. */
-static int64_t images_per_trial(const stoic_campaign_options *options, int64_t images) {
+/* `auto`: as the pilot has it; where there is none, a random image a random fault for a rate of the
+ * network as a whole, and everything else is asked about all images. */
+static int64_t images_per_trial(const stoic_campaign_options *options,
+                                const stoic_images_choice *choice, int64_t images) {
     int64_t n = options->images_per_trial;
+    if (n < 0 && choice->images > 0)
+        n = choice->images;
     if (n < 0)
         n = options->margin > 0.0 && options->margin_of == STOIC_MARGIN_CRITICAL ? 1 : 0;
     return n == images ? 0 : n;
@@ -137,7 +141,6 @@ static stoic_status run_in_file(stoic_campaign_file *file, const stoic_parts *pa
     stoic_run_options run = {.allocation = NULL};
     stoic_status status;
     stoic_site_drawer_init(&drawer, parts->store, parts->faults, parts->n_faults);
-    TRY(check_strata(options, parts, err));
     fill_run(&run, options, design, parts);
     TRY(check_kept(options, design, run.trials, err));
     TRY(stoic_engine_create(parts->golden, parts->data, parts->store, parts->faults,
@@ -176,6 +179,22 @@ static bool is_sweep(const stoic_parts *parts, const stoic_campaign_options *opt
            !options->keep_images;
 }
 
+/* Why a trial of --images-per-trial auto has so many images. */
+static stoic_status tell_choice(const stoic_images_choice *choice, stoic_facts *facts,
+                                stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    if (choice->images == 0)
+        return STOIC_OK;
+    TRY(stoic_facts_set(facts, false, "auto_trials", err, "%lld", (long long)choice->trials));
+    TRY(stoic_facts_set_number(facts, "auto_between", choice->between, err));
+    TRY(stoic_facts_set_number(facts, "auto_within", choice->within, err));
+    TRY(stoic_facts_set_number(facts, "auto_macs", choice->macs, err));
+    stoic_log(STOIC_LOG_INFO, "%lld images a trial: variance %.3g between faults, %.3g within",
+              (long long)choice->images, choice->between, choice->within);
+done:
+    return status;
+}
+
 stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *data,
                                 const stoic_campaign_options *given, const char *path,
                                 stoic_summary *summary, stoic_error *err) {
@@ -184,6 +203,7 @@ stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *d
     stoic_parts parts = {0};
     stoic_facts facts = {0};
     stoic_campaign_file *file = NULL;
+    stoic_images_choice choice = {.images = 0};
     stoic_design design;
     stoic_status status;
     int64_t images = stoic_dataset_count(data);
@@ -192,12 +212,17 @@ stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *d
     TRY(check_numbers(options, images, err));
     TRY(stoic_parts_init(&parts, model, data, options, err));
     TRY(stoic_campaign_file_open(path, true, &file, err));
+    TRY(check_strata(options, &parts, err));
+    if (file->fresh && options->images_per_trial == -1 && stoic_images_can_choose(&parts))
+        TRY(stoic_images_choose(&parts, options, &choice, err));
     if (file->fresh)
-        design = stoic_engine_design(parts.golden, images, images_per_trial(options, images),
-                                     parts.n_faults > 0, is_sweep(&parts, options));
+        design =
+            stoic_engine_design(parts.golden, images, images_per_trial(options, &choice, images),
+                                parts.n_faults > 0, is_sweep(&parts, options));
     else
         TRY(stoic_identity_design(file, &design, err));
     TRY(stoic_identity_facts(&parts, options, &design, &facts, err));
+    TRY(tell_choice(&choice, &facts, err));
     if (!file->fresh)
         TRY(check_continuation(file, options, &facts, err));
     status = run_in_file(file, &parts, options, &design, &facts, summary, err);
