@@ -136,14 +136,14 @@ stoic_status stoic_allocation_group_strata(stoic_allocation *a, size_t n, stoic_
 }
 
 int64_t stoic_allocation_pilot_most(const stoic_cells *space) {
-    size_t n = stoic_cells_count(space), bits = 0;
-    for (size_t c = 0; c < n; c++) {
-        bool seen = false;
-        for (size_t d = 0; d < c && !seen; d++)
-            seen = stoic_cells_at(space, d)->bit == stoic_cells_at(space, c)->bit;
-        bits += !seen;
+    bool seen[64 * STOIC_WORD_PARTS + 1] = {false}; /* by bit, from -1 on */
+    int64_t bits = 0;
+    for (size_t c = 0; c < stoic_cells_count(space); c++) {
+        bool *bit = &seen[stoic_cells_at(space, c)->bit + 1];
+        bits += !*bit;
+        *bit = true;
     }
-    return (int64_t)bits * STOIC_PILOT_ROUNDS;
+    return bits * STOIC_PILOT_ROUNDS;
 }
 
 /* ---- stages ---- */
