@@ -244,7 +244,7 @@ stoic_status stoic_images_choose(const stoic_parts *parts, const stoic_campaign_
     pilot p = {.options = options, .trials = TRIALS, .mutex = PTHREAD_MUTEX_INITIALIZER};
     stoic_cells *cells = NULL;
     stoic_status status;
-    p.run.design = stoic_engine_design(parts->golden, pool, each, true);
+    p.run.design = stoic_engine_design(parts->golden, pool, each, true, false);
     p.run.design.images_per_trial = each;
     p.run.seed = options->seed ^ pilot_seed;
     if (parts->space >= 0) /* of other faults bits cannot be told apart: they stay one spot */
