@@ -74,7 +74,7 @@ static stoic_status plan_blocks(stoic_engine *e, stoic_error *err) {
     /* values once in memory order, and for faults in stored bits once side by side and as much
      * again for bounds, and intervals */
     int64_t image = stoic_block_bytes(e->program);
-    if (e->n_faults)
+    if (e->stored)
         image = image * 3 + stoic_line_bytes(e->program);
     int64_t needed = image * e->design.images;
     if (needed > memory || !worth_keeping(e))
@@ -236,11 +236,12 @@ stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *
     e->transient = transient;
     e->options = *options;
     e->design = *design;
-    e->single = n_faults == 0 && design->images_per_trial > 0;
+    e->stored = n_faults > 0 || !transient;
+    e->single = !e->stored && design->images_per_trial > 0;
     e->grain = e->single ? block_for(macs_of(model)) : design->block;
     stoic_program_options program = stoic_program_options_default();
     TRY(stoic_program_compile(model, &program, &e->program, err));
-    if (options->engine != STOIC_ENGINE_FULL && n_faults > 0)
+    if (options->engine != STOIC_ENGINE_FULL && e->stored)
         TRY(stoic_chains_create(e->program, &e->chains, err));
     TRY(plan_blocks(e, err));
     TRY(run_golden(e, err));
@@ -272,6 +273,10 @@ void stoic_engine_free(stoic_engine *e) {
 
 const stoic_golden *stoic_engine_golden(const stoic_engine *e) {
     return &e->golden;
+}
+
+const stoic_golden_outputs *stoic_engine_outputs(const stoic_engine *e) {
+    return &e->outputs;
 }
 
 /* ---- workers ---- */
@@ -479,6 +484,23 @@ static stoic_status worker_trial(void *state, int64_t trial, const int32_t *imag
         return STOIC_OK;
     return stoic_faulty_run(w->faulty, w->block, n_images > 0 ? images : NULL, (int)n_images,
                             drawn->edits, drawn->n, &sink, err);
+}
+
+stoic_status stoic_engine_worker_edits(void *state, const stoic_edit *edits, size_t n_edits,
+                                       stoic_counts *counts, stoic_error *err) {
+    worker *w = state;
+    stoic_tallying t;
+    stoic_tallying_begin(&t, &w->engine->outputs, w->first, w->count, NULL, 0, false, counts, NULL);
+    const stoic_sink sink = {&t, stoic_tallying_output, stoic_tallying_top1, true};
+    if (n_edits == 0)
+        return STOIC_OK;
+    return stoic_faulty_run(w->faulty, w->block, NULL, 0, edits, n_edits, &sink, err);
+}
+
+stoic_status stoic_engine_worker_outputs(void *state, const stoic_edit *edits, size_t n_edits,
+                                         const stoic_sink *sink, stoic_error *err) {
+    worker *w = state;
+    return stoic_faulty_run(w->faulty, w->block, NULL, 0, edits, n_edits, sink, err);
 }
 
 static stoic_status worker_finish(void *state, const stoic_upset_list **upsets, stoic_error *err) {

@@ -9,10 +9,12 @@
 #ifndef STOIC_CAMPAIGN_ENGINE_H
 #define STOIC_CAMPAIGN_ENGINE_H
 
+#include "campaign/outcome.h"
 #include "campaign/transient.h"
 #include "campaign/worker.h"
 
 typedef struct stoic_engine stoic_engine;
+struct stoic_sink; /* exec/faulty.h */
 
 /* What the network gives without faults, under the campaign's store. */
 typedef struct stoic_golden {
@@ -30,7 +32,7 @@ stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64
                                  bool stored, bool swept);
 
 /* Runs the golden pass. A trial applies the hits of all `faults`, in order, and `transient` (NULL:
- * none) in each pass. Of `options` it reads outcomes, engine, nan_rule, seed, threads, memory and
+ * none) in each pass; with neither the caller brings the edits (stoic_engine_worker_edits). Of `options` it reads outcomes, engine, nan_rule, seed, threads, memory and
  * cancel. */
 stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *data,
                                  const stoic_store *store, stoic_fault *const *faults,
@@ -40,7 +42,17 @@ stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *
 void stoic_engine_free(stoic_engine *engine);
 
 const stoic_golden *stoic_engine_golden(const stoic_engine *engine);
+const stoic_golden_outputs *stoic_engine_outputs(const stoic_engine *engine);
 void stoic_engine_worker_api(stoic_engine *engine, stoic_worker_api *out);
+
+/* Edits of the caller's own instead of a trial's, on the current block of a worker that the worker
+ * API opened: what came of them, or the outputs of all images that changed, by offset into the
+ * block (the others have golden's). `sink` needs `output` alone. */
+stoic_status stoic_engine_worker_edits(void *state, const stoic_edit *edits, size_t n_edits,
+                                       stoic_counts *counts, stoic_error *err) STOIC_MUST_CHECK;
+stoic_status stoic_engine_worker_outputs(void *state, const stoic_edit *edits, size_t n_edits,
+                                         const struct stoic_sink *sink,
+                                         stoic_error *err) STOIC_MUST_CHECK;
 
 /* For replay: the first operator whose input the edits change ("Conv 'conv1'"), and for one image
  * a line that compares golden and faulty output (-1: the first image). `text` is always terminated.

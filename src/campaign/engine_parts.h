@@ -20,6 +20,7 @@ struct stoic_engine {
     stoic_campaign_options options;
     stoic_design design;
     int64_t grain; /* images a block of golden values has */
+    bool stored;   /* some faults lie in stored bits */
     bool single;   /* trials see few images, each for itself: blocks that are not kept do not pay */
     stoic_program *program;
     stoic_chains *chains;

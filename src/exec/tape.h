@@ -31,6 +31,7 @@ typedef struct stoic_tape_options {
     uint64_t seed;      /* of dropout */
     bool map_faults;    /* room for stoic_tape_corrupt() */
     bool other_weights; /* room for stoic_tape_shadow() */
+    bool inference;     /* batch normalisation by its running statistics, dropout does nothing */
     const int *also;    /* further constants that are trained: inputs, but not the first, of */
     size_t n_also;      /* operators that run their plain definition */
 } stoic_tape_options;

@@ -133,6 +133,7 @@ struct stoic_tape {
     const stoic_kernels *kernels;
     const stoic_gradient_kernels *gradients;
     uint64_t seed, step;
+    bool inference;
     const float *images;
 
     int64_t batch, shard_images; /* of every shard but perhaps the last */

@@ -276,7 +276,7 @@ static stoic_status plan_dropout(stoic_tape_plan *p, int node, const stoic_op_ca
     stoic_status status = add_step(p, node, dropout, dropout_back, &step, err);
     if (status != STOIC_OK)
         return status;
-    step->ratio = ratio;
+    step->ratio = p->t->inference ? 0 : ratio;
     step->hands_over = true;
     return STOIC_OK;
 }

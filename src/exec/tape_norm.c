@@ -38,6 +38,8 @@ static stoic_status moments(stoic_tape *t, const stoic_tape_step *step, int shar
     (void)member;
     (void)err;
     const stoic_tape_norm *norm = &t->norms[step->part];
+    if (t->inference)
+        return STOIC_OK;
     const float *x = stoic_tape_data(t, norm->x, shard);
     double *sum = sums(t, norm, shard, 0), *square = sums(t, norm, shard, 1);
     memset(sum, 0, (size_t)norm->channels * 2 * sizeof *sum);
@@ -50,8 +52,14 @@ typedef struct whole {
     double mean, square; /* Σ (x - mean)² */
 } whole;
 
+/* Of the whole batch; as in inference, the running ones as if they were the batch's. */
 static whole gather(const stoic_tape *t, const stoic_tape_norm *norm, int64_t c) {
     whole w = {0, 0};
+    if (t->inference) {
+        w.mean = (double)norm->mean[c];
+        w.square = (double)norm->var[c] * (double)(t->batch * norm->per_image);
+        return w;
+    }
     double n = 0;
     for (int s = 0; s < t->shards; s++) {
         double rows = (double)rows_of(t, norm, s);
@@ -84,7 +92,7 @@ static stoic_status settle_moments(stoic_tape *t, const stoic_tape_step *step, i
         mean[c] = (float)w.mean;
         a[c] = (float)slope;
         b[c] = (float)((double)bias[c] - w.mean * slope);
-        if (member != 0)
+        if (member != 0 || t->inference)
             continue;
         double keep = norm->momentum, unbiased = n > 1 ? w.square / (n - 1) : w.square;
         norm->mean[c] = (float)(keep * (double)norm->mean[c] + (1 - keep) * w.mean);
@@ -158,6 +166,10 @@ static stoic_status settle_back(stoic_tape *t, const stoic_tape_step *step, int 
     float *m = local(t, norm, member, G_MEAN), *s = local(t, norm, member, G_SLOPE);
     double n = (double)(t->batch * norm->per_image);
     for (int64_t c = 0; c < norm->channels; c++) {
+        if (t->inference) { /* mean and variance do not depend on x */
+            m[c] = s[c] = 0;
+            continue;
+        }
         whole g = gather_back(t, norm, c), x = gather(t, norm, c);
         m[c] = (float)(g.mean / n);
         s[c] = (float)(g.square / (x.square + n * norm->epsilon));

@@ -33,6 +33,9 @@ typedef struct rig {
 static int further[4];
 static size_t n_further;
 
+/* As in inference: running statistics, no dropout. */
+static bool inference;
+
 static rig rig_of(stoic_model *model, int64_t batch, int threads, stoic_loss_kind kind,
                   bool faults) {
     stoic_rng rng = kit_rng(77);
@@ -50,6 +53,7 @@ static rig rig_of(stoic_model *model, int64_t batch, int threads, stoic_loss_kin
     stoic_tape_options options = {.batch = batch, .seed = 3, .map_faults = faults};
     options.also = further;
     options.n_also = n_further;
+    options.inference = inference;
     MUST(stoic_team_create(threads, &r.team, err));
     MUST(stoic_tape_create(model, &options, r.team, &r.tape, err));
     return r;
@@ -109,7 +113,7 @@ static double plain_step(const rig *r, plain_net **out, const plain_fault *fault
     double *pixels = plain_zeros(size), *grad = plain_zeros(r->batch * r->classes);
     assert_non_null(training);
     for (size_t i = 0; i < m->n_nodes; i++)
-        training[i] = true;
+        training[i] = !inference;
     for (int64_t i = 0; i < size; i++)
         pixels[i] = (double)r->images[i];
     plain_net *net = plain_create(m, r->batch, training);
@@ -395,6 +399,35 @@ static void faults_act_and_pass_gradients(void **state) {
     rig_free(&r);
 }
 
+/* ---- as in inference ---- */
+
+/* Running statistics instead of those of the batch, and they stay as they are. */
+static void inference_agrees(void **state) {
+    (void)state;
+    for (int network = 0; network < 3; network++) {
+        stoic_model *model = network == 0   ? small_resnet()
+                             : network == 1 ? hardened(small_resnet(), "invert")
+                                            : small_mobile();
+        plain_net *net;
+        inference = true;
+        rig r = rig_of(kit_random_norms(model, 4), 7, 2, STOIC_LOSS_CE, false);
+        int64_t count;
+        float *running = stoic_tape_running_at(r.tape, 0, &count), before = *running;
+        double loss = run(&r), expected = plain_step(&r, &net, NULL, 0);
+        double off = fmax(gap(&r, net), fabs(loss - expected) / expected);
+        print_message("network %d: off by %.2g\n", network, off);
+        assert_true(off <= TOLERANCE);
+        assert_true(*running == before);
+        plain_free(net);
+        /* the partner: with the batch's own statistics the gradients are others */
+        inference = false;
+        plain_step(&r, &net, NULL, 0);
+        assert_true(gap(&r, net) > 100 * TOLERANCE);
+        plain_free(net);
+        rig_free(&r);
+    }
+}
+
 /* ---- dropout ---- */
 
 static stoic_model *dropping(bool drops) {
@@ -409,6 +442,17 @@ static stoic_model *dropping(bool drops) {
         graph_node(&g, &stoic_op_dropout, (const char *[]){in, ratio}, 2);
     }
     return small_finish(&g);
+}
+
+static void inference_drops_nothing(void **state) {
+    (void)state;
+    inference = true;
+    rig with = rig_of(dropping(true), 11, 2, STOIC_LOSS_CE, false);
+    rig without = rig_of(dropping(false), 11, 1, STOIC_LOSS_CE, false);
+    inference = false;
+    assert_true(run(&with) == run(&without));
+    rig_free(&with);
+    rig_free(&without);
 }
 
 /* What the head lost is 30 % of it, the rest grew by 1 / 0.7, and gradients went the same way. */
@@ -519,7 +563,9 @@ int main(void) {
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(running_statistics),
         cmocka_unit_test(faults_act_and_pass_gradients),
+        cmocka_unit_test(inference_agrees),
         cmocka_unit_test(dropout_drops),
+        cmocka_unit_test(inference_drops_nothing),
         cmocka_unit_test(a_wrong_weight_is_noticed),
         cmocka_unit_test(what_has_no_gradient_is_listed),
         cmocka_unit_test(what_is_only_compared_is_refused),
