@@ -24,15 +24,12 @@
     X(replay)                                                                                      \
     X(explore)                                                                                     \
     X(compare)                                                                                     \
+    X(attack)                                                                                      \
     X(report)                                                                                      \
     X(analyze)                                                                                     \
     X(fit)                                                                                         \
     X(version)                                                                                     \
     X(help)
-
-/* Known names that this version refuses. */
-#define CLI_LATER_LIST(X)                                                                          \
-    X(attack)
 
 /* What a verb gets besides its settings. */
 typedef struct cli_call {
@@ -63,7 +60,7 @@ stoic_status cli_help_print(const cli_verb *verb, stoic_error *err);
 /* All verbs, ended by NULL, and the one called `name` or NULL. */
 extern const cli_verb *const cli_verbs[];
 const cli_verb *cli_verb_find(const char *name);
-/* Why there is no verb `name`: unknown, or not in this version. */
+/* There is no verb `name`: what it may have meant. */
 stoic_status cli_verb_refuse(const char *name, stoic_error *err);
 
 /* Options that mean the same in every verb that has them. */

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "stoic/parse.h"
-#include "stoic/version.h"
 #include "verb.h"
 
 #define ADDRESS(name) &cli_verb_##name,
@@ -19,13 +18,7 @@ const cli_verb *cli_verb_find(const char *name) {
 stoic_status cli_verb_refuse(const char *name, stoic_error *err) {
 #define NAME(name) #name,
     static const char *const known[] = {CLI_VERB_LIST(NAME) NULL};
-    static const char *const later[] = {CLI_LATER_LIST(NAME) NULL};
 #undef NAME
-    for (size_t i = 0; later[i]; i++) {
-        if (!strcmp(later[i], name))
-            return cli_fail(err, STOIC_ERR_ARGUMENT, name, "not in this version (%s)",
-                            stoic_version());
-    }
     const char *near = stoic_nearest(name, known);
     if (near)
         return cli_fail(err, STOIC_ERR_ARGUMENT, "", "unknown verb '%s'; did you mean '%s'?", name,

@@ -7,6 +7,7 @@
 #ifndef STOIC_H
 #define STOIC_H
 
+#include "stoic/attack.h"
 #include "stoic/beam.h"
 #include "stoic/budget.h"
 #include "stoic/campaign.h"

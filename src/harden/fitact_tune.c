@@ -7,7 +7,7 @@
 #include "base/pool.h"
 #include "exec/tape.h"
 #include "harden/fitact.h"
-#include "train/loss.h"
+#include "train/gradient.h"
 #include "train/optimiser.h"
 
 enum { BATCH = 64, BATCHES = 64 };
@@ -28,25 +28,6 @@ typedef struct tuning {
     int64_t batch, classes;
     stoic_loss loss;
 } tuning;
-
-static void live(int member, void *user) {
-    tuning *t = user;
-    stoic_tape_pack(t->tape, member);
-    stoic_tape_forward(t->tape, member, t->images, 0);
-    for (int s = 0; s < stoic_tape_shards(t->tape); s++) {
-        int64_t first, count;
-        float *gradient;
-        if (!stoic_tape_owns(t->tape, member, s))
-            continue;
-        const float *logits = stoic_tape_head(t->tape, s, &gradient);
-        stoic_tape_shard(t->tape, s, &first, &count);
-        for (int64_t i = 0; i < count; i++)
-            stoic_loss_image(&t->loss, logits + i * t->classes, t->classes, t->labels[first + i],
-                             gradient + i * t->classes);
-    }
-    stoic_tape_backward(t->tape, member);
-    stoic_tape_collect(t->tape, member);
-}
 
 static stoic_status find_bounds(tuning *t, stoic_error *err) {
     t->bounds = calloc(t->f->n + 1, sizeof *t->bounds);
@@ -132,10 +113,16 @@ static stoic_status train(tuning *t, int64_t batches, stoic_error *err) {
     stoic_train_options adam = stoic_train_options_default();
     adam.optimiser = STOIC_ADAM;
     adam.weight_decay = 0;
+    const stoic_gradient_batch batch = {.team = t->team,
+                                        .tape = t->tape,
+                                        .loss = &t->loss,
+                                        .classes = t->classes,
+                                        .images = t->images,
+                                        .labels = t->labels,
+                                        .count = t->batch};
     for (int64_t b = 0; b < batches; b++) {
         TRY(read_batch(t, b, batches, err));
-        stoic_team_run(t->team, live, t);
-        TRY(stoic_tape_status(t->tape, err));
+        TRY(stoic_gradient_run(&batch, err));
         for (size_t k = 0; k < t->f->n; k++)
             update(&t->bounds[k], &adam, b);
     }
@@ -181,12 +168,10 @@ stoic_status stoic_fitact_tune(stoic_fitact *f, stoic_error *err) {
     int64_t every = o->every > 0 ? o->every : 1;
     int64_t images = (stoic_dataset_count(o->data) + every - 1) / every;
     int64_t size = stoic_shape_count(stoic_dataset_shape(o->data));
-    const stoic_node *last = &m->nodes[m->values[m->output].producer];
     tuning t = {.f = f, .batch = images < BATCH ? images : BATCH};
     int64_t batches = images / t.batch < BATCHES ? images / t.batch : BATCHES;
     t.classes = stoic_model_classes(m);
-    t.loss =
-        (stoic_loss){last->op == &stoic_op_sigmoid ? STOIC_LOSS_BCE : STOIC_LOSS_CE, 0, t.batch};
+    t.loss = (stoic_loss){stoic_loss_choose(m, STOIC_LOSS_AUTO), 0, t.batch};
     t.images = malloc((size_t)(t.batch * size) * sizeof *t.images);
     t.labels = malloc((size_t)t.batch * sizeof *t.labels);
     if (!t.images || !t.labels) {

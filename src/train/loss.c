@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/fail.h"
 #include "base/rng.h"
 
 static double target(const stoic_loss *loss, int64_t classes, bool hot) {
@@ -44,4 +45,30 @@ double stoic_loss_image(const stoic_loss *loss, const float *logits, int64_t cla
     return loss->kind == STOIC_LOSS_BCE
                ? binary_cross_entropy(loss, logits, classes, label, gradient)
                : cross_entropy(loss, logits, classes, label, gradient);
+}
+
+stoic_status stoic_loss_check_data(const stoic_model *model, const stoic_dataset *data,
+                               const char *what, stoic_error *err) {
+    int64_t classes = stoic_model_classes(model);
+    int64_t size = stoic_shape_count(stoic_model_input_shape(model));
+    if (stoic_shape_count(stoic_dataset_shape(data)) != size)
+        return stoic_fail(err, STOIC_ERR_SHAPE, what,
+                          "images have %lld elements, the network takes %lld",
+                          (long long)stoic_shape_count(stoic_dataset_shape(data)), (long long)size);
+    for (int64_t i = 0; i < stoic_dataset_count(data); i++) {
+        int label = stoic_dataset_label(data, i);
+        if (label < 0 || label >= classes)
+            return stoic_fail(err, STOIC_ERR_MISMATCH, what,
+                              "image %lld has label %d, the network %lld outputs", (long long)i,
+                              label, (long long)classes);
+    }
+    return STOIC_OK;
+}
+
+stoic_loss_kind stoic_loss_choose(const stoic_model *model, stoic_loss_kind asked) {
+    int node = model->values[model->output].producer;
+    bool sigmoid = node >= 0 && model->nodes[node].op == &stoic_op_sigmoid;
+    if (asked != STOIC_LOSS_AUTO)
+        return asked;
+    return sigmoid ? STOIC_LOSS_BCE : STOIC_LOSS_CE;
 }

@@ -70,32 +70,6 @@ static stoic_status check_options(const stoic_train_options *o, stoic_error *err
     return STOIC_OK;
 }
 
-static stoic_status check_data(const stoic_model *model, const stoic_dataset *data,
-                               const char *what, stoic_error *err) {
-    int64_t classes = stoic_model_classes(model);
-    int64_t size = stoic_shape_count(stoic_model_input_shape(model));
-    if (stoic_shape_count(stoic_dataset_shape(data)) != size)
-        return stoic_fail(err, STOIC_ERR_SHAPE, what,
-                          "images have %lld elements, the network takes %lld",
-                          (long long)stoic_shape_count(stoic_dataset_shape(data)), (long long)size);
-    for (int64_t i = 0; i < stoic_dataset_count(data); i++) {
-        int label = stoic_dataset_label(data, i);
-        if (label < 0 || label >= classes)
-            return stoic_fail(err, STOIC_ERR_MISMATCH, what,
-                              "image %lld has label %d, the network %lld outputs", (long long)i,
-                              label, (long long)classes);
-    }
-    return STOIC_OK;
-}
-
-static stoic_loss_kind choose_loss(const stoic_model *model, stoic_loss_kind asked) {
-    int node = model->values[model->output].producer;
-    bool sigmoid = node >= 0 && model->nodes[node].op == &stoic_op_sigmoid;
-    if (asked != STOIC_LOSS_AUTO)
-        return asked;
-    return sigmoid ? STOIC_LOSS_BCE : STOIC_LOSS_CE;
-}
-
 /* ---- models ---- */
 
 /* Copies between `best` and the live weights and running statistics. */
@@ -279,7 +253,7 @@ static stoic_status start(stoic_trainer *t, const stoic_model *model, stoic_erro
                           "a batch of %lld does not fit into a data set of %lld images",
                           (long long)o->batch, (long long)stoic_dataset_count(t->data));
     t->steps = t->batches * o->epochs;
-    t->loss = (stoic_loss){choose_loss(model, o->loss), o->label_smoothing, o->batch};
+    t->loss = (stoic_loss){stoic_loss_choose(model, o->loss), o->label_smoothing, o->batch};
     TRY(stoic_lr_create(o, t->batches, &t->lr, err));
     TRY(stoic_hazards_create(model, o, &t->hazards, err));
     TRY(stoic_team_create(o->threads > 0 ? o->threads : stoic_cpu_count(), &t->team, err));
@@ -327,9 +301,9 @@ stoic_status stoic_train(const stoic_model *model, const stoic_dataset *data,
     stoic_trainer t = {.options = options, .data = data, .test = test};
     stoic_training result = {.best_epoch = -1};
     TRY(check_options(options, err));
-    TRY(check_data(model, data, "the training set", err));
+    TRY(stoic_loss_check_data(model, data, "the training set", err));
     if (test)
-        TRY(check_data(model, test, "the test set", err));
+        TRY(stoic_loss_check_data(model, test, "the test set", err));
     TRY(start(&t, model, err));
     TRY(loop(&t, err));
     TRY(stoic_trainer_model(&t, false, &result.last, err));

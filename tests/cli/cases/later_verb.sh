@@ -1,3 +1,0 @@
-for verb in attack; do
-    stoic $verb anything --at all; echo $?
-done
