@@ -7,12 +7,12 @@
 #include "output.h"
 #include "progress_text.h"
 
-static const char *const columns[] = {"step",   "layer", "name",  "tensor",  "index",
-                                      "bit",    "role",  "field", "before",  "after",
-                                      "changed", "loss", "accuracy", NULL};
-static const char *const table_columns[] = {"step",   "layer", "name",     "index",
-                                            "bit",    "field", "before",   "after",
-                                            "changed", "loss", "accuracy", NULL};
+static const char *const columns[] = {"step",    "layer", "name",     "tensor", "index",
+                                      "bit",     "role",  "field",    "before", "after",
+                                      "changed", "loss",  "accuracy", NULL};
+static const char *const table_columns[] = {"step",    "layer", "name",     "index",
+                                            "bit",     "field", "before",   "after",
+                                            "changed", "loss",  "accuracy", NULL};
 enum { COLUMNS = 13 };
 
 static void row_cells(int64_t step, const stoic_flip *flip, cli_cell cells[COLUMNS]) {
@@ -135,9 +135,9 @@ stoic_status cli_attack_list(const cli_attack *at, stoic_error *err) {
     cli_rows_begin(&rows, &output, listed);
     for (int64_t i = 0; go && i < at->found->n_flips; i++) {
         const stoic_flip *flip = &at->found->flips[i];
-        go = cli_rows_add(&rows, (cli_cell[]){cli_cell_count(0), cli_cell_count(flip->layer),
-                                              cli_cell_count(flip->index),
-                                              cli_cell_count(flip->bit)});
+        go = cli_rows_add(&rows,
+                          (cli_cell[]){cli_cell_count(0), cli_cell_count(flip->layer),
+                                       cli_cell_count(flip->index), cli_cell_count(flip->bit)});
     }
     return cli_output_close(&output, cli_rows_end(&rows, err), err);
 }

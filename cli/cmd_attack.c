@@ -77,7 +77,7 @@ static void defaults(void *given) {
     settings *set = given;
     cli_data_default(&set->data);
     set->below = NAN;
-    set->candidates = "1000";
+    set->candidates = "200";
 }
 
 static stoic_status check(const settings *set, const cli_call *call, stoic_error *err) {
@@ -105,8 +105,8 @@ static stoic_status attack_options(const settings *set, stoic_attack_options *ou
     if (!strcmp(set->candidates, "all"))
         out->candidates = 0;
     else
-        status = stoic_parse_count(set->candidates, "--candidates", 1, INT64_MAX,
-                                   &out->candidates, err);
+        status =
+            stoic_parse_count(set->candidates, "--candidates", 1, INT64_MAX, &out->candidates, err);
     return status;
 }
 
@@ -127,9 +127,9 @@ static stoic_status show(const settings *set, const cli_attack *at, stoic_error 
     if (status == STOIC_OK && at->list)
         status = cli_attack_list(at, err);
     if (status == STOIC_OK && at->found->end == STOIC_ATTACK_INTERRUPTED)
-        status = cli_fail(err, STOIC_ERR_INTERRUPTED, "", "interrupted; %lld flip%s found",
-                          (long long)at->found->n_flips,
-                          at->found->n_flips == 1 ? " was" : "s were");
+        status =
+            cli_fail(err, STOIC_ERR_INTERRUPTED, "", "interrupted; %lld flip%s found",
+                     (long long)at->found->n_flips, at->found->n_flips == 1 ? " was" : "s were");
     return status;
 }
 

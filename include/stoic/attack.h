@@ -65,10 +65,10 @@ typedef struct stoic_flip {
 } stoic_flip;
 
 typedef struct stoic_attack_progress {
-    int64_t flips_done, flips;      /* found; at most */
+    int64_t flips_done, flips;           /* found; at most */
     int64_t candidates, candidates_done; /* of this step: evaluated on some images at least */
-    double accuracy;                /* with the flips found */
-    double seconds;                 /* since the start */
+    double accuracy;                     /* with the flips found */
+    double seconds;                      /* since the start */
 } stoic_attack_progress;
 
 typedef struct stoic_attack_options {
@@ -86,13 +86,13 @@ typedef struct stoic_attack_options {
     const volatile int *cancel; /* set to non-zero (a signal handler may) to stop; may be NULL */
 } stoic_attack_options;
 
-/* fp32, one flip, no threshold, 1000 candidates. */
+/* fp32, one flip, no threshold, 200 candidates. */
 STOIC_API stoic_attack_options stoic_attack_options_default(void);
 
 /* The loss is what the final operator suggests, of the network's output: of a Sigmoid the binary
  * cross-entropy, of a Softmax or LogSoftmax the negative logarithm of the label's probability, else
- * the cross-entropy of the logits. Each image counts at most 87.34 (probabilities below the smallest
- * normal float are held there), but 100 where the output has a NaN or is no answer. */
+ * the cross-entropy of the logits. Each image counts at most 87.34 (probabilities below the
+ * smallest normal float are held there), but 100 where the output has a NaN or is no answer. */
 typedef struct stoic_attack_result {
     char *store, *space; /* canonical: the store; the fault model whose bits were searched */
     int64_t images;

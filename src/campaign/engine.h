@@ -32,8 +32,8 @@ stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64
                                  bool stored, bool swept);
 
 /* Runs the golden pass. A trial applies the hits of all `faults`, in order, and `transient` (NULL:
- * none) in each pass; with neither the caller brings the edits (stoic_engine_worker_edits). Of `options` it reads outcomes, engine, nan_rule, seed, threads, memory and
- * cancel. */
+ * none) in each pass; with neither the caller brings the edits (stoic_engine_worker_edits). Of
+ * `options` it reads outcomes, engine, nan_rule, seed, threads, memory and cancel. */
 stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *data,
                                  const stoic_store *store, stoic_fault *const *faults,
                                  size_t n_faults, const stoic_transient *transient,

@@ -18,7 +18,7 @@
 enum { BLOCK = 64 };
 
 stoic_attack_options stoic_attack_options_default(void) {
-    return (stoic_attack_options){.flips = 1, .below = NAN, .candidates = 1000};
+    return (stoic_attack_options){.flips = 1, .below = NAN, .candidates = 200};
 }
 
 const char *stoic_attack_end_name(stoic_attack_end end) {
@@ -57,8 +57,8 @@ static stoic_status check_options(const stoic_attack_options *o, stoic_error *er
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--candidates", "must be at least 1, not %lld",
                           (long long)o->candidates);
     if (o->tensor && strcmp(o->tensor, "weight") != 0 && strcmp(o->tensor, "bias") != 0)
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--tensor", "expected weight or bias, found '%s'",
-                          o->tensor);
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "--tensor",
+                          "expected weight or bias, found '%s'", o->tensor);
     return STOIC_OK;
 }
 
@@ -200,9 +200,8 @@ static stoic_status measure(stoic_attack_run *run, double *loss, stoic_error *er
     run->correct = stoic_engine_golden(run->engine)->correct;
     *loss = 0;
     for (int64_t i = 0; i < design.images; i++) {
-        run->losses[i] = g->alarm[i] ? 100
-                                     : stoic_attack_loss(run, g->values + i * g->classes,
-                                                         g->labels[i]);
+        run->losses[i] =
+            g->alarm[i] ? 100 : stoic_attack_loss(run, g->values + i * g->classes, g->labels[i]);
         *loss += run->losses[i];
     }
     *loss /= (double)design.images;
@@ -357,8 +356,7 @@ stoic_status stoic_attack(const stoic_model *model, const stoic_dataset *data,
                           const stoic_attack_options *options, stoic_attack_result **out,
                           stoic_error *err) {
     stoic_status status = STOIC_OK;
-    stoic_attack_run run = {
-        .options = options, .model = model, .data = data, .started = now()};
+    stoic_attack_run run = {.options = options, .model = model, .data = data, .started = now()};
     TRY(check_options(options, err));
     TRY(create(&run, model, err));
     run.current = stoic_model_retain(run.golden);

@@ -12,7 +12,7 @@ enum { BATCH = 64 };
 typedef struct batches {
     stoic_attack_run *run;
     stoic_tape *tape;
-    int *entry_of; /* parameter of the tape -> entry, -1 */
+    int *entry_of;   /* parameter of the tape -> entry, -1 */
     int64_t *usable; /* images whose outputs are finite: a NaN would spoil the sum over the batch,
                         and such an image is lost already */
     int64_t n_usable, batch;
@@ -66,8 +66,8 @@ static stoic_status read_batch(batches *b, int64_t first, int64_t *count, stoic_
     *count = b->n_usable - first < b->batch ? b->n_usable - first : b->batch;
     for (int64_t i = 0; i < b->batch; i++) {
         int64_t image = b->usable[first + (i < *count ? i : 0)];
-        stoic_status status = stoic_dataset_read(b->run->data, image, 1, b->images + i * size,
-                                                 b->labels + i, err);
+        stoic_status status =
+            stoic_dataset_read(b->run->data, image, 1, b->images + i * size, b->labels + i, err);
         if (status != STOIC_OK)
             return status;
     }

@@ -55,7 +55,7 @@ typedef struct stoic_attack_run {
     stoic_model *golden, *current; /* as the store gives it back; with the flips so far */
     stoic_hits flipped;
     int64_t flips_left;
-    float **gradients; /* entry -> weights; NULL: none */
+    float **gradients;    /* entry -> weights; NULL: none */
     stoic_engine *engine; /* of `current` */
     int64_t correct;
     double *losses; /* of each image */

@@ -65,8 +65,8 @@ static void decode(stoic_move_reader *r, stoic_move_effect *out) {
         out->edits[out->n_edits++] =
             (stoic_edit){entry->tensor, now[i], r->word * entry->word_weights + i};
     }
-    out->due = verdict == STOIC_WORD_DETECTED &&
-               stoic_layout_of(store, r->entry)->due == STOIC_DUE_REPORT;
+    out->due =
+        verdict == STOIC_WORD_DETECTED && stoic_layout_of(store, r->entry)->due == STOIC_DUE_REPORT;
 }
 
 stoic_status stoic_move_read(stoic_move_reader *r, int64_t site, int32_t partner,

@@ -17,8 +17,9 @@ bool stoic_move_before(const stoic_move *a, const stoic_move *b) {
     return a->site < b->site;
 }
 
+/* Of a fixed-point format all top bits change a weight by the same: then by estimate. */
 static bool larger(const stoic_move *a, const stoic_move *b) {
-    return a->size != b->size ? a->size > b->size : a->site < b->site;
+    return a->size != b->size ? a->size > b->size : stoic_move_before(a, b);
 }
 
 static int by_site(const void *a, const void *b) {
@@ -124,8 +125,7 @@ static stoic_status rank_sites(ranking *k, int member, stoic_move_reader *reader
     bool exists;
     for (int64_t s = (int64_t)member * STRETCH; s < run->sites;
          s += (int64_t)run->members * STRETCH) {
-        if (atomic_load(&k->status) != STOIC_OK ||
-            (run->options->cancel && *run->options->cancel))
+        if (atomic_load(&k->status) != STOIC_OK || (run->options->cancel && *run->options->cancel))
             return STOIC_OK;
         for (int64_t i = s; i < s + STRETCH && i < run->sites; i++) {
             stoic_status status = stoic_move_at(reader, i, &move, &effect, &exists, err);

@@ -59,8 +59,8 @@ static void report(const search *s, int64_t done) {
         .flips_done = run->result->n_flips,
         .flips = run->options->flips,
         .candidates = run->options->candidates ? s->moves.count : run->sites,
-        .candidates_done = run->options->candidates || !s->moves.count ? done
-                                                                       : s->moves.items[done].site,
+        .candidates_done =
+            run->options->candidates || !s->moves.count ? done : s->moves.items[done].site,
         .accuracy = (double)run->correct / (double)s->images,
         .seconds = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec - run->started};
     run->options->progress(run->options->user, &p);
@@ -138,8 +138,8 @@ static stoic_status count_move(search *s, int64_t i, int member, stoic_move_read
         return STOIC_OK;
     stoic_status status = stoic_move_read(reader, move->site, move->partner, &effect, err);
     if (status == STOIC_OK && !effect.due)
-        status = stoic_engine_worker_edits(s->workers[member], effect.edits,
-                                           (size_t)effect.n_edits, &counts, err);
+        status = stoic_engine_worker_edits(s->workers[member], effect.edits, (size_t)effect.n_edits,
+                                           &counts, err);
     move->correct += counts.correct;
     return status;
 }

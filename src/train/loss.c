@@ -48,7 +48,7 @@ double stoic_loss_image(const stoic_loss *loss, const float *logits, int64_t cla
 }
 
 stoic_status stoic_loss_check_data(const stoic_model *model, const stoic_dataset *data,
-                               const char *what, stoic_error *err) {
+                                   const char *what, stoic_error *err) {
     int64_t classes = stoic_model_classes(model);
     int64_t size = stoic_shape_count(stoic_model_input_shape(model));
     if (stoic_shape_count(stoic_dataset_shape(data)) != size)
