@@ -306,13 +306,23 @@ static bool over(stoic_attack_run *run) {
     return true;
 }
 
+static stoic_status gradient(stoic_attack_run *run, stoic_error *err) {
+    stoic_status status = stoic_attack_gradient(run, err);
+    if (status == STOIC_ERR_UNSUPPORTED && err) {
+        size_t used = strlen(err->message);
+        snprintf(err->message + used, sizeof err->message - used,
+                 "; --candidates all needs no gradient");
+    }
+    return status;
+}
+
 static stoic_status search_on(stoic_attack_run *run, stoic_error *err) {
     stoic_status status = STOIC_OK;
     stoic_move best;
     bool found;
     while (!over(run)) {
         if (run->options->candidates)
-            TRY(stoic_attack_gradient(run, err));
+            TRY(gradient(run, err));
         TRY(stoic_attack_search(run, BLOCK, &best, &found, err));
         if (!found || best.correct > run->correct) {
             run->result->end = found ? STOIC_ATTACK_WORSE : STOIC_ATTACK_NOTHING;

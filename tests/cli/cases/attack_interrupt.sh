@@ -1,0 +1,7 @@
+# Stopped by a signal: status 130, and what was found until then.
+stoic attack models/lenet5-fashion-mnist.onnx --data fashion-mnist --images 320 --layer 1 --flips 1 \
+    --candidates all -o found.csv >out 2>err &
+sleep 3
+kill -TERM $!
+wait $!; echo $?
+cat out err found.csv

@@ -1,0 +1,1 @@
+stoic attack --help
