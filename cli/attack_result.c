@@ -79,6 +79,7 @@ static json_t *result_object(const cli_attack *at) {
     }
     bad |= json_object_set_new(object, "flips", flips);
     bad |= cli_put_text(object, "stopped", stoic_attack_end_name(found->end));
+    bad |= cli_put_count(object, "dropped", found->dropped);
     bad |= cli_put_count(object, "evaluated", found->evaluated);
     bad |= cli_put_number(object, "seconds", at->seconds);
     if (!bad)
@@ -106,6 +107,9 @@ static stoic_status print_table(const cli_attack *at, cli_output *output, stoic_
     fprintf(file, "stopped    accuracy %g with %lld flip%s: %s\n", last_accuracy(found),
             (long long)found->n_flips, found->n_flips == 1 ? "" : "s",
             stoic_attack_end_text(found->end));
+    if (found->dropped)
+        fprintf(file, "           %lld more had been found, and were not needed any more\n",
+                (long long)found->dropped);
     fprintf(file, "time       %s\n", cli_duration_text(at->seconds, duration));
     return status;
 }

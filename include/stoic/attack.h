@@ -18,6 +18,9 @@
  * only three flips or more would break is not attacked. With due=report a word that is found wrong
  * leaves no image an answer, as in a campaign.
  *
+ * Where the accuracy asked for (or 0) is reached, each flip but the last is left out once, and stays
+ * out if the others reach as far: the search is greedy, and what it found early may not be needed.
+ *
  * The result depends neither on threads nor on memory. Thread-safety: any number of attacks may run
  * side by side.
  */
@@ -101,6 +104,7 @@ typedef struct stoic_attack_result {
     stoic_flip *flips;
     int64_t n_flips;
     stoic_attack_end end;
+    int64_t dropped;   /* flips found besides that were not needed any more at the end */
     int64_t evaluated; /* candidates that were evaluated, on some images at least */
 } stoic_attack_result;
 

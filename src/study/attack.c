@@ -131,6 +131,7 @@ static void deinit(stoic_attack_run *run) {
     stoic_store_free(run->store);
     stoic_attack_free(run->result);
     free(run->losses);
+    free(run->made.items);
 }
 
 /* ---- the network with the flips so far ---- */
@@ -181,15 +182,16 @@ done:
     return status;
 }
 
-/* Right answers and losses of run->current. */
-static stoic_status measure(stoic_attack_run *run, double *loss, stoic_error *err) {
+/* Right answers and losses of run->current. `full`: nothing will be searched from there. */
+static stoic_status measure(stoic_attack_run *run, bool full, double *loss, stoic_error *err) {
     const stoic_attack_options *o = run->options;
     stoic_campaign_options engine = stoic_campaign_options_default();
     stoic_design design = {.chunk = 1, .block = BLOCK, .images = run->result->images};
     engine.outcomes = STOIC_OUTCOMES_CRITICAL;
     engine.threads = o->threads;
     engine.memory = run->memory / 2;
-    engine.cancel = o->cancel;
+    engine.engine = full ? STOIC_ENGINE_FULL : STOIC_ENGINE_AUTO;
+    engine.cancel = full ? NULL : o->cancel;
     stoic_engine_free(run->engine);
     run->engine = NULL;
     stoic_status status = stoic_engine_create(run->current, run->data, run->store, NULL, 0, NULL,
@@ -208,10 +210,31 @@ static stoic_status measure(stoic_attack_run *run, double *loss, stoic_error *er
     return STOIC_OK;
 }
 
+/* The network with run->flipped, measured. */
+static stoic_status apply_flips(stoic_attack_run *run, bool full, double *loss, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    stoic_model *faulty = NULL;
+    stoic_edit *edits = NULL;
+    size_t n = 0;
+    bool due = false;
+    TRY(find_edits(run, &edits, &n, &due, err));
+    TRY(edited_model(run->golden, edits, n, &faulty, err));
+    stoic_model_free(run->current);
+    run->current = faulty;
+    TRY(measure(run, full, loss, err));
+    if (due) {
+        run->correct = 0;
+        *loss = 100;
+    }
+done:
+    free(edits);
+    return status;
+}
+
 /* ---- a step ---- */
 
-static void describe(stoic_attack_run *run, const stoic_hit *hit, const stoic_move_effect *effect,
-                     stoic_flip *flip) {
+static void describe(const stoic_attack_run *run, const stoic_hit *hit,
+                     const stoic_move_effect *effect, stoic_flip *flip) {
     const stoic_store_entry *entry = stoic_store_entry_at(run->store, hit->entry);
     stoic_place place;
     stoic_store_place(run->store, hit->entry, hit->word, hit->bit, &place);
@@ -224,7 +247,7 @@ static void describe(stoic_attack_run *run, const stoic_hit *hit, const stoic_mo
                          .kind = place.role,
                          .field = place.field,
                          .correct = run->correct,
-                         .loss = NAN};
+                         .loss = run->loss};
     memcpy(&flip->before, &weights[place.index], sizeof flip->before);
     flip->after = flip->before;
     for (int i = 0; effect && i < effect->n_edits; i++) {
@@ -248,47 +271,108 @@ static stoic_status add_hit(stoic_hits *hits, const stoic_hit *hit, stoic_error 
 }
 
 /* Makes the move: the last of its flips is the one that shows. */
-static stoic_status make_move(stoic_attack_run *run, const stoic_move *move, stoic_error *err) {
+static stoic_status make_move(stoic_attack_run *run, const stoic_move *move, bool full,
+                              stoic_error *err) {
     stoic_status status = STOIC_OK;
     stoic_attack_result *r = run->result;
     stoic_move_effect effect;
     stoic_move_reader reader;
-    stoic_model *faulty = NULL;
-    stoic_edit *edits = NULL;
-    size_t n = 0;
-    bool due = false;
-    double loss = r->n_flips ? r->flips[r->n_flips - 1].loss : r->loss;
     stoic_move_reader_init(&reader, run);
     TRY(stoic_move_read(&reader, move->site, move->partner, &effect, err));
-    for (int i = 0; i < effect.n_hits; i++) {
-        TRY(add_hit(&run->flipped, &effect.hits[i], err));
+    for (int i = 0; i < effect.n_hits; i++)
         describe(run, &effect.hits[i], i + 1 == effect.n_hits ? &effect : NULL,
                  &r->flips[r->n_flips + i]);
-        r->flips[r->n_flips + i].loss = loss;
-    }
-    TRY(find_edits(run, &edits, &n, &due, err));
-    TRY(edited_model(run->golden, edits, n, &faulty, err));
-    stoic_model_free(run->current);
-    run->current = faulty;
-    faulty = NULL;
-    TRY(measure(run, &loss, err));
-    run->correct = due ? 0 : run->correct;
-    if (run->correct != move->correct) {
-        status = stoic_fail(err, STOIC_ERR_INTERNAL, "",
-                            "a flip was found to leave %lld images right, the faulty network has "
-                            "%lld",
-                            (long long)move->correct, (long long)run->correct);
-        goto done;
-    }
+    for (int i = 0; i < effect.n_hits; i++)
+        TRY(add_hit(&run->flipped, &effect.hits[i], err));
+    TRY(apply_flips(run, full, &run->loss, err));
     r->n_flips += effect.n_hits;
     run->flips_left -= effect.n_hits;
-    stoic_flip *last = &r->flips[r->n_flips - 1];
-    last->correct = run->correct;
-    last->loss = due ? 100 : loss;
+    r->flips[r->n_flips - 1].correct = run->correct;
+    r->flips[r->n_flips - 1].loss = run->loss;
 done:
-    free(edits);
-    stoic_model_free(faulty);
     stoic_move_reader_deinit(&reader);
+    return status;
+}
+
+static stoic_status make_best(stoic_attack_run *run, const stoic_move *best, stoic_error *err) {
+    stoic_status status = stoic_moves_reserve(&run->made, run->made.count + 1, err);
+    if (status == STOIC_OK)
+        status = make_move(run, best, false, err);
+    if (status != STOIC_OK)
+        return status;
+    run->made.items[run->made.count++] = *best;
+    if (run->correct != best->correct)
+        return stoic_fail(err, STOIC_ERR_INTERNAL, "",
+                          "a flip was found to leave %lld images right, the faulty network has "
+                          "%lld",
+                          (long long)best->correct, (long long)run->correct);
+    return STOIC_OK;
+}
+
+/* ---- fewer flips ---- */
+
+/* The hits of all moves that are kept, but for one. */
+static stoic_status collect(stoic_attack_run *run, const stoic_hits *all, const bool *kept,
+                            int64_t without, stoic_error *err) {
+    size_t at = 0;
+    run->flipped.count = 0;
+    for (int64_t m = 0; m < run->made.count; m++) {
+        for (int i = 0; i < stoic_move_cost(&run->made.items[m]); i++, at++) {
+            if (!kept[m] || m == without)
+                continue;
+            stoic_status status = add_hit(&run->flipped, &all->items[at], err);
+            if (status != STOIC_OK)
+                return status;
+        }
+    }
+    return STOIC_OK;
+}
+
+/* The moves that are kept, from the start, so that each flip tells what it did. */
+static stoic_status make_again(stoic_attack_run *run, const bool *kept, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    stoic_attack_result *r = run->result;
+    r->dropped = r->n_flips;
+    r->n_flips = 0;
+    run->flipped.count = 0;
+    run->flips_left = run->options->flips;
+    TRY(apply_flips(run, true, &run->loss, err));
+    for (int64_t m = 0; m < run->made.count; m++) {
+        if (kept[m])
+            TRY(make_move(run, &run->made.items[m], true, err));
+    }
+    r->dropped -= r->n_flips;
+done:
+    return status;
+}
+
+/* What was found early may not be needed any more at the end: each move is left out once, and stays
+ * out where the others reach as far. */
+static stoic_status drop_moves(stoic_attack_run *run, double limit, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    stoic_hits all = run->flipped;
+    int64_t n = run->made.count, dropped = 0;
+    bool *kept = malloc((size_t)n + 1);
+    double loss;
+    if (!kept)
+        return stoic_fail_memory(err, "flips", (unsigned long long)n);
+    memset(kept, 1, (size_t)n);
+    run->flipped = (stoic_hits){0};
+    for (int64_t m = 0; m + 1 < n; m++) {
+        TRY(collect(run, &all, kept, m, err));
+        TRY(apply_flips(run, true, &loss, err));
+        kept[m] = (double)run->correct > limit;
+        dropped += !kept[m];
+    }
+    if (dropped) {
+        TRY(make_again(run, kept, err));
+    } else {
+        TRY(collect(run, &all, kept, -1, err));
+        TRY(apply_flips(run, true, &loss, err));
+    }
+done:
+    stoic_hits_deinit(&all);
+    free(kept);
     return status;
 }
 
@@ -328,8 +412,12 @@ static stoic_status search_on(stoic_attack_run *run, stoic_error *err) {
             run->result->end = found ? STOIC_ATTACK_WORSE : STOIC_ATTACK_NOTHING;
             return STOIC_OK;
         }
-        TRY(make_move(run, &best, err));
+        TRY(make_best(run, &best, err));
     }
+    if (run->made.count > 1 && run->result->end == STOIC_ATTACK_BELOW)
+        TRY(drop_moves(run, run->options->below * (double)run->result->images, err));
+    else if (run->made.count > 1 && run->result->end == STOIC_ATTACK_ZERO)
+        TRY(drop_moves(run, 0, err));
 done:
     return status;
 }
@@ -370,7 +458,8 @@ stoic_status stoic_attack(const stoic_model *model, const stoic_dataset *data,
     TRY(check_options(options, err));
     TRY(create(&run, model, err));
     run.current = stoic_model_retain(run.golden);
-    TRY(measure(&run, &run.result->loss, err));
+    TRY(measure(&run, false, &run.result->loss, err));
+    run.loss = run.result->loss;
     run.result->correct = run.correct;
     run.result->accuracy = (double)run.correct / (double)run.result->images;
     status = search_on(&run, err);

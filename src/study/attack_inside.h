@@ -54,10 +54,12 @@ typedef struct stoic_attack_run {
 
     stoic_model *golden, *current; /* as the store gives it back; with the flips so far */
     stoic_hits flipped;
+    stoic_move_list made; /* the moves found so far */
     int64_t flips_left;
     float **gradients;    /* entry -> weights; NULL: none */
     stoic_engine *engine; /* of `current` */
     int64_t correct;
+    double loss;
     double *losses; /* of each image */
     stoic_attack_result *result;
     double started;
