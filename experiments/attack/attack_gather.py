@@ -2,6 +2,7 @@
 
 STEPS.csv gets a row for each flip, for the figure.
 """
+import collections
 import csv
 import json
 import os
@@ -23,9 +24,15 @@ def reached(found):
     return len(found["flips"]) if found["stopped"] in ("below", "zero") else ""
 
 
+def shares(found, key):
+    """How many flips lie where: "conv1 3, fc3 9"."""
+    counts = collections.Counter(flip[key] for flip in found["flips"])
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
 table = csv.writer(sys.stdout, lineterminator="\n")
 table.writerow("attacked images golden to_50 accuracy_50 dropped_50 stopped_50 to_20 accuracy_20 dropped_20 "
-               "stopped_20 last_layer last_bit last_field evaluated".split())
+               "stopped_20 layers_20 fields_20 evaluated".split())
 with open(steps_path, "w", encoding="utf-8") as stream:
     steps = csv.writer(stream, delimiter="\t", lineterminator="\n")
     for name in names:
@@ -33,8 +40,7 @@ with open(steps_path, "w", encoding="utf-8") as stream:
         row = [name, half["images"], f"{half['golden']['accuracy']:.10g}"]
         for found in half, fifth:
             row += [reached(found), f"{found['accuracy']:.10g}", found["dropped"], found["stopped"]]
-        last = fifth["flips"][-1] if fifth["flips"] else {"name": "", "bit": "", "field": ""}
-        table.writerow(row + [last["name"], last["bit"], last["field"],
+        table.writerow(row + [shares(fifth, "name"), shares(fifth, "field"),
                               half["evaluated"] + fifth["evaluated"]])
         steps.writerow([name, 0, fifth["golden"]["accuracy"]])
         for flip in fifth["flips"]:

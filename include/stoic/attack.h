@@ -18,8 +18,9 @@
  * only three flips or more would break is not attacked. With due=report a word that is found wrong
  * leaves no image an answer, as in a campaign.
  *
- * Where the accuracy asked for (or 0) is reached, each flip but the last is left out once, and stays
- * out if the others reach as far: the search is greedy, and what it found early may not be needed.
+ * Where the accuracy asked for (or 0) is reached, each flip but the last is left out once, and
+ * stays out if the others reach as far: the search is greedy, and what it found early may not be
+ * needed.
  *
  * The result depends neither on threads nor on memory. Thread-safety: any number of attacks may run
  * side by side.
@@ -111,7 +112,8 @@ typedef struct stoic_attack_result {
 /* Fails with STOIC_ERR_ARGUMENT (an option), _UNSUPPORTED (operators without a gradient, listed;
  * none is needed with candidates 0), _MISMATCH (a label the network has no output for), _SHAPE,
  * _MEMORY. STOIC_ERR_INTERNAL: what was found does not come out again when the faulty network is
- * evaluated by itself. Stopped by `cancel` it returns STOIC_OK, and `end` says so. */
+ * evaluated by itself. Stopped by `cancel` it returns STOIC_OK, and `end` says so;
+ * STOIC_ERR_INTERRUPTED where not even the network without flips has been measured. */
 STOIC_API stoic_status stoic_attack(const stoic_model *model, const stoic_dataset *data,
                                     const stoic_attack_options *options, stoic_attack_result **out,
                                     stoic_error *err) STOIC_MUST_CHECK;

@@ -191,7 +191,7 @@ static stoic_status measure(stoic_attack_run *run, bool full, double *loss, stoi
     engine.threads = o->threads;
     engine.memory = run->memory / 2;
     engine.engine = full ? STOIC_ENGINE_FULL : STOIC_ENGINE_AUTO;
-    engine.cancel = full ? NULL : o->cancel;
+    engine.cancel = o->cancel;
     stoic_engine_free(run->engine);
     run->engine = NULL;
     stoic_status status = stoic_engine_create(run->current, run->data, run->store, NULL, 0, NULL,
@@ -346,32 +346,53 @@ done:
     return status;
 }
 
-/* What was found early may not be needed any more at the end: each move is left out once, and stays
- * out where the others reach as far. */
-static stoic_status drop_moves(stoic_attack_run *run, double limit, stoic_error *err) {
+/* Each move but the last is left out once, and stays out where the others reach as far. */
+static stoic_status find_needed(stoic_attack_run *run, const stoic_hits *all, double limit,
+                                bool *kept, bool *any, stoic_error *err) {
     stoic_status status = STOIC_OK;
-    stoic_hits all = run->flipped;
-    int64_t n = run->made.count, dropped = 0;
-    bool *kept = malloc((size_t)n + 1);
     double loss;
-    if (!kept)
-        return stoic_fail_memory(err, "flips", (unsigned long long)n);
-    memset(kept, 1, (size_t)n);
-    run->flipped = (stoic_hits){0};
-    for (int64_t m = 0; m + 1 < n; m++) {
-        TRY(collect(run, &all, kept, m, err));
+    *any = false;
+    for (int64_t m = 0; m + 1 < run->made.count; m++) {
+        TRY(collect(run, all, kept, m, err));
         TRY(apply_flips(run, true, &loss, err));
         kept[m] = (double)run->correct > limit;
-        dropped += !kept[m];
-    }
-    if (dropped) {
-        TRY(make_again(run, kept, err));
-    } else {
-        TRY(collect(run, &all, kept, -1, err));
-        TRY(apply_flips(run, true, &loss, err));
+        *any = *any || !kept[m];
     }
 done:
+    return status;
+}
+
+/* What was found early may not be needed any more at the end. A stop leaves everything as found. */
+static stoic_status drop_moves(stoic_attack_run *run, double limit, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    stoic_attack_result *r = run->result;
+    stoic_hits all = run->flipped;
+    const int64_t correct = run->correct, flips = r->n_flips;
+    bool *kept = malloc((size_t)run->made.count + 1), any = false;
+    stoic_flip *found = malloc((size_t)flips * sizeof *found);
+    run->flipped = (stoic_hits){0};
+    if (!kept || !found) {
+        status = stoic_fail_memory(err, "flips", (unsigned long long)flips * sizeof *found);
+        goto done;
+    }
+    memset(kept, 1, (size_t)run->made.count);
+    memcpy(found, r->flips, (size_t)flips * sizeof *found);
+    TRY(find_needed(run, &all, limit, kept, &any, err));
+    if (any)
+        TRY(make_again(run, kept, err));
+done:
+    if (!any || status != STOIC_OK) {
+        stoic_hits swap = run->flipped;
+        run->flipped = all;
+        all = swap;
+        run->correct = correct;
+        r->n_flips = flips;
+        r->dropped = 0;
+        if (found)
+            memcpy(r->flips, found, (size_t)flips * sizeof *found);
+    }
     stoic_hits_deinit(&all);
+    free(found);
     free(kept);
     return status;
 }
