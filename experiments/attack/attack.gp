@@ -8,7 +8,8 @@ names = system("cut -f1 '".steps."' | uniq | tr '\\n' '\\t'")
 n = int(system("cut -f1 '".steps."' | uniq | wc -l"))
 name(i) = system(sprintf("cut -f1 '%s' | uniq | sed -n %dp", steps, i))
 set title 'Accuracy against chosen bit flips, LeNet-5' noenhanced font 'sans,17'
-set xlabel 'flips'
+set xlabel 'flips' offset 0,0.6
+set bmargin 9.5
 set ylabel 'accuracy (fraction)'
 set yrange [0:1]
 set xrange [0:*]

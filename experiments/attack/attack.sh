@@ -33,6 +33,16 @@ stop() {
     exit 1
 }
 
+# others MODEL FILE OPTIONS...: the same flips on images that the attack has not seen.
+others() {
+    hit=$1 list=$2
+    shift 2
+    rm -f "$list.db"
+    "$stoic" inject "$hit" --data fashion-mnist --images 5000-6999 --fault "list:$list-0.2.csv" "$@" \
+        -o "$list.db" --quiet --format json > "$list.part" || stop
+    mv "$list.part" "$list-others.json"
+}
+
 # attack NAME MODEL OPTIONS...: for each limit the answer, and the flips as a fault list.
 attack() {
     name=$1 file=$out/$(printf %s "$1" | tr ',:=+ ' '-----') network=$2
@@ -46,6 +56,7 @@ attack() {
         mv "$file.part" "$file-$below.json"
         printf '[%4d s] %s, below %s\n' $(($(date +%s) - began)) "$name" "$below"
     done
+    [ -f "$file-others.json" ] || others "$network" "$file" "$@"
 }
 
 : > "$out/names"
