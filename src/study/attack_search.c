@@ -68,6 +68,9 @@ static void report(const search *s, int64_t done) {
 
 /* ---- the team ---- */
 
+static stoic_status count_move(search *s, int64_t i, int member, stoic_move_reader *reader,
+                               stoic_error *err);
+
 static int64_t block_images(const search *s) {
     int64_t left = s->images - s->at * s->block;
     return left < s->block ? left : s->block;
@@ -80,12 +83,13 @@ static stoic_status work(search *s, int member, stoic_move_reader *reader, stoic
     if (!s->workers[member])
         TRY(api.open(api.user, member, &s->workers[member], err));
     TRY(api.block(s->workers[member], s->at * s->block, block_images(s), err));
-    while (atomic_load(&s->status) == STOIC_OK && !cancelled(s)) {
-        int64_t first = atomic_fetch_add(&s->next, TAKEN);
+    for (int64_t first = 0; atomic_load(&s->status) == STOIC_OK && !cancelled(s);) {
+        if (member == 0 && s->at == 0 &&
+            s->task == count_move) /* also where the others have taken everything */
+            report(s, first);
+        first = atomic_fetch_add(&s->next, TAKEN);
         if (first >= s->tasks)
             break;
-        if (member == 0 && s->at == 0)
-            report(s, first);
         for (int64_t i = first; i < first + TAKEN && i < s->tasks; i++)
             TRY(s->task(s, i, member, reader, err));
     }
