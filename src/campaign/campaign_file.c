@@ -1,70 +1,16 @@
 #include "campaign/campaign_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fail.h"
 #include "campaign/schema.h"
 #include "stoic/parse.h"
-
-/* ---- the lock ---- */
-
-static stoic_status refuse_second_writer(int fd, const char *path, stoic_error *err) {
-    char holder[300] = "";
-    ssize_t length = pread(fd, holder, sizeof holder - 1, 0);
-    holder[length > 0 ? length : 0] = '\0';
-    return stoic_fail(err, STOIC_ERR_IO, path, "the campaign file is being written by %s",
-                      *holder ? holder : "another process");
-}
-
-static void sign_lock(int fd) {
-    char host[200] = "", text[300];
-    gethostname(host, sizeof host - 1);
-    int length = snprintf(text, sizeof text, "process %ld on %s", (long)getpid(), host);
-    /* The text only serves a message: on a full disk the lock holds all the same. */
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length)
-        stoic_log(STOIC_LOG_DEBUG, "the lock file could not be signed: %s", strerror(errno));
-}
-
-/* A lock file may be removed by its last holder between our open and our flock: look again. It is
- * written to: a link that came beside a stranger's file would have us write elsewhere. */
-static stoic_status take_lock(stoic_campaign_file *file, stoic_error *err) {
-    for (;;) {
-        int fd = open(file->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (fd < 0)
-            return stoic_fail_errno(err, file->path, "cannot create the lock file beside the file");
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-            stoic_status status = errno == EWOULDBLOCK
-                                      ? refuse_second_writer(fd, file->path, err)
-                                      : stoic_fail_errno(err, file->lock_path, "cannot lock");
-            close(fd);
-            return status;
-        }
-        struct stat ours, there;
-        if (fstat(fd, &ours) == 0 && stat(file->lock_path, &there) == 0 &&
-            ours.st_ino == there.st_ino && ours.st_dev == there.st_dev) {
-            sign_lock(fd);
-            file->lock = fd;
-            return STOIC_OK;
-        }
-        close(fd);
-    }
-}
-
-static void drop_lock(stoic_campaign_file *file) {
-    if (file->lock < 0)
-        return;
-    unlink(file->lock_path);
-    close(file->lock);
-    file->lock = -1;
-}
 
 /* ---- opening ---- */
 
@@ -75,7 +21,7 @@ static stoic_status check_kind(stoic_campaign_file *file, stoic_error *err) {
     TRY(stoic_sql_integer(file->db, "PRAGMA application_id", 0, &application, err));
     TRY(stoic_sql_integer(file->db, "PRAGMA user_version", 0, &version, err));
     file->fresh = pages == 0 && application == 0 && version == 0;
-    if (file->fresh && file->lock_path)
+    if (file->fresh && file->lock.path)
         return STOIC_OK;
     if (file->fresh)
         return stoic_fail(err, STOIC_ERR_FORMAT, file->path, "not a campaign file: it is empty");
@@ -174,11 +120,7 @@ static stoic_status open_for_reading(stoic_campaign_file *file, stoic_error *err
 
 static stoic_status open_for_writing(stoic_campaign_file *file, stoic_error *err) {
     stoic_status status;
-    if (asprintf(&file->lock_path, "%s-lock", file->path) < 0) {
-        file->lock_path = NULL;
-        return stoic_fail_memory(err, "a file name", strlen(file->path));
-    }
-    TRY(take_lock(file, err));
+    TRY(stoic_writer_lock_take(&file->lock, file->path, err));
     file->created = access(file->path, F_OK) != 0;
     if (try_open(file, file->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) != SQLITE_OK)
         return stoic_sql_fail(file->db, "cannot open", err);
@@ -211,7 +153,7 @@ stoic_status stoic_campaign_file_open(const char *path, bool write, stoic_campai
     stoic_campaign_file *file = calloc(1, sizeof *file);
     if (!file)
         return stoic_fail_memory(err, "a campaign file", sizeof *file);
-    file->lock = -1;
+    file->lock.fd = -1;
     stoic_status status = STOIC_OK;
     /* SQLite keeps what is called :memory: nowhere. */
     if (asprintf(&file->path, "%s%s", *path == ':' ? "./" : "", path) < 0) {
@@ -237,14 +179,13 @@ void stoic_campaign_file_close(stoic_campaign_file *file) {
         return;
     /* Back to one plain file, unless a reader is at it or the disk is full: then the log stays
      * beside it, which is as good for everybody who opens it. */
-    if (file->db && file->lock >= 0 && !file->fresh)
+    if (file->db && file->lock.fd >= 0 && !file->fresh)
         sqlite3_exec(file->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     sqlite3_close(file->db);
-    if (file->lock >= 0 && file->fresh && file->created)
+    if (file->lock.fd >= 0 && file->fresh && file->created)
         unlink(file->path); /* nothing came of it */
-    drop_lock(file);
+    stoic_writer_lock_drop(&file->lock);
     stoic_facts_deinit(&file->facts);
-    free(file->lock_path);
     free(file->path);
     free(file);
 }

@@ -1,8 +1,7 @@
 /*
  * The campaign file: one SQLite database (docs/formats.md). Opening, locking, creating, facts.
  *
- * One process writes: it holds an flock on "FILE-lock" beside the file, which the system drops
- * when the process dies, however it dies. While it is written the file is in WAL mode, so that
+ * One process writes (campaign/writer_lock.h). While it is written the file is in WAL mode, so that
  * others can read it at any time; a SIGKILL loses what was not committed, nothing else.
  */
 #ifndef STOIC_CAMPAIGN_CAMPAIGN_FILE_H
@@ -10,6 +9,7 @@
 
 #include "campaign/facts.h"
 #include "campaign/sql.h"
+#include "campaign/writer_lock.h"
 #include "stoic/store.h"
 
 enum { STOIC_CAMPAIGN_APPLICATION = 0x53544f43, STOIC_CAMPAIGN_VERSION = 1 };
@@ -17,11 +17,10 @@ enum { STOIC_CAMPAIGN_APPLICATION = 0x53544f43, STOIC_CAMPAIGN_VERSION = 1 };
 typedef struct stoic_campaign_file {
     sqlite3 *db;
     char *path;
-    char *lock_path; /* NULL: opened for reading */
-    int lock;
-    bool created;      /* there was no file before */
-    bool fresh;        /* empty: stoic_campaign_file_create() comes next */
-    stoic_facts facts; /* what the table meta says */
+    stoic_writer_lock lock; /* its path is NULL: opened for reading */
+    bool created;           /* there was no file before */
+    bool fresh;             /* empty: stoic_campaign_file_create() comes next */
+    stoic_facts facts;      /* what the table meta says */
 } stoic_campaign_file;
 
 /* A tensor in the store, as the file keeps it. */

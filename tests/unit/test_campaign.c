@@ -415,6 +415,68 @@ static void test_second_writer(void **state) {
     kit_remove(k.path);
 }
 
+/* What a process that is gone has left: of this machine nothing that counts, whatever its name;
+ * of another one the word of somebody whose lock cannot be seen from here. */
+static void test_signature_left_behind(void **state) {
+    (void)state;
+    kit k;
+    kit_init(&k, "signed");
+    char lock[160], host[200] = "", text[600], boot[64] = "";
+    snprintf(lock, sizeof lock, "%s-lock", k.path);
+    gethostname(host, sizeof host - 1);
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%63s", boot), 1);
+    fclose(file);
+    const struct {
+        const char *host, *boot;
+        bool free;
+    } cases[] = {{host, "11111111-2222-3333-4444-555555555555", true}, /* before it was restarted */
+                 {"another", boot, true},                              /* a container of this one */
+                 {"another", "11111111-2222-3333-4444-555555555555", false},
+                 {"another", "", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text, "process 7 on %s\nboot %s\n", cases[i].host, cases[i].boot);
+        write_text(lock, text);
+        if (cases[i].free)
+            run_ok(&k);
+        else
+            assert_refused(k.path, true, STOIC_ERR_IO, "written by process 7 on another, another");
+        assert_int_equal(access(lock, F_OK), cases[i].free ? -1 : 0);
+        unlink(lock);
+    }
+    write_text(lock, ""); /* killed before it signed */
+    run_ok(&k);
+    kit_remove(k.path);
+}
+
+/* The process that holds the lock is another one, and is killed. */
+static void test_writer_killed(void **state) {
+    (void)state;
+    kit k;
+    kit_init(&k, "killed-writer");
+    int ready[2];
+    char byte, words[64];
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        stoic_campaign_file *file;
+        bool held = stoic_campaign_file_open(k.path, true, &file, NULL) == STOIC_OK;
+        (void)!write(ready[1], held ? "y" : "n", 1);
+        pause();
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(byte, 'y');
+    snprintf(words, sizeof words, "being written by process %ld on ", (long)child);
+    assert_refused(k.path, true, STOIC_ERR_IO, words);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(ready[0]);
+    close(ready[1]);
+    run_ok(&k);
+    kit_remove(k.path);
+}
+
 static void test_full_disk(void **state) {
     (void)state;
     kit k;
@@ -482,6 +544,8 @@ int main(void) {
         cmocka_unit_test(test_strange_files),
         cmocka_unit_test(test_another_campaign),
         cmocka_unit_test(test_second_writer),
+        cmocka_unit_test(test_signature_left_behind),
+        cmocka_unit_test(test_writer_killed),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_full_tmpfs),
     };
