@@ -97,24 +97,31 @@ const char *stoic_facts_get(const stoic_facts *facts, const char *key) {
     return fact ? fact->value : NULL;
 }
 
-stoic_status stoic_facts_match(const stoic_facts *file, const stoic_facts *wanted, bool complete,
-                               const char *path, stoic_error *err) {
-    for (size_t i = 0; i < wanted->count; i++) {
-        const stoic_fact *fact = &wanted->items[i];
-        const stoic_fact *other = find(file, fact->key);
+bool stoic_facts_differ(const stoic_facts *there, const stoic_facts *here, bool complete,
+                        stoic_difference *out) {
+    for (size_t i = 0; i < here->count; i++) {
+        const stoic_fact *fact = &here->items[i];
+        const stoic_fact *other = find(there, fact->key);
         if (!fact->identity || (!other && !complete))
             continue;
-        const char *value = other ? other->value : "nothing";
-        if (strcmp(value, fact->value) != 0)
-            return stoic_fail(err, STOIC_ERR_MISMATCH, path,
-                              "the file belongs to another campaign: %s there is %s, here %s",
-                              fact->key, value, fact->value);
+        *out = (stoic_difference){fact->key, other ? other->value : "nothing", fact->value};
+        if (strcmp(out->there, out->here) != 0)
+            return true;
     }
-    for (size_t i = 0; complete && i < file->count; i++) {
-        if (file->items[i].identity && !find(wanted, file->items[i].key))
-            return stoic_fail(err, STOIC_ERR_MISMATCH, path,
-                              "the file belongs to another campaign: %s there is %s, here nothing",
-                              file->items[i].key, file->items[i].value);
+    for (size_t i = 0; complete && i < there->count; i++) {
+        *out = (stoic_difference){there->items[i].key, there->items[i].value, "nothing"};
+        if (there->items[i].identity && !find(here, there->items[i].key))
+            return true;
     }
+    return false;
+}
+
+stoic_status stoic_facts_match(const stoic_facts *file, const stoic_facts *wanted, bool complete,
+                               const char *path, stoic_error *err) {
+    stoic_difference at;
+    if (stoic_facts_differ(file, wanted, complete, &at))
+        return stoic_fail(err, STOIC_ERR_MISMATCH, path,
+                          "the file belongs to another campaign: %s there is %s, here %s", at.key,
+                          at.there, at.here);
     return STOIC_OK;
 }

@@ -37,8 +37,16 @@ const char *stoic_facts_number_text(double value, char text[32]);
 /* The value of `key`, or NULL. */
 const char *stoic_facts_get(const stoic_facts *facts, const char *key);
 
+typedef struct stoic_difference {
+    const char *key, *there, *here; /* of the facts compared, or "nothing" */
+} stoic_difference;
+
+/* Whether the identities differ, and in what first. Keys that only one side has are skipped unless
+ * `complete`. */
+bool stoic_facts_differ(const stoic_facts *there, const stoic_facts *here, bool complete,
+                        stoic_difference *out);
 /* Compares the identity of a file with what is wanted; STOIC_ERR_MISMATCH names the first key that
- * differs and both values. Keys that only one side has are skipped unless `complete`. */
+ * differs and both values. */
 stoic_status stoic_facts_match(const stoic_facts *file, const stoic_facts *wanted, bool complete,
                                const char *path, stoic_error *err);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "campaign/packed_counts.h"
 #include "campaign/schema.h"
 #include "campaign/spans.h"
 
@@ -98,61 +99,12 @@ static stoic_status reserve(stoic_rows *rows, size_t bytes, stoic_error *err) {
 
 /* ---- the journal ---- */
 
-static void put_u32(uint8_t *p, uint32_t value) {
-    for (int i = 0; i < 4; i++)
-        p[i] = (uint8_t)(value >> 8 * i);
-}
-
-static uint32_t get_u32(const uint8_t *p) {
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-/* Two bytes say which members were measured; then they stand trial by trial, 4 bytes each. */
-static size_t pack(const stoic_counts *counts, int64_t trials, uint8_t *out) {
-    unsigned measured = 0;
-    for (int64_t t = 0; t < trials; t++) {
-        for (int i = 0; i < STOIC_COUNT_FIELDS; i++)
-            measured |= (unsigned)((&counts[t].images)[i] >= 0) << i;
-    }
-    uint8_t *p = out;
-    *p++ = (uint8_t)measured;
-    *p++ = (uint8_t)(measured >> 8);
-    for (int64_t t = 0; t < trials; t++) {
-        for (int i = 0; i < STOIC_COUNT_FIELDS; i++) {
-            if (!(measured >> i & 1))
-                continue;
-            put_u32(p, (uint32_t)(&counts[t].images)[i]);
-            p += 4;
-        }
-    }
-    return (size_t)(p - out);
-}
-
-bool stoic_rows_unpack(const void *blob, int bytes, stoic_counts *counts, int64_t trials) {
-    const uint8_t *p = blob;
-    if (bytes < 2)
-        return false;
-    unsigned measured = (unsigned)p[0] | (unsigned)p[1] << 8;
-    if ((bytes - 2) / 4 != trials * __builtin_popcount(measured) ||
-        measured >> STOIC_COUNT_FIELDS || !(measured & 1))
-        return false;
-    p += 2;
-    for (int64_t t = 0; t < trials; t++) {
-        int64_t *fields = stoic_counts_fields(&counts[t]);
-        for (int i = 0; i < STOIC_COUNT_FIELDS; i++) {
-            fields[i] = measured >> i & 1 ? (int32_t)get_u32(p) : -1;
-            p += measured >> i & 1 ? 4 : 0;
-        }
-    }
-    return true;
-}
-
 stoic_status stoic_rows_journal(stoic_rows *rows, int64_t chunk, int64_t block, int64_t lo,
                                 int64_t trials, const stoic_counts *counts, stoic_error *err) {
     stoic_status status;
     sqlite3_stmt *statement = rows->statements[JOURNAL];
-    TRY(reserve(rows, 2 + (size_t)trials * STOIC_COUNT_FIELDS * 4, err));
-    size_t bytes = pack(counts, trials, rows->buffer);
+    TRY(reserve(rows, stoic_counts_packed(trials), err));
+    size_t bytes = stoic_counts_pack(counts, trials, rows->buffer);
     sqlite3_bind_int64(statement, 1, chunk);
     sqlite3_bind_int64(statement, 2, block);
     sqlite3_bind_int64(statement, 3, lo);
@@ -237,7 +189,7 @@ static stoic_status write_spans(stoic_rows *rows, stoic_error *err) {
         size_t words = (size_t)span->words;
         TRY(reserve(rows, 4 * words, err));
         for (size_t w = 0; w < words; w++)
-            put_u32(rows->buffer + 4 * w, stored[w]);
+            stoic_put_u32(rows->buffer + 4 * w, stored[w]);
         stored += words;
         sqlite3_bind_int64(statement, 1, span->trial);
         sqlite3_bind_int(statement, 2, span->entry);

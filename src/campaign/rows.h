@@ -43,9 +43,6 @@ stoic_status stoic_rows_outcome(stoic_rows *rows, int64_t trial, int64_t block,
                                 const uint8_t *outcome, int64_t images,
                                 stoic_error *err) STOIC_MUST_CHECK;
 
-/* The blob of a journal row, back into counts; false: damaged. */
-bool stoic_rows_unpack(const void *blob, int bytes, stoic_counts *counts, int64_t trials);
-
 /* The moments of the trials in the file: of those below `prefix`, or of all (-1). */
 stoic_status stoic_rows_moments(stoic_campaign_file *file, int64_t prefix, stoic_moments *out,
                                 stoic_error *err) STOIC_MUST_CHECK;

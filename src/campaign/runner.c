@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/pool.h"
 #include "campaign/estimate.h"
@@ -44,12 +45,6 @@ typedef struct runner {
     stoic_status status; /* the first failure */
     stoic_error error;
 } runner;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Keeps the first failure and stops everybody. Called with the mutex held. */
 static void give_up(runner *run, stoic_status status, const stoic_error *error) {
@@ -233,7 +228,7 @@ static void tell_progress(runner *run, int64_t trials_before) {
     if (schedule->work_total > 0)
         progress.fraction = fmin(1.0, (double)schedule->work_done / (double)schedule->work_total);
     pthread_mutex_unlock(&run->mutex);
-    progress.seconds = now() - run->started;
+    progress.seconds = stoic_clock() - run->started;
     if (progress.seconds > 0.0)
         progress.trials_per_second =
             (double)(progress.trials_done - trials_before) / progress.seconds;
@@ -315,7 +310,7 @@ static void open_next_round(runner *run) {
 /* One round: takes what is queued, commits it, decides. Returns whether to go on. */
 static bool commit_round(runner *run, stoic_error *err, stoic_status *status) {
     pthread_mutex_lock(&run->mutex);
-    wait_for_results(run, now() + commit_interval);
+    wait_for_results(run, stoic_clock() + commit_interval);
     if (run->options->cancel && *run->options->cancel)
         run->stop = true;
     stoic_unit *batch = run->queue;
@@ -449,7 +444,7 @@ done:
 
 stoic_status stoic_campaign_execute(stoic_campaign_file *file, const stoic_run_options *options,
                                     stoic_summary *summary, stoic_error *err) {
-    runner run = {.options = options, .file = file, .started = now()};
+    runner run = {.options = options, .file = file, .started = stoic_clock()};
     if (options->margin > 0.0 && options->shards > 1)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--margin",
                           "stopping at a margin looks at all trials: it cannot go with --shard");

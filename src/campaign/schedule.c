@@ -6,7 +6,7 @@
 #include "base/fail.h"
 #include "base/rng.h"
 #include "campaign/moments.h"
-#include "campaign/rows.h"
+#include "campaign/packed_counts.h"
 
 static void free_piece(stoic_piece *piece) {
     if (!piece)
@@ -116,8 +116,8 @@ static stoic_status read_journal_row(stoic_schedule *schedule, stoic_campaign_fi
         schedule->claimed[chunk] += (int32_t)trials;
     }
     if ((*piece)->hi != lo + trials || (*piece)->done[block] ||
-        !stoic_rows_unpack(sqlite3_column_blob(row, 4), sqlite3_column_bytes(row, 4), counts,
-                           trials)) {
+        !stoic_counts_unpack(sqlite3_column_blob(row, 4), (size_t)sqlite3_column_bytes(row, 4),
+                             counts, trials)) {
         status = stoic_fail(err, STOIC_ERR_FORMAT, file->path,
                             "journal row of chunk %lld, block %lld is damaged", (long long)chunk,
                             (long long)block);

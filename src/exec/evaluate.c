@@ -1,8 +1,8 @@
 /* Accuracy over a data set: workers take slices of images; each decodes and runs its own. */
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/pool.h"
 #include "exec/run.h"
@@ -77,12 +77,6 @@ done:
     free(alarms);
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 stoic_status stoic_evaluate(const stoic_program *program, const struct stoic_dataset *data,
                             int threads, float *outputs, stoic_evaluation *out, stoic_error *err) {
     const stoic_model *model = stoic_program_model(program);
@@ -91,7 +85,7 @@ stoic_status stoic_evaluate(const stoic_program *program, const struct stoic_dat
                     .outputs = outputs,
                     .images = stoic_dataset_count(data),
                     .classes = stoic_model_classes(model)};
-    double start = now();
+    double start = stoic_clock();
     e.slice = stoic_program_batch(program);
     e.slice *= e.slice < 32 ? (32 + e.slice - 1) / e.slice : 1;
     if (threads <= 0)
@@ -113,7 +107,7 @@ stoic_status stoic_evaluate(const stoic_program *program, const struct stoic_dat
                               .alarms = e.alarms,
                               .watched = program->alarm >= 0};
     out->accuracy = e.images ? (double)e.correct / (double)e.images : 0;
-    out->seconds = now() - start;
+    out->seconds = stoic_clock() - start;
     out->images_per_second = out->seconds > 0 ? (double)e.images / out->seconds : 0;
     return STOIC_OK;
 }

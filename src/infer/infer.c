@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/pool.h"
@@ -236,12 +236,6 @@ static void scrub(inference *at, stoic_inference *out) {
     }
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static stoic_status run_batches(inference *at, stoic_team *team, stoic_inference *out,
                                 stoic_error *err) {
     const stoic_infer_options *o = at->options;
@@ -290,7 +284,7 @@ stoic_status stoic_infer_run(stoic_infer *infer, const stoic_dataset *data,
                              stoic_error *err) {
     inference at = {.infer = infer, .data = data, .options = options};
     const stoic_run_set set = best_set();
-    const double start = now();
+    const double start = stoic_clock();
     stoic_team *team = NULL;
     uint64_t bytes;
     *out = (stoic_inference){0};
@@ -314,7 +308,7 @@ stoic_status stoic_infer_run(stoic_infer *infer, const stoic_dataset *data,
     stoic_evaluation *e = &out->evaluation;
     e->images = stoic_dataset_count(data);
     e->accuracy = e->images ? (double)e->correct / (double)e->images : 0;
-    e->seconds = now() - start;
+    e->seconds = stoic_clock() - start;
     e->images_per_second = e->seconds > 0 ? (double)e->images / e->seconds : 0;
 done:
     stoic_team_free(team);

@@ -1,17 +1,11 @@
 #include "study/timing.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 
 enum { DECODINGS = 5 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int compare_doubles(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -26,13 +20,13 @@ double stoic_median(double *values, size_t n) {
 /* Every weight once, tensor after tensor. */
 static stoic_status decode_all(const stoic_store *store, float *weights, double *seconds,
                                stoic_error *err) {
-    double start = now();
+    double start = stoic_clock();
     for (int i = 0; i < stoic_store_entry_count(store); i++) {
         stoic_status status = stoic_store_decode(store, i, weights, err);
         if (status != STOIC_OK)
             return status;
     }
-    *seconds = now() - start;
+    *seconds = stoic_clock() - start;
     return STOIC_OK;
 }
 

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/pool.h"
 #include "stoic/session.h"
@@ -28,12 +28,6 @@ void stoic_training_deinit(stoic_training *training) {
     stoic_model_free(training->best);
     free(training->epochs);
     *training = (stoic_training){.best_epoch = -1};
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* ---- options ---- */
@@ -200,7 +194,7 @@ static void report(const stoic_trainer *t, double start, int64_t before) {
                               .batches = t->batches,
                               .fraction = (double)s->step / (double)t->steps,
                               .fraction_before = (double)before / (double)t->steps,
-                              .seconds = now() - start,
+                              .seconds = stoic_clock() - start,
                               .loss = s->loss / ((double)s->seen / (double)t->options->batch),
                               .train_accuracy = (double)s->correct / (double)s->seen,
                               .test_accuracy = last >= 0 ? t->epochs[last].test_accuracy : NAN};
@@ -218,21 +212,21 @@ static stoic_status interrupted(stoic_trainer *t, stoic_error *err) {
 
 static stoic_status loop(stoic_trainer *t, stoic_error *err) {
     stoic_status status = STOIC_OK;
-    double start = now(), saved = start;
+    double start = stoic_clock(), saved = start;
     int64_t before = t->state.step;
     while (t->state.step < t->steps) {
         if (t->options->cancel && *t->options->cancel)
             return interrupted(t, err);
-        double began = now();
+        double began = stoic_clock();
         TRY(stoic_trainer_step(t, err));
-        double ended = now();
+        double ended = stoic_clock();
         t->state.seconds += ended - began;
         if (t->state.step % t->batches == 0) {
             TRY(end_epoch(t, err));
-            saved = now();
+            saved = stoic_clock();
         } else if (t->options->checkpoint && ended - saved > t->options->checkpoint_seconds) {
             TRY(save(t, err));
-            saved = now();
+            saved = stoic_clock();
         }
         report(t, start, before);
     }
