@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "launcher.h"
 #include "output.h"
 #include "progress_line.h"
 #include "progress_text.h"
@@ -249,8 +250,11 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     stoic_dataset *data = NULL;
     char *data_text = NULL;
     stoic_summary summary;
+    cli_job job;
     double start = cli_seconds();
-    stoic_status status = STOIC_OK;
+    stoic_status status = cli_job_join(&job, set->shard != NULL, err);
+    if (status != STOIC_OK || (job.silent && !job.cluster))
+        return status;
     TRY(check(set, call, err));
     TRY(campaign_options(set, &campaign, err));
     TRY(stoic_model_read(call->arguments.items[0], &model, err));
@@ -260,6 +264,11 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     campaign.data_spec = data_text;
     campaign.progress = show_progress;
     campaign.cancel = cli_interrupt_catch();
+    campaign.cluster = job.cluster;
+    if (job.silent) {
+        status = stoic_campaign_help(model, data, &campaign, err);
+        goto done;
+    }
     cli_line_start(set->common.quiet);
     status = stoic_campaign_run(model, data, &campaign, set->common.output, &summary, err);
     cli_line_end();
@@ -274,7 +283,7 @@ done:
     free(data_text);
     stoic_dataset_free(data);
     stoic_model_free(model);
-    return status;
+    return cli_job_leave(&job, status, err);
 }
 
 const cli_verb cli_verb_inject = {
@@ -284,7 +293,8 @@ const cli_verb cli_verb_inject = {
     .text = "Runs a campaign: each trial corrupts stored weights or computed values as --fault "
             "says and classifies the images. The records do not depend on threads, memory or "
             "interruption. Ctrl-C "
-            "keeps what is done and prints the command that goes on.",
+            "keeps what is done and prints the command that goes on. Under mpirun the processes "
+            "share one campaign (docs/cluster.md).",
     .examples = {CLI_EXAMPLE_RUN,
                  "stoic inject " CLI_EXAMPLE_MODEL " --data fashion-mnist --images 100 \\\n"
                  "      --fault flips:1,bits=exponent --margin 0.05 --by layer -o exponent.db"},

@@ -1,3 +1,4 @@
+#include "launcher.h"
 #include "output.h"
 #include "stoic/version.h"
 #include "verb.h"
@@ -18,6 +19,7 @@ static json_t *facts(void) {
     bad |= cli_put_text(object, "build", stoic_version_build());
     bad |= cli_put_text(object, "cpu", stoic_version_cpu());
     bad |= cli_put_text(object, "onednn", stoic_version_onednn());
+    bad |= cli_put_text(object, "mpi", cli_launcher_mpi());
     if (!bad)
         return object;
     json_decref(object);
@@ -35,8 +37,9 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     else if (output.format == CLI_CSV)
         status = cli_output_flat(&output, facts(), err);
     else
-        fprintf(output.file, "stoic   %s\nbuild   %s\ncpu     %s\noneDNN  %s\n", stoic_version(),
-                stoic_version_build(), stoic_version_cpu(), stoic_version_onednn());
+        fprintf(output.file, "stoic   %s\nbuild   %s\ncpu     %s\noneDNN  %s\nMPI     %s\n",
+                stoic_version(), stoic_version_build(), stoic_version_cpu(), stoic_version_onednn(),
+                cli_launcher_mpi());
 done:
     return cli_output_close(&output, status, err);
 }
@@ -44,9 +47,9 @@ done:
 const cli_verb cli_verb_version = {
     .name = "version",
     .arguments = "",
-    .summary = "version, build, instruction set, oneDNN",
+    .summary = "version, build, instruction set, oneDNN, MPI",
     .text = "Says what this program is: its version, how it was built, the instruction set it "
-            "uses on this machine, and its oneDNN.",
+            "uses on this machine, its oneDNN and its MPI.",
     .examples = {"stoic version", "stoic version --format json"},
     .options = options,
     .settings_size = sizeof(settings),

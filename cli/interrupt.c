@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "launcher.h"
 #include "verb.h"
 
 static volatile int cancelled;
@@ -33,6 +34,8 @@ void cli_interrupt_tell(const cli_call *call, const char *option) {
             option = NULL;
     }
     fputs("to go on:\n  ", stderr);
+    if (cli_launcher_ranks() > 1)
+        fprintf(stderr, "mpirun -n %d ", cli_launcher_ranks());
     for (int i = 0; i < call->argc; i++) {
         if (i == 2 && option) /* not at the end: there may be a "--" before */
             cli_quote(stderr, option, false);

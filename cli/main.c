@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "launcher.h"
 #include "progress_line.h"
 #include "usage.h"
 #include "verb.h"
@@ -48,8 +49,13 @@ static stoic_status run_verb(const cli_verb *verb, int argc, char *const *argv, 
         return cli_fail_memory(err);
     if (verb->defaults)
         verb->defaults(settings);
-    TRY(cli_options_parse(verb->options, settings, argc - 2, argv + 2, &call.arguments, &help,
-                          err));
+    status =
+        cli_options_parse(verb->options, settings, argc - 2, argv + 2, &call.arguments, &help, err);
+    if (status != STOIC_OK) {
+        /* of many processes with the same command line one complains */
+        status = cli_launcher_rank() > 0 ? STOIC_OK : status;
+        goto done;
+    }
     stoic_log_set(cli_log, &settings->verbose);
     if (help)
         status = cli_help_print(verb, err);

@@ -83,6 +83,8 @@ typedef struct stoic_campaign_progress {
     double accuracy;
 } stoic_campaign_progress;
 
+typedef struct stoic_cluster stoic_cluster; /* stoic/cluster.h */
+
 enum { STOIC_IMAGES_OPEN = -2 };
 
 typedef struct stoic_campaign_options {
@@ -108,6 +110,7 @@ typedef struct stoic_campaign_options {
     void (*progress)(void *user, const stoic_campaign_progress *progress); /* from one thread */
     void *user;
     const volatile int *cancel; /* set to non-zero (a signal handler may) to stop; may be NULL */
+    stoic_cluster *cluster;     /* other processes that help; NULL: none */
 } stoic_campaign_options;
 
 STOIC_API stoic_campaign_options stoic_campaign_options_default(void);

@@ -11,6 +11,7 @@
 #include "stoic/beam.h"
 #include "stoic/budget.h"
 #include "stoic/campaign.h"
+#include "stoic/cluster.h"
 #include "stoic/compare.h"
 #include "stoic/dataset.h"
 #include "stoic/explore.h"

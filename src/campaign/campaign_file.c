@@ -326,10 +326,5 @@ double stoic_campaign_file_number(const stoic_campaign_file *file, const char *k
 
 int64_t stoic_campaign_file_integer(const stoic_campaign_file *file, const char *key,
                                     int64_t missing) {
-    const char *text = stoic_facts_get(&file->facts, key);
-    char *end;
-    if (!text || !*text)
-        return missing;
-    long long value = strtoll(text, &end, 10);
-    return *end ? missing : value;
+    return stoic_facts_integer(&file->facts, key, missing);
 }

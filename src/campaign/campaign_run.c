@@ -3,9 +3,12 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/pool.h"
 #include "campaign/allocation.h"
+#include "campaign/cluster_state.h"
 #include "campaign/engine.h"
 #include "campaign/estimate.h"
+#include "campaign/follower.h"
 #include "campaign/hit_sites.h"
 #include "campaign/identity.h"
 #include "campaign/images_auto.h"
@@ -17,6 +20,20 @@ static const int64_t max_kept_bytes = (int64_t)1 << 30; /* of per-image outcomes
 stoic_campaign_options stoic_campaign_options_default(void) {
     return (stoic_campaign_options){
         .confidence = 0.95, .outcomes = STOIC_OUTCOMES_AUTO, .images_per_trial = STOIC_IMAGES_OPEN};
+}
+
+/* What is open: by the fault models, and by what other ranks on this machine leave. */
+static void settle(stoic_campaign_options *options) {
+    stoic_options_settle(options);
+    if (!options->cluster)
+        return;
+    const stoic_transport *t = &options->cluster->transport;
+    if (options->threads <= 0) {
+        int threads = (int)(stoic_cpu_count() * t->share + 0.001);
+        options->threads = threads < 1 ? 1 : threads;
+    }
+    if (options->memory <= 0 && t->neighbours > 1)
+        options->memory = stoic_memory_available() / 2 / t->neighbours;
 }
 
 static stoic_status check_numbers(const stoic_campaign_options *options, int64_t images,
@@ -129,7 +146,8 @@ static void fill_run(stoic_run_options *run, const stoic_campaign_options *optio
                                .keep_images = options->keep_images,
                                .progress = options->progress,
                                .user = options->user,
-                               .cancel = options->cancel};
+                               .cancel = options->cancel,
+                               .cluster = options->cluster};
 }
 
 /* The file is open and its design known: golden pass, comparison or creation, then the trials. */
@@ -143,6 +161,8 @@ static stoic_status run_in_file(stoic_campaign_file *file, const stoic_parts *pa
     stoic_site_drawer_init(&drawer, parts->store, parts->faults, parts->n_faults);
     fill_run(&run, options, design, parts);
     TRY(check_kept(options, design, run.trials, err));
+    if (options->cluster)
+        TRY(stoic_cluster_start(options->cluster, facts, err));
     TRY(stoic_engine_create(parts->golden, parts->data, parts->store, parts->faults,
                             parts->n_faults, parts->transient, options, design, &engine, err));
     const stoic_golden *golden = stoic_engine_golden(engine);
@@ -162,6 +182,7 @@ static stoic_status run_in_file(stoic_campaign_file *file, const stoic_parts *pa
     stoic_site_source source = stoic_site_drawer_source(&drawer);
     run.sites = parts->n_faults ? &source : NULL;
     run.transient = parts->transient != NULL;
+    run.facts = facts;
     stoic_engine_worker_api(engine, &run.worker);
     status = stoic_campaign_execute(file, &run, summary, err);
 done:
@@ -208,7 +229,7 @@ stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *d
     stoic_status status;
     int64_t images = stoic_dataset_count(data);
     *summary = (stoic_summary){.stopped = "interrupted"};
-    stoic_options_settle(&settled);
+    settle(&settled);
     TRY(check_numbers(options, images, err));
     TRY(stoic_parts_init(&parts, model, data, options, err));
     TRY(stoic_campaign_file_open(path, true, &file, err));
@@ -220,7 +241,7 @@ stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *d
             stoic_engine_design(parts.golden, images, images_per_trial(options, &choice, images),
                                 parts.n_faults > 0, is_sweep(&parts, options));
     else
-        TRY(stoic_identity_design(file, &design, err));
+        TRY(stoic_identity_design(&file->facts, file->path, &design, err));
     TRY(stoic_identity_facts(&parts, options, &design, &facts, err));
     TRY(tell_choice(&choice, &facts, err));
     if (!file->fresh)
@@ -232,6 +253,64 @@ stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *d
 done:
     stoic_campaign_file_close(file);
     stoic_facts_deinit(&facts);
+    stoic_parts_deinit(&parts);
+    return status;
+}
+
+/* ---- the other ranks of a cluster ---- */
+
+static stoic_status check_same(const stoic_facts *theirs, const stoic_facts *ours,
+                               stoic_error *err) {
+    stoic_difference at = {.key = "shard",
+                           .there = stoic_facts_get(theirs, "shard"),
+                           .here = stoic_facts_get(ours, "shard")};
+    if (at.there && at.here && !strcmp(at.there, at.here) &&
+        !stoic_facts_differ(theirs, ours, true, &at))
+        return STOIC_OK;
+    return stoic_fail(err, STOIC_ERR_MISMATCH, "",
+                      "the campaign differs from that of rank 0: %s there is %s, here %s", at.key,
+                      at.there ? at.there : "nothing", at.here ? at.here : "nothing");
+}
+
+/* The campaign is known to be that of rank 0: golden pass, then what it hands out. */
+static stoic_status help_with(const stoic_parts *parts, const stoic_campaign_options *options,
+                              const stoic_design *design, stoic_facts *facts, stoic_error *err) {
+    stoic_engine *engine = NULL;
+    stoic_run_options run;
+    stoic_status status;
+    fill_run(&run, options, design, parts);
+    TRY(stoic_engine_create(parts->golden, parts->data, parts->store, parts->faults,
+                            parts->n_faults, parts->transient, options, design, &engine, err));
+    TRY(stoic_identity_golden(facts, stoic_engine_golden(engine), err));
+    run.facts = facts;
+    stoic_engine_worker_api(engine, &run.worker);
+    status = stoic_follower_run(&run, err);
+done:
+    stoic_engine_free(engine);
+    return status;
+}
+
+stoic_status stoic_campaign_help(const stoic_model *model, const stoic_dataset *data,
+                                 const stoic_campaign_options *given, stoic_error *err) {
+    stoic_campaign_options options = *given;
+    stoic_parts parts = {0};
+    stoic_facts ours = {0}, theirs = {0};
+    stoic_design design;
+    stoic_status status;
+    bool stop;
+    settle(&options);
+    TRY(check_numbers(&options, stoic_dataset_count(data), err));
+    TRY(stoic_parts_init(&parts, model, data, &options, err));
+    TRY(stoic_cluster_wait(options.cluster, options.cancel, &stop, &theirs, err));
+    if (stop)
+        goto done;
+    TRY(stoic_identity_design(&theirs, "rank 0", &design, err));
+    TRY(stoic_identity_facts(&parts, &options, &design, &ours, err));
+    TRY(check_same(&theirs, &ours, err));
+    status = help_with(&parts, &options, &design, &ours, err);
+done:
+    stoic_facts_deinit(&ours);
+    stoic_facts_deinit(&theirs);
     stoic_parts_deinit(&parts);
     return status;
 }

@@ -97,6 +97,15 @@ const char *stoic_facts_get(const stoic_facts *facts, const char *key) {
     return fact ? fact->value : NULL;
 }
 
+int64_t stoic_facts_integer(const stoic_facts *facts, const char *key, int64_t missing) {
+    const char *text = stoic_facts_get(facts, key);
+    char *end;
+    if (!text || !*text)
+        return missing;
+    long long value = strtoll(text, &end, 10);
+    return *end ? missing : value;
+}
+
 bool stoic_facts_differ(const stoic_facts *there, const stoic_facts *here, bool complete,
                         stoic_difference *out) {
     for (size_t i = 0; i < here->count; i++) {

@@ -36,6 +36,8 @@ stoic_status stoic_facts_set_number(stoic_facts *facts, const char *key, double 
 const char *stoic_facts_number_text(double value, char text[32]);
 /* The value of `key`, or NULL. */
 const char *stoic_facts_get(const stoic_facts *facts, const char *key);
+/* The value as an integer; `missing` where it is absent, or no integer. */
+int64_t stoic_facts_integer(const stoic_facts *facts, const char *key, int64_t missing);
 
 typedef struct stoic_difference {
     const char *key, *there, *here; /* of the facts compared, or "nothing" */

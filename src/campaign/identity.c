@@ -217,17 +217,17 @@ done:
     return status;
 }
 
-stoic_status stoic_identity_design(const stoic_campaign_file *file, stoic_design *design,
-                                   stoic_error *err) {
-    design->chunk = stoic_campaign_file_integer(file, "chunk", 0);
-    design->block = stoic_campaign_file_integer(file, "block", 0);
-    design->images = stoic_campaign_file_integer(file, "images", 0);
-    int64_t used = stoic_campaign_file_integer(file, "trial_images", 0);
-    const char *asked = stoic_facts_get(&file->facts, "images_per_trial");
+stoic_status stoic_identity_design(const stoic_facts *facts, const char *place,
+                                   stoic_design *design, stoic_error *err) {
+    design->chunk = stoic_facts_integer(facts, "chunk", 0);
+    design->block = stoic_facts_integer(facts, "block", 0);
+    design->images = stoic_facts_integer(facts, "images", 0);
+    int64_t used = stoic_facts_integer(facts, "trial_images", 0);
+    const char *asked = stoic_facts_get(facts, "images_per_trial");
     design->images_per_trial = !asked || !strcmp(asked, "all") || used == design->images ? 0 : used;
     if (design->chunk < 1 || design->chunk > INT32_MAX || design->block < 1 ||
         design->block > INT32_MAX || design->images < 1 || used < 1 || used > design->images)
-        return stoic_fail(err, STOIC_ERR_FORMAT, file->path,
+        return stoic_fail(err, STOIC_ERR_FORMAT, place,
                           "the campaign's design makes no sense: chunk %lld, block %lld, images "
                           "%lld of %lld",
                           (long long)design->chunk, (long long)design->block, (long long)used,

@@ -39,9 +39,9 @@ stoic_status stoic_identity_facts(const stoic_parts *parts, const stoic_campaign
 stoic_status stoic_identity_golden(stoic_facts *facts, const stoic_golden *golden,
                                    stoic_error *err) STOIC_MUST_CHECK;
 
-/* The design frozen in a file. */
-stoic_status stoic_identity_design(const stoic_campaign_file *file, stoic_design *design,
-                                   stoic_error *err) STOIC_MUST_CHECK;
+/* The design frozen among the facts of a file, or of what else `place` is. */
+stoic_status stoic_identity_design(const stoic_facts *facts, const char *place,
+                                   stoic_design *design, stoic_error *err) STOIC_MUST_CHECK;
 
 /* Tables, facts and golden outcome of a new campaign. */
 stoic_status stoic_identity_create(stoic_campaign_file *file, const stoic_parts *parts,

@@ -319,7 +319,7 @@ stoic_status stoic_campaign_replay(const stoic_model *model, const stoic_dataset
     TRY(stoic_campaign_file_open(path, false, &file, err));
     r.file = file;
     TRY(read_options(&r, err));
-    TRY(stoic_identity_design(file, &design, err));
+    TRY(stoic_identity_design(&file->facts, file->path, &design, err));
     TRY(stoic_parts_init(&parts, model, data, &r.options, err));
     TRY(stoic_identity_facts(&parts, &r.options, &design, &facts, err));
     TRY(stoic_facts_match(&file->facts, &facts, false, path, err));

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,43 +9,16 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/pool.h"
+#include "campaign/cluster_state.h"
+#include "campaign/dispatch.h"
 #include "campaign/estimate.h"
-#include "campaign/look.h"
-#include "campaign/rows.h"
-#include "campaign/schedule.h"
-#include "campaign/unit.h"
+#include "campaign/runner_parts.h"
 
 static const double commit_interval = 0.1; /* seconds */
-enum { QUEUE_LIMIT = 1024 };               /* units measured and not yet committed */
 
-typedef struct runner {
-    const stoic_run_options *options;
-    stoic_campaign_file *file;
-    stoic_rows *rows;
-    stoic_schedule schedule;
-    stoic_moments running; /* of all complete trials, for progress */
-    stoic_part *parts;     /* likewise by stratum; NULL: no strata, or not yet */
-    stoic_look look;
-    int threads;
-    double started;
+typedef stoic_runner runner;
 
-    pthread_mutex_t mutex;
-    pthread_cond_t work;   /* workers wait for units, or for room in the queue */
-    pthread_cond_t result; /* the committer waits for results */
-    stoic_unit *queue, **queue_end;
-    stoic_unit *spare;
-    int queued, active;
-    int idle;            /* workers that found no unit in this round */
-    unsigned round;      /* the committer's */
-    bool broken;         /* the file takes no more rows */
-    bool stop;           /* hand out nothing more */
-    atomic_bool abort;   /* and drop what is being evaluated */
-    stoic_status status; /* the first failure */
-    stoic_error error;
-} runner;
-
-/* Keeps the first failure and stops everybody. Called with the mutex held. */
-static void give_up(runner *run, stoic_status status, const stoic_error *error) {
+void stoic_runner_give_up(runner *run, stoic_status status, const stoic_error *error) {
     if (run->status == STOIC_OK) {
         run->status = status;
         run->error = *error;
@@ -60,39 +31,76 @@ static void give_up(runner *run, stoic_status status, const stoic_error *error) 
 
 /* ---- workers ---- */
 
+stoic_status stoic_runner_take(runner *run, stoic_job *job, stoic_error *err) {
+    if (run->n_returned > 0) {
+        *job = run->returned[--run->n_returned];
+        return STOIC_OK;
+    }
+    return stoic_schedule_next(&run->schedule, &job->piece, &job->block, err);
+}
+
+stoic_status stoic_runner_return(runner *run, const stoic_job *job, stoic_error *err) {
+    if (run->n_returned == run->returned_room) {
+        size_t room = run->returned_room ? 2 * run->returned_room : 16;
+        stoic_job *returned = realloc(run->returned, room * sizeof *returned);
+        if (!returned)
+            return stoic_fail_memory(err, "units to be evaluated again", room * sizeof *returned);
+        run->returned = returned;
+        run->returned_room = room;
+    }
+    run->returned[run->n_returned++] = *job;
+    return STOIC_OK;
+}
+
+stoic_status stoic_runner_unit(runner *run, stoic_unit **unit, stoic_error *err) {
+    *unit = run->spare;
+    if (!*unit)
+        return stoic_unit_create(run->options, unit, err);
+    run->spare = (*unit)->next;
+    return STOIC_OK;
+}
+
+void stoic_runner_spare(runner *run, stoic_unit *unit) {
+    unit->next = run->spare;
+    run->spare = unit;
+}
+
+void stoic_runner_put(runner *run, stoic_unit *unit) {
+    unit->next = NULL;
+    *run->queue_end = unit;
+    run->queue_end = &unit->next;
+    if (++run->queued == STOIC_QUEUE_LIMIT / 2)
+        pthread_cond_signal(&run->result);
+}
+
+void stoic_runner_idle(runner *run) {
+    run->idle++;
+    pthread_cond_signal(&run->result);
+}
+
 /* Waits for a unit; NULL: there will be none. Called with the mutex held. */
 static stoic_unit *next_unit(runner *run, stoic_error *err, stoic_status *status) {
     *status = STOIC_OK;
     while (!run->stop) {
         stoic_unit *unit = NULL;
-        if (run->queued < QUEUE_LIMIT) {
-            unit = run->spare;
-            if (unit)
-                run->spare = unit->next;
-            else if ((*status = stoic_unit_create(run->options, &unit, err)) != STOIC_OK)
+        if (run->queued < STOIC_QUEUE_LIMIT) {
+            stoic_job job = {NULL, 0};
+            if ((*status = stoic_runner_unit(run, &unit, err)) != STOIC_OK)
                 return NULL;
-            *status = stoic_schedule_next(&run->schedule, &unit->piece, &unit->block, err);
+            *status = stoic_runner_take(run, &job, err);
+            unit->piece = job.piece;
+            unit->block = job.block;
             if (*status == STOIC_OK && unit->piece)
                 return unit;
-            unit->next = run->spare;
-            run->spare = unit;
+            stoic_runner_spare(run, unit);
             if (*status != STOIC_OK)
                 return NULL;
         }
-        run->idle++;
-        pthread_cond_signal(&run->result);
+        stoic_runner_idle(run);
         for (unsigned round = run->round; round == run->round && !run->stop;)
             pthread_cond_wait(&run->work, &run->mutex);
     }
     return NULL;
-}
-
-static void put_result(runner *run, stoic_unit *unit) {
-    unit->next = NULL;
-    *run->queue_end = unit;
-    run->queue_end = &unit->next;
-    if (++run->queued == QUEUE_LIMIT / 2)
-        pthread_cond_signal(&run->result);
 }
 
 static void work(runner *run, int worker) {
@@ -113,16 +121,15 @@ static void work(runner *run, int worker) {
             status = stoic_unit_run(unit, &state, &run->abort, &error);
         pthread_mutex_lock(&run->mutex);
         if (status == STOIC_OK && !unit->dropped) {
-            put_result(run, unit);
+            stoic_runner_put(run, unit);
         } else {
-            unit->next = run->spare;
-            run->spare = unit;
+            stoic_runner_spare(run, unit);
         }
         if (status != STOIC_OK)
             break;
     }
     if (status != STOIC_OK)
-        give_up(run, status, &error);
+        stoic_runner_give_up(run, status, &error);
     pthread_mutex_unlock(&run->mutex);
     if (open)
         stoic_unit_state_close(&state);
@@ -207,8 +214,7 @@ static stoic_status retire_batch(runner *run, stoic_unit *batch, stoic_error *er
         run->schedule.work_done += unit->piece->hi - unit->piece->lo;
         if (unit->last && status == STOIC_OK)
             status = stoic_schedule_close(&run->schedule, unit->piece, err);
-        unit->next = run->spare;
-        run->spare = unit;
+        stoic_runner_spare(run, unit);
     }
     return status;
 }
@@ -248,7 +254,7 @@ static void tell_progress(runner *run, int64_t trials_before) {
 
 /* Sleeps until there is reason to commit. Called with the mutex held. */
 static void wait_for_results(runner *run, double deadline) {
-    while (run->active > 0 && run->idle < run->active && run->queued < QUEUE_LIMIT / 2) {
+    while (run->active > 0 && run->idle < run->active && run->queued < STOIC_QUEUE_LIMIT / 2) {
         struct timespec until = {(time_t)deadline, 0};
         until.tv_nsec = (long)((deadline - (double)until.tv_sec) * 1e9);
         if (pthread_cond_timedwait(&run->result, &run->mutex, &until) == ETIMEDOUT)
@@ -311,8 +317,11 @@ static void open_next_round(runner *run) {
 static bool commit_round(runner *run, stoic_error *err, stoic_status *status) {
     pthread_mutex_lock(&run->mutex);
     wait_for_results(run, stoic_clock() + commit_interval);
-    if (run->options->cancel && *run->options->cancel)
+    if (run->options->cancel && *run->options->cancel) {
         run->stop = true;
+        if (run->options->cluster) /* a launcher does not wait long until it kills */
+            atomic_store(&run->abort, true);
+    }
     stoic_unit *batch = run->queue;
     run->queue = NULL;
     run->queue_end = &run->queue;
@@ -331,7 +340,7 @@ static bool commit_round(runner *run, stoic_error *err, stoic_status *status) {
         *status = decide(run, err);
     pthread_mutex_lock(&run->mutex);
     if (*status != STOIC_OK)
-        give_up(run, *status, err);
+        stoic_runner_give_up(run, *status, err);
     open_next_round(run);
     pthread_mutex_unlock(&run->mutex);
     return !last;
@@ -354,6 +363,8 @@ static void thread_main(int worker, void *user) {
     runner *run = user;
     if (worker == run->threads)
         commit_loop(run);
+    else if (worker > run->threads)
+        stoic_dispatch(run);
     else
         work(run, worker);
 }
@@ -377,13 +388,17 @@ static stoic_status init_sync(runner *run, stoic_error *err) {
 static void deinit_sync(runner *run) {
     stoic_unit_free_list(run->queue);
     stoic_unit_free_list(run->spare);
+    free(run->returned);
     pthread_mutex_destroy(&run->mutex);
     pthread_cond_destroy(&run->work);
     pthread_cond_destroy(&run->result);
 }
 
-/* No more threads than units: each one costs a session. */
+/* No more threads than units: each one costs a session. With many ranks to serve, none. */
 static int useful_threads(const runner *run) {
+    const stoic_cluster *cluster = run->options->cluster;
+    if (cluster && cluster->transport.ranks >= STOIC_RANKS_TO_ONLY_DISPATCH)
+        return 0;
     const stoic_schedule *schedule = &run->schedule;
     int64_t trials = schedule->trials_total - schedule->trials_done;
     int64_t units = (trials / run->options->design.chunk + 2) * schedule->blocks;
@@ -457,8 +472,10 @@ stoic_status stoic_campaign_execute(stoic_campaign_file *file, const stoic_run_o
     TRY(stoic_campaign_file_set(file, "stopped", err, "%s", reason(&run)));
     TRY(stoic_sql_exec(file->db, "COMMIT", err));
     if (!run.stop) {
-        run.threads = run.active = useful_threads(&run);
-        TRY(stoic_pool_run(run.threads + 1, thread_main, &run, err));
+        int others = options->cluster != NULL;
+        run.threads = useful_threads(&run);
+        run.active = run.threads + others;
+        TRY(stoic_pool_run(run.threads + 1 + others, thread_main, &run, err));
     }
     status = run.status;
     if (status != STOIC_OK) {

@@ -28,6 +28,8 @@ typedef struct stoic_run_options {
     void (*progress)(void *user, const stoic_campaign_progress *progress);
     void *user;
     const volatile int *cancel;
+    stoic_cluster *cluster;   /* other ranks that evaluate; NULL: none */
+    const stoic_facts *facts; /* the campaign's, which these must have too; NULL: not checked */
 } stoic_run_options;
 
 /* The file is created, and known to belong to this campaign. `summary` is filled on success and

@@ -1,0 +1,291 @@
+#include "campaign/follower.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fail.h"
+#include "base/pool.h"
+#include "campaign/cluster_state.h"
+#include "campaign/unit.h"
+#include "campaign/wire.h"
+
+/* Work for so many seconds is held beyond what the threads are at: longer than an answer of rank 0
+ * takes, short enough that little is lost or left to one rank at the end. */
+static const double ahead = 0.05;
+static const double longest_delay = 0.02; /* seconds until a result is sent, unless work runs out */
+static const double longest_wait = 0.0005;
+enum { MOST_AHEAD = 64 }; /* units a thread, however short they are */
+
+typedef struct task {
+    stoic_piece piece;
+    stoic_unit *unit;
+    uint32_t id;
+    struct task *next;
+} task;
+
+typedef struct task_list {
+    task *first, **end;
+    int count;
+} task_list;
+
+typedef struct follower {
+    const stoic_run_options *options;
+    stoic_cluster *cluster;
+    int threads;
+    pthread_mutex_t mutex;
+    pthread_cond_t work;
+    task_list todo, done;
+    task *spare;
+    double unit_seconds; /* of late; 0: not known */
+    double done_since;   /* when the first of `done` was */
+    stoic_text message;
+    bool stop;
+    atomic_bool abort;
+    stoic_status status; /* the first failure */
+    stoic_error error;
+} follower;
+
+static void list_init(task_list *list) {
+    *list = (task_list){.end = &list->first};
+}
+
+static void list_add(task_list *list, task *one) {
+    one->next = NULL;
+    *list->end = one;
+    list->end = &one->next;
+    list->count++;
+}
+
+static task *list_take(task_list *list) {
+    task *one = list->first;
+    if (one) {
+        list->first = one->next;
+        list->count--;
+        if (!list->first)
+            list->end = &list->first;
+    }
+    return one;
+}
+
+static void free_tasks(task *first) {
+    while (first) {
+        task *next = first->next;
+        stoic_unit_free_list(first->unit);
+        free(first);
+        first = next;
+    }
+}
+
+/* Called with the mutex held. */
+static void end(follower *f, stoic_status status, const stoic_error *error) {
+    if (f->status == STOIC_OK && status != STOIC_OK) {
+        f->status = status;
+        f->error = *error;
+    }
+    f->stop = true;
+    atomic_store(&f->abort, true);
+    pthread_cond_broadcast(&f->work);
+}
+
+/* ---- threads that evaluate ---- */
+
+static void finish_task(follower *f, task *one, double seconds) {
+    if (one->unit->dropped) {
+        one->next = f->spare;
+        f->spare = one;
+        return;
+    }
+    f->unit_seconds = f->unit_seconds > 0.0 ? 0.9 * f->unit_seconds + 0.1 * seconds : seconds;
+    if (f->done.count == 0)
+        f->done_since = stoic_clock();
+    list_add(&f->done, one);
+}
+
+static void work(follower *f, int worker) {
+    stoic_error error = {0};
+    stoic_unit_state state;
+    stoic_status status = stoic_unit_state_open(&state, f->options, worker, &error);
+    bool open = status == STOIC_OK;
+    pthread_mutex_lock(&f->mutex);
+    while (status == STOIC_OK && !f->stop) {
+        task *one = list_take(&f->todo);
+        if (!one) {
+            pthread_cond_wait(&f->work, &f->mutex);
+            continue;
+        }
+        pthread_mutex_unlock(&f->mutex);
+        double began = stoic_clock();
+        status = stoic_unit_run(one->unit, &state, &f->abort, &error);
+        double seconds = stoic_clock() - began;
+        pthread_mutex_lock(&f->mutex);
+        one->unit->dropped = one->unit->dropped || status != STOIC_OK;
+        finish_task(f, one, seconds);
+    }
+    if (status != STOIC_OK)
+        end(f, status, &error);
+    pthread_mutex_unlock(&f->mutex);
+    if (open)
+        stoic_unit_state_close(&state);
+}
+
+/* ---- the one that talks ---- */
+
+/* Units to hold. Called with the mutex held. */
+static uint32_t target(const follower *f) {
+    double each = f->unit_seconds > 0.0 ? ahead / f->unit_seconds : 1.0;
+    double spare = ceil(fmin(each, MOST_AHEAD) * f->threads);
+    return (uint32_t)(f->threads + fmax(spare, 1.0));
+}
+
+static stoic_status greet(follower *f, stoic_error *err) {
+    static const stoic_facts none = {0};
+    stoic_wire_begin(&f->message, STOIC_MESSAGE_READY);
+    stoic_wire_put_string(&f->message, f->cluster->transport.host);
+    stoic_wire_put_u32(&f->message, target(f));
+    stoic_wire_put_facts(&f->message, f->options->facts ? f->options->facts : &none);
+    return stoic_cluster_send(f->cluster, 0, &f->message, err);
+}
+
+/* Called with the mutex held. */
+static stoic_status new_task(follower *f, task **out, stoic_error *err) {
+    *out = f->spare;
+    if (*out) {
+        f->spare = (*out)->next;
+        return STOIC_OK;
+    }
+    task *one = calloc(1, sizeof *one);
+    if (!one)
+        return stoic_fail_memory(err, "a unit of work", sizeof *one);
+    stoic_status status = stoic_unit_create(f->options, &one->unit, err);
+    if (status != STOIC_OK) {
+        free(one);
+        return status;
+    }
+    one->unit->piece = &one->piece;
+    *out = one;
+    return STOIC_OK;
+}
+
+static stoic_status read_work(follower *f, stoic_wire *in, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    pthread_mutex_lock(&f->mutex);
+    while (in->at < in->end) {
+        task *one;
+        TRY(new_task(f, &one, err));
+        if (!stoic_wire_job(in, &f->options->design, &one->id, &one->piece, &one->unit->block)) {
+            one->next = f->spare;
+            f->spare = one;
+            status = stoic_fail(err, STOIC_ERR_INTERNAL, "", "rank 0 handed out no unit");
+            goto done;
+        }
+        list_add(&f->todo, one);
+    }
+    pthread_cond_broadcast(&f->work);
+done:
+    pthread_mutex_unlock(&f->mutex);
+    return status;
+}
+
+static stoic_status take_message(follower *f, const void *data, size_t bytes, stoic_error *err) {
+    stoic_message message;
+    stoic_wire in = stoic_wire_read(data, bytes, &message);
+    if (message == STOIC_MESSAGE_WORK)
+        return read_work(f, &in, err);
+    pthread_mutex_lock(&f->mutex);
+    end(f, STOIC_OK, NULL);
+    pthread_mutex_unlock(&f->mutex);
+    return STOIC_OK;
+}
+
+/* Many short units go in one message; nobody waits for a thread that has run dry. */
+static stoic_status send_results(follower *f, stoic_error *err) {
+    task_list done;
+    list_init(&done);
+    pthread_mutex_lock(&f->mutex);
+    bool due = f->done.count > 0 &&
+               (f->todo.count < f->threads || stoic_clock() - f->done_since > longest_delay);
+    uint32_t wanted = target(f);
+    while (due && f->done.count > 0)
+        list_add(&done, list_take(&f->done));
+    pthread_mutex_unlock(&f->mutex);
+    if (!due)
+        return STOIC_OK;
+    stoic_wire_begin(&f->message, STOIC_MESSAGE_RESULTS);
+    stoic_wire_put_u32(&f->message, wanted);
+    stoic_wire_put_u32(&f->message, (uint32_t)done.count);
+    for (task *one = done.first; one; one = one->next) {
+        stoic_wire_put_u32(&f->message, one->id);
+        stoic_wire_put_unit(&f->message, one->unit);
+    }
+    pthread_mutex_lock(&f->mutex);
+    *done.end = f->spare;
+    f->spare = done.first;
+    pthread_mutex_unlock(&f->mutex);
+    return stoic_cluster_send(f->cluster, 0, &f->message, err);
+}
+
+static stoic_status talk_to_the_end(follower *f, stoic_error *err) {
+    const stoic_transport *t = &f->cluster->transport;
+    const volatile int *cancel = f->options->cancel;
+    stoic_status status;
+    bool stop = false;
+    TRY(greet(f, err));
+    while (!stop) {
+        const void *data;
+        size_t bytes;
+        int from;
+        TRY(t->receive(t->user, longest_wait, &from, &data, &bytes, err));
+        if (from >= 0)
+            TRY(take_message(f, data, bytes, err));
+        TRY(send_results(f, err));
+        if (cancel && *cancel)
+            return stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped");
+        pthread_mutex_lock(&f->mutex);
+        stop = f->stop;
+        pthread_mutex_unlock(&f->mutex);
+    }
+done:
+    return status;
+}
+
+static void talk(follower *f) {
+    stoic_error error = {0};
+    stoic_status status = talk_to_the_end(f, &error);
+    pthread_mutex_lock(&f->mutex);
+    end(f, status, &error);
+    pthread_mutex_unlock(&f->mutex);
+}
+
+static void thread_main(int worker, void *user) {
+    follower *f = user;
+    if (worker == f->threads)
+        talk(f);
+    else
+        work(f, worker);
+}
+
+stoic_status stoic_follower_run(const stoic_run_options *options, stoic_error *err) {
+    follower f = {.options = options,
+                  .cluster = options->cluster,
+                  .threads = options->threads > 0 ? options->threads : stoic_cpu_count()};
+    list_init(&f.todo);
+    list_init(&f.done);
+    pthread_mutex_init(&f.mutex, NULL);
+    pthread_cond_init(&f.work, NULL);
+    stoic_status status = stoic_pool_run(f.threads + 1, thread_main, &f, err);
+    if (status == STOIC_OK && f.status != STOIC_OK) {
+        status = f.status;
+        if (err)
+            *err = f.error;
+    }
+    free_tasks(f.todo.first);
+    free_tasks(f.done.first);
+    free_tasks(f.spare);
+    stoic_text_deinit(&f.message);
+    pthread_cond_destroy(&f.work);
+    pthread_mutex_destroy(&f.mutex);
+    return status;
+}
