@@ -32,6 +32,11 @@ asan:
 tsan:
 	scripts/run-sanitized thread
 
+# many machines: under mpirun, and under a Slurm that the test starts on this machine
+cluster-test: setup
+	$(MAKE) all
+	meson test -C $(BUILD) --no-rebuild --suite cluster --print-errorlogs
+
 bench: all
 	python3 bench/compare.py --peers $(PEERS)
 	python3 bench/train.py --peers $(PEERS)
@@ -69,4 +74,4 @@ lint: $(BUILD)/build.ninja
 clean:
 	rm -rf build build-* demo
 
-.PHONY: all setup demo test asan tsan bench verify verify-exact onednn3 fuzz package package-test install format lint clean
+.PHONY: all setup demo test asan tsan cluster-test bench verify verify-exact onednn3 fuzz package package-test install format lint clean
