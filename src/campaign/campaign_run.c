@@ -131,6 +131,9 @@ static stoic_status check_kept(const stoic_campaign_options *options, const stoi
     return STOIC_OK;
 }
 
+/* With so many ranks, rank 0 leaves its processors to handing out and committing. */
+enum { RANKS_TO_ONLY_DISPATCH = 33 };
+
 static void fill_run(stoic_run_options *run, const stoic_campaign_options *options,
                      const stoic_design *design, const stoic_parts *parts) {
     *run = (stoic_run_options){.design = *design,
@@ -148,6 +151,9 @@ static void fill_run(stoic_run_options *run, const stoic_campaign_options *optio
                                .user = options->user,
                                .cancel = options->cancel,
                                .cluster = options->cluster};
+    if (run->cluster && run->cluster->transport.rank == 0 &&
+        run->cluster->transport.ranks >= RANKS_TO_ONLY_DISPATCH)
+        run->threads = -1;
 }
 
 /* The file is open and its design known: golden pass, comparison or creation, then the trials. */

@@ -9,9 +9,6 @@
 
 #include "campaign/runner_parts.h"
 
-/* From here on rank 0 leaves its processors to handing out and committing. */
-enum { STOIC_RANKS_TO_ONLY_DISPATCH = 33 };
-
 /* Returns when the runner stops, fails, or has nobody left who works. */
 void stoic_dispatch(stoic_runner *run);
 

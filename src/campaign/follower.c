@@ -16,7 +16,7 @@
  * takes, short enough that little is lost or left to one rank at the end. */
 static const double ahead = 0.05;
 static const double longest_delay = 0.02; /* seconds until a result is sent, unless work runs out */
-static const double longest_wait = 0.0005;
+static const double longest_wait = 0.001;
 enum { MOST_AHEAD = 64 }; /* units a thread, however short they are */
 
 typedef struct task {

@@ -394,10 +394,9 @@ static void deinit_sync(runner *run) {
     pthread_cond_destroy(&run->result);
 }
 
-/* No more threads than units: each one costs a session. With many ranks to serve, none. */
+/* No more threads than units: each one costs a session. */
 static int useful_threads(const runner *run) {
-    const stoic_cluster *cluster = run->options->cluster;
-    if (cluster && cluster->transport.ranks >= STOIC_RANKS_TO_ONLY_DISPATCH)
+    if (run->options->threads < 0)
         return 0;
     const stoic_schedule *schedule = &run->schedule;
     int64_t trials = schedule->trials_total - schedule->trials_done;

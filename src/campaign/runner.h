@@ -23,7 +23,7 @@ typedef struct stoic_run_options {
     stoic_margin_of margin_of;
     double confidence;
     int shard, shards;
-    int threads;
+    int threads; /* 0: all this process may use; -1: none, others evaluate */
     bool keep_images;
     void (*progress)(void *user, const stoic_campaign_progress *progress);
     void *user;
