@@ -83,7 +83,7 @@ static double now(void) {
 
 /* Waits for a message; *there: one has come. */
 static stoic_status look(double seconds, bool *there, MPI_Status *message, stoic_error *err) {
-    struct timespec nap = {0, 50000}; /* longer and longer: a rank that waits costs little */
+    struct timespec nap = {0, 200000}; /* longer and longer: a rank that waits costs little */
     double until = now() + seconds;
     for (;;) {
         int flag, code = MPI_Iprobe(MPI_ANY_SOURCE, TAG, MPI_COMM_WORLD, &flag, message);
@@ -96,7 +96,7 @@ static stoic_status look(double seconds, bool *there, MPI_Status *message, stoic
         if (status != STOIC_OK)
             return status;
         nanosleep(&nap, NULL);
-        nap.tv_nsec += nap.tv_nsec < 400000 ? nap.tv_nsec : 0;
+        nap.tv_nsec += nap.tv_nsec < 1600000 ? nap.tv_nsec : 0;
     }
 }
 

@@ -7,7 +7,7 @@
 #include "campaign/cluster_state.h"
 #include "campaign/wire.h"
 
-static const double longest_wait = 0.001; /* seconds until work that is new is noticed */
+static const double longest_wait = 0.005; /* seconds until work that is new is noticed */
 
 /* What rank 0 knows of another rank. */
 typedef struct member {
@@ -135,22 +135,38 @@ done:
     return status;
 }
 
+/* The result at hand is that of one more job of the rank. */
+static stoic_status take_job(dispatcher *d, member *m, uint32_t id, stoic_unit *unit,
+                             stoic_error *err) {
+    stoic_job *job = id < m->room ? &m->jobs[id] : NULL;
+    if (!job || !job->piece || (unit->piece && unit->piece != job->piece))
+        return stoic_fail(err, STOIC_ERR_INTERNAL, "", "a result that nobody asked for");
+    stoic_status status = STOIC_OK;
+    if (unit->piece)
+        status = stoic_unit_also(unit, job->block, err);
+    else
+        unit->block = job->block;
+    unit->piece = job->piece;
+    job->piece = NULL;
+    m->first_free = id < m->first_free ? id : m->first_free;
+    m->held--;
+    d->held--;
+    return status;
+}
+
 /* Called with the runner's mutex held. */
 static stoic_status read_result(dispatcher *d, member *m, stoic_wire *in, stoic_error *err) {
     stoic_runner *run = d->run;
     stoic_unit *unit = NULL;
     stoic_status status;
-    uint32_t id = stoic_wire_u32(in);
-    if (in->bad || id >= m->room || !m->jobs[id].piece)
-        return stoic_fail(err, STOIC_ERR_INTERNAL, "", "a result that nobody asked for");
     TRY(stoic_runner_unit(run, &unit, err));
-    unit->piece = m->jobs[id].piece;
-    unit->block = m->jobs[id].block;
+    unit->piece = NULL;
+    unit->n_also = 0;
+    uint32_t jobs = stoic_wire_u32(in);
+    do
+        TRY(take_job(d, m, stoic_wire_u32(in), unit, err));
+    while (--jobs > 0 && !in->bad);
     TRY(stoic_wire_unit(in, &run->options->design, unit, err));
-    m->jobs[id].piece = NULL;
-    m->first_free = id < m->first_free ? id : m->first_free;
-    m->held--;
-    d->held--;
     stoic_runner_put(run, unit);
     unit = NULL;
 done:

@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/pool.h"
 #include "campaign/cluster_state.h"
+#include "campaign/moments.h"
 #include "campaign/unit.h"
 #include "campaign/wire.h"
 
@@ -16,7 +17,7 @@
  * takes, short enough that little is lost or left to one rank at the end. */
 static const double ahead = 0.05;
 static const double longest_delay = 0.02; /* seconds until a result is sent, unless work runs out */
-static const double longest_wait = 0.001;
+static const double longest_wait = 0.005;
 enum { MOST_AHEAD = 64 }; /* units a thread, however short they are */
 
 typedef struct task {
@@ -24,6 +25,8 @@ typedef struct task {
     stoic_unit *unit;
     uint32_t id;
     struct task *next;
+    struct task *with; /* tasks whose counts are summed into those of this one */
+    bool absorbed;     /* into another one */
 } task;
 
 typedef struct task_list {
@@ -200,14 +203,63 @@ static stoic_status take_message(follower *f, const void *data, size_t bytes, st
     return STOIC_OK;
 }
 
+/* The task's counts become part of those of another block of the same trials. */
+static stoic_status absorb(task *sum, task *one, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    for (int64_t t = 0; t < one->piece.hi - one->piece.lo; t++) {
+        stoic_counts_add(&sum->unit->counts[t], &one->unit->counts[t]);
+        sum->unit->evaluated[t] += one->unit->evaluated[t];
+    }
+    for (size_t i = 0; i < one->unit->upsets.count && status == STOIC_OK; i++)
+        status = stoic_upset_list_add(&sum->unit->upsets, &one->unit->upsets.items[i], err);
+    one->absorbed = true;
+    one->with = sum->with;
+    sum->with = one;
+    return status;
+}
+
+/* Rank 0 has less to do where blocks of the same trials come as one sum; with the outcome of each
+ * image they cannot. */
+static stoic_status sum_up(const follower *f, task_list *done, uint32_t *results,
+                           stoic_error *err) {
+    enum { OPEN = 64 }; /* sums that are looked at; a piece's blocks come close together */
+    task *sums[OPEN] = {NULL};
+    stoic_status status = STOIC_OK;
+    *results = 0;
+    for (task *one = done->first; one && status == STOIC_OK; one = one->next) {
+        task **place = &sums[one->piece.chunk % OPEN];
+        one->with = NULL;
+        one->absorbed = false;
+        if (*place && (*place)->piece.lo == one->piece.lo && !f->options->keep_images) {
+            status = absorb(*place, one, err);
+            continue;
+        }
+        *place = one;
+        ++*results;
+    }
+    return status;
+}
+
+static void put_result(follower *f, const task *sum) {
+    uint32_t n = 0;
+    for (const task *one = sum; one; one = one->with)
+        n++;
+    stoic_wire_put_u32(&f->message, n);
+    for (const task *one = sum; one; one = one->with)
+        stoic_wire_put_u32(&f->message, one->id);
+    stoic_wire_put_unit(&f->message, sum->unit);
+}
+
 /* Many short units go in one message; nobody waits for a thread that has run dry. */
 static stoic_status send_results(follower *f, stoic_error *err) {
+    stoic_status status = STOIC_OK;
     task_list done;
+    uint32_t results;
     list_init(&done);
     pthread_mutex_lock(&f->mutex);
-    bool due = f->done.count > 0 &&
-               (f->todo.count < f->threads || stoic_clock() - f->done_since > longest_delay);
     uint32_t wanted = target(f);
+    bool low = 2 * (uint32_t)f->todo.count < wanted; /* new work is to come before it runs out */
+    bool due = f->done.count > 0 && (low || stoic_clock() - f->done_since > longest_delay);
     while (due && f->done.count > 0)
         list_add(&done, list_take(&f->done));
     pthread_mutex_unlock(&f->mutex);
@@ -215,16 +267,21 @@ static stoic_status send_results(follower *f, stoic_error *err) {
         return STOIC_OK;
     stoic_wire_begin(&f->message, STOIC_MESSAGE_RESULTS);
     stoic_wire_put_u32(&f->message, wanted);
-    stoic_wire_put_u32(&f->message, (uint32_t)done.count);
+    TRY(sum_up(f, &done, &results, err));
+    stoic_wire_put_u32(&f->message, results);
     for (task *one = done.first; one; one = one->next) {
-        stoic_wire_put_u32(&f->message, one->id);
-        stoic_wire_put_unit(&f->message, one->unit);
+        if (!one->absorbed)
+            put_result(f, one);
     }
     pthread_mutex_lock(&f->mutex);
     *done.end = f->spare;
     f->spare = done.first;
+    done.first = NULL;
     pthread_mutex_unlock(&f->mutex);
-    return stoic_cluster_send(f->cluster, 0, &f->message, err);
+    status = stoic_cluster_send(f->cluster, 0, &f->message, err);
+done:
+    free_tasks(done.first);
+    return status;
 }
 
 static stoic_status talk_to_the_end(follower *f, stoic_error *err) {

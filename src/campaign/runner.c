@@ -178,6 +178,24 @@ static stoic_status fold(runner *run, stoic_piece *piece, stoic_error *err) {
     return status;
 }
 
+/* Counts of several blocks stand in the row of the first; the others' rows say that they are in. */
+static stoic_status write_journal(runner *run, const stoic_unit *unit, stoic_error *err) {
+    const stoic_piece *piece = unit->piece;
+    int64_t trials = piece->hi - piece->lo;
+    stoic_status status;
+    stoic_counts *nothing = unit->n_also ? calloc((size_t)trials, sizeof *nothing) : NULL;
+    if (unit->n_also && !nothing)
+        return stoic_fail_memory(err, "a journal row", (size_t)trials * sizeof *nothing);
+    TRY(stoic_rows_journal(run->rows, piece->chunk, unit->block, piece->lo, trials, unit->counts,
+                           err));
+    for (int64_t i = 0; i < unit->n_also; i++)
+        TRY(stoic_rows_journal(run->rows, piece->chunk, unit->also[i], piece->lo, trials, nothing,
+                               err));
+done:
+    free(nothing);
+    return status;
+}
+
 /* All results of the batch in one transaction: complete pieces become trials, the others leave
  * journal rows. */
 static stoic_status write_batch(runner *run, stoic_unit *batch, stoic_error *err) {
@@ -186,15 +204,14 @@ static stoic_status write_batch(runner *run, stoic_unit *batch, stoic_error *err
     for (stoic_unit *unit = batch; unit; unit = unit->next) {
         for (int64_t t = 0; t < unit->piece->hi - unit->piece->lo; t++)
             stoic_counts_add(&unit->piece->counts[t], &unit->counts[t]);
-        unit->last = --unit->piece->left == 0;
+        unit->piece->left -= 1 + unit->n_also;
+        unit->last = unit->piece->left == 0;
         TRY(write_outcomes(run, unit, err));
         TRY(stoic_rows_upsets(run->rows, &unit->upsets, err));
     }
     for (stoic_unit *unit = batch; unit; unit = unit->next) {
-        const stoic_piece *piece = unit->piece;
-        if (piece->left > 0)
-            TRY(stoic_rows_journal(run->rows, piece->chunk, unit->block, piece->lo,
-                                   piece->hi - piece->lo, unit->counts, err));
+        if (unit->piece->left > 0)
+            TRY(write_journal(run, unit, err));
         else if (unit->last)
             TRY(fold(run, unit->piece, err));
     }
@@ -211,7 +228,7 @@ static stoic_status retire_batch(runner *run, stoic_unit *batch, stoic_error *er
     while (batch) {
         stoic_unit *unit = batch;
         batch = unit->next;
-        run->schedule.work_done += unit->piece->hi - unit->piece->lo;
+        run->schedule.work_done += (unit->piece->hi - unit->piece->lo) * (1 + unit->n_also);
         if (unit->last && status == STOIC_OK)
             status = stoic_schedule_close(&run->schedule, unit->piece, err);
         stoic_runner_spare(run, unit);

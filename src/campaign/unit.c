@@ -29,6 +29,7 @@ stoic_status stoic_unit_create(const stoic_run_options *options, stoic_unit **ou
 void stoic_unit_free_list(stoic_unit *units) {
     while (units) {
         stoic_unit *next = units->next;
+        free(units->also);
         free(units->counts);
         free(units->evaluated);
         free(units->outcome);
@@ -36,6 +37,19 @@ void stoic_unit_free_list(stoic_unit *units) {
         free(units);
         units = next;
     }
+}
+
+stoic_status stoic_unit_also(stoic_unit *unit, int64_t block, stoic_error *err) {
+    if (unit->n_also == unit->also_room) {
+        int64_t room = unit->also_room ? 2 * unit->also_room : 16;
+        int64_t *also = realloc(unit->also, (size_t)room * sizeof *also);
+        if (!also)
+            return stoic_fail_memory(err, "a list of blocks", (size_t)room * sizeof *also);
+        unit->also = also;
+        unit->also_room = room;
+    }
+    unit->also[unit->n_also++] = block;
+    return STOIC_OK;
 }
 
 void stoic_unit_state_close(stoic_unit_state *state) {
@@ -103,6 +117,7 @@ stoic_status stoic_unit_run(stoic_unit *unit, stoic_unit_state *state, const ato
     uint8_t *outcome = unit->outcome;
     stoic_status status = STOIC_OK;
     unit->dropped = false;
+    unit->n_also = 0;
     unit->upsets.count = 0;
     for (int64_t t = 0; t < unit->piece->hi - unit->piece->lo; t++) {
         int64_t trial = unit->piece->lo + t;

@@ -10,6 +10,8 @@
 typedef struct stoic_unit {
     stoic_piece *piece;
     int64_t block;
+    int64_t *also; /* other blocks of the piece whose counts are in these, too */
+    int64_t n_also, also_room;
     stoic_counts *counts;    /* one a trial */
     uint8_t *outcome;        /* one byte an evaluated image, trial after trial; NULL: not kept */
     int64_t *evaluated;      /* images of the block that each trial used */
@@ -32,6 +34,8 @@ typedef struct stoic_unit_state {
 stoic_status stoic_unit_create(const stoic_run_options *options, stoic_unit **out,
                                stoic_error *err) STOIC_MUST_CHECK;
 void stoic_unit_free_list(stoic_unit *units);
+/* The counts are about to hold those of one more block. */
+stoic_status stoic_unit_also(stoic_unit *unit, int64_t block, stoic_error *err) STOIC_MUST_CHECK;
 
 stoic_status stoic_unit_state_open(stoic_unit_state *state, const stoic_run_options *options,
                                    int worker, stoic_error *err) STOIC_MUST_CHECK;

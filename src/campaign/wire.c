@@ -160,11 +160,18 @@ void stoic_wire_put_unit(stoic_text *out, const stoic_unit *unit) {
     put_bytes(out, unit->outcome, unit->outcome ? (size_t)images : 0);
 }
 
-/* A trial sees the whole block, or as many of its images as it drew. */
+/* Images of all blocks of the unit. */
+static int64_t images_of(const stoic_design *design, const stoic_unit *unit) {
+    int64_t first, count = stoic_schedule_block(design, unit->block, &first);
+    for (int64_t i = 0; i < unit->n_also; i++)
+        count += stoic_schedule_block(design, unit->also[i], &first);
+    return count;
+}
+
+/* A trial sees whole blocks, or as many of their images as it drew. */
 static bool read_counts(stoic_wire *in, const stoic_design *design, stoic_unit *unit,
                         int64_t *images) {
-    int64_t first, trials = unit->piece->hi - unit->piece->lo;
-    int64_t count = stoic_schedule_block(design, unit->block, &first);
+    int64_t trials = unit->piece->hi - unit->piece->lo, count = images_of(design, unit);
     uint32_t bytes = stoic_wire_u32(in);
     const uint8_t *packed = take(in, bytes);
     if (!packed || !stoic_counts_unpack(packed, bytes, unit->counts, trials))

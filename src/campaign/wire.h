@@ -47,9 +47,10 @@ void stoic_wire_put_job(stoic_text *out, uint32_t id, const stoic_piece *piece, 
 bool stoic_wire_job(stoic_wire *in, const stoic_design *design, uint32_t *id, stoic_piece *piece,
                     int64_t *block);
 
-/* The result of a unit, without its id. */
+/* The result of a unit, without ids. */
 void stoic_wire_put_unit(stoic_text *out, const stoic_unit *unit);
-/* Into a unit whose piece and block are known; counts of images that it cannot have are refused. */
+/* Into a unit whose piece and blocks are known; counts of images that it cannot have are refused.
+ */
 stoic_status stoic_wire_unit(stoic_wire *in, const stoic_design *design, stoic_unit *unit,
                              stoic_error *err) STOIC_MUST_CHECK;
 
