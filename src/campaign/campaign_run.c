@@ -90,6 +90,9 @@ static stoic_status check_strata(const stoic_campaign_options *options, const st
                                  stoic_error *err) {
     if (!parts->cells)
         return STOIC_OK;
+    if (options->cluster) /* who hands out trials would have to tell what the pilot found */
+        return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "--sampling",
+                          "stratified sampling runs in one process, not under mpirun");
     int64_t pilot = stoic_allocation_pilot_most(parts->cells);
     int64_t least = pilot + stoic_look_trials(0);
     if (asked_trials(options, parts) < least && least < parts->limit)
@@ -307,6 +310,7 @@ stoic_status stoic_campaign_help(const stoic_model *model, const stoic_dataset *
     settle(&options);
     TRY(check_numbers(&options, stoic_dataset_count(data), err));
     TRY(stoic_parts_init(&parts, model, data, &options, err));
+    TRY(check_strata(&options, &parts, err));
     TRY(stoic_cluster_wait(options.cluster, options.cancel, &stop, &theirs, err));
     if (stop)
         goto done;
