@@ -137,3 +137,12 @@ int stoic_cpu_levels(void) {
     return 1;
 #endif
 }
+
+bool stoic_cpu_permutes_bytes(void) {
+#ifdef __x86_64__
+    return stoic_cpu_levels() == 3 && __builtin_cpu_supports("avx512vbmi") &&
+           __builtin_cpu_supports("gfni") && __builtin_cpu_supports("avx512vnni");
+#else
+    return false;
+#endif
+}

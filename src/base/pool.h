@@ -36,6 +36,8 @@ int stoic_cpu_count(void);
 /* Which of our sets of vector kernels this processor can run: 1 portable, 2 and AVX2, 3 and
  * AVX-512. */
 int stoic_cpu_levels(void);
+/* AVX-512 with VBMI, GFNI and VNNI, for loops over bytes? */
+bool stoic_cpu_permutes_bytes(void);
 
 /* Bytes this process could allocate without swapping: MemAvailable and the limits of its
  * control groups. 0 where the system does not say. */

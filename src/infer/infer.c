@@ -14,24 +14,28 @@
 #include "store/bulk.h"
 
 extern const stoic_run_loops stoic_run_loops_portable;
+extern const stoic_byte_kernels stoic_byte_kernels_portable;
 #ifdef STOIC_X86
 extern const stoic_run_loops stoic_run_loops_avx2, stoic_run_loops_avx512;
+extern const stoic_byte_kernels stoic_byte_kernels_avx2, stoic_byte_kernels_vbmi;
 #endif
 
 enum { MOST_PIECE = 32, ALIGN = 64 }; /* images a thread runs at once */
 
 /* The best loops of this processor. */
 static stoic_run_set best_set(void) {
-    static const stoic_run_loops *const loops[] = {
-        &stoic_run_loops_portable,
-#ifdef STOIC_X86
-        &stoic_run_loops_avx2,
-        &stoic_run_loops_avx512,
-#endif
-    };
     const stoic_store_kernels *sets[3];
     const int best = stoic_store_kernels_all(sets) - 1;
-    return (stoic_run_set){sets[best], loops[best]};
+    stoic_run_set set = {sets[best], &stoic_byte_kernels_portable, &stoic_run_loops_portable};
+#ifdef STOIC_X86
+    if (best > 0) {
+        set.bytes = &stoic_byte_kernels_avx2;
+        set.loops = best > 1 ? &stoic_run_loops_avx512 : &stoic_run_loops_avx2;
+    }
+    if (stoic_cpu_permutes_bytes())
+        set.bytes = &stoic_byte_kernels_vbmi;
+#endif
+    return set;
 }
 
 stoic_infer_options stoic_infer_options_default(void) {

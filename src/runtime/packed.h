@@ -5,7 +5,7 @@
 #ifndef STOIC_RUNTIME_PACKED_H
 #define STOIC_RUNTIME_PACKED_H
 
-#include "runtime/bulk_kernels.h"
+#include "runtime/bytes.h"
 
 /* The words of a tensor. `image` is readable 16 bytes behind its end. */
 typedef struct stoic_packed {
@@ -29,5 +29,19 @@ bool stoic_packed_is_narrow(const stoic_packed *packed);
  * says which weights lie in a word that was found wrong and not repaired. */
 void stoic_packed_codes(const stoic_store_kernels *kernels, const stoic_packed *packed,
                         int64_t first, int n, uint32_t *codes, stoic_reading *told, bool *lost);
+
+/* Do codes have at most 8 bits, in words that the loops of bytes.h open? */
+bool stoic_packed_is_short(const stoic_packed *packed);
+/* The codes themselves, where each is a byte of the image and nothing protects it; otherwise NULL.
+ */
+const uint8_t *stoic_packed_as_bytes(const stoic_packed *packed);
+/* Asks for the words of n weights a stretch of bytes behind weight `first`: rows of a matrix are
+ * read in turn, which is more than the processor sees through by itself. */
+void stoic_packed_prefetch(const stoic_packed *packed, int64_t first, int n);
+/* Codes of at most 8 bits, each in a byte, of any tensor that has such: as stoic_packed_codes(), of
+ * up to STOIC_BYTE_STRETCH weights. */
+void stoic_packed_bytes(const stoic_store_kernels *kernels, const stoic_byte_kernels *bytes,
+                        const stoic_packed *packed, int64_t first, int n, uint8_t *codes,
+                        stoic_reading *told, bool *lost);
 
 #endif

@@ -39,7 +39,7 @@ uint64_t stoic_run_scratch(const stoic_stw *file, const stoic_stw_node *n, uint6
 }
 
 void stoic_run_read(stoic_run *run, uint32_t tensor, float *to) {
-    stoic_reader_begin(&run->reader, run->set.words, &run->tensors[tensor]);
+    stoic_reader_begin(&run->reader, run->set.words, run->set.bytes, &run->tensors[tensor]);
     stoic_reader_next(&run->reader, (int64_t)run->tensors[tensor].record->weights, to);
 }
 
@@ -81,6 +81,17 @@ static bool may_be_infinite(const stoic_stored *s) {
 /* Sixteen channels side by side; those beyond the group are zero. True where all are finite. */
 static bool load_block(stoic_run *run, const conv *c) {
     bool finite = true;
+    uint8_t *codes = (uint8_t *)c->rows, *turned = codes + LANES * c->taps;
+    if (c->lanes == LANES && stoic_reader_codes(&run->reader, LANES * c->taps, codes)) {
+        run->set.bytes->interleave(codes, c->taps, c->taps, turned);
+        for (int64_t i = 0; i < LANES * c->taps; i += STOIC_BYTE_STRETCH) {
+            const int64_t left = LANES * c->taps - i;
+            run->set.bytes->widen(&run->reader.rule, turned + i,
+                                  left < STOIC_BYTE_STRETCH ? (int)left : STOIC_BYTE_STRETCH,
+                                  c->weights + i);
+        }
+        return true;
+    }
     memset(c->rows + c->lanes * c->taps, 0,
            (size_t)((LANES - c->lanes) * c->taps) * sizeof *c->rows);
     stoic_reader_next(&run->reader, c->lanes * c->taps, c->rows);
@@ -194,7 +205,7 @@ void stoic_run_conv(stoic_run *run, const stoic_stw_node *n) {
         stoic_run_read(run, n->tensor[1], c.bias);
     }
     const int each = (int)(c.out->channels / n->groups);
-    stoic_reader_begin(&run->reader, run->set.words, &run->tensors[n->tensor[0]]);
+    stoic_reader_begin(&run->reader, run->set.words, run->set.bytes, &run->tensors[n->tensor[0]]);
     for (c.group = 0; c.group < (int)n->groups; c.group++) {
         for (int done = 0; done < each; done += LANES) {
             c.first = c.group * each + done;
@@ -207,18 +218,39 @@ void stoic_run_conv(stoic_run *run, const stoic_stw_node *n) {
 
 /* ---- matrices ---- */
 
+/* Four rows in pieces that stay in the first cache. */
+static void dots_by_pieces(stoic_run *run, int64_t first, int64_t inner, int m, const float *x,
+                           float *rows, float sums[ROWS][LANES]) {
+    const int64_t piece = STOIC_BYTE_STRETCH;
+    for (int64_t k = 0; k < inner; k += piece) {
+        const int n = inner - k < piece ? (int)(inner - k) : (int)piece;
+        for (int r = 0; r < m; r++)
+            stoic_reader_part(&run->reader, (first + r) * inner + k, n, rows + r * piece);
+        run->set.loops->dots(rows, piece, n, x + k, sums);
+    }
+}
+
 /* Rows of weights belong to outputs. */
 static void gemm_rows(stoic_run *run, const stoic_stw_node *n, float *rows) {
     const int64_t inner = (int64_t)stoic_stw_elements(&run->file.values[n->in[0]]);
     const int outputs = (int)run->file.values[n->out].channels;
+    const bool pieces =
+        run->n == 1 && inner > STOIC_BYTE_STRETCH && stoic_reader_seeks(&run->reader, inner);
     for (int first = 0; first < outputs; first += ROWS) {
         const int m = outputs - first < ROWS ? outputs - first : ROWS;
-        float sums[ROWS];
-        memset(rows + m * inner, 0, (size_t)((ROWS - m) * inner) * sizeof *rows);
-        stoic_reader_next(&run->reader, m * inner, rows);
+        const int64_t length = pieces ? STOIC_BYTE_STRETCH : inner;
+        memset(rows + m * length, 0, (size_t)((ROWS - m) * length) * sizeof *rows);
+        if (!pieces)
+            stoic_reader_next(&run->reader, m * inner, rows);
         for (int i = 0; i < run->n; i++) {
-            run->set.loops->dots(rows, inner, stoic_run_in(run, n->in[0], i), sums);
-            memcpy(stoic_run_out(run, n->out, i) + first, sums, (size_t)m * sizeof *sums);
+            const float *x = stoic_run_in(run, n->in[0], i);
+            float sums[ROWS][LANES] = {{0}}, out[ROWS];
+            if (pieces)
+                dots_by_pieces(run, first, inner, m, x, rows, sums);
+            else
+                run->set.loops->dots(rows, inner, inner, x, sums);
+            run->set.loops->totals(sums, out);
+            memcpy(stoic_run_out(run, n->out, i) + first, out, (size_t)m * sizeof *out);
         }
     }
 }
@@ -247,7 +279,7 @@ void stoic_run_gemm(stoic_run *run, const stoic_stw_node *n) {
         for (int r = 1; one && r < outputs; r++)
             bias[r] = bias[0];
     }
-    stoic_reader_begin(&run->reader, run->set.words, &run->tensors[n->tensor[0]]);
+    stoic_reader_begin(&run->reader, run->set.words, run->set.bytes, &run->tensors[n->tensor[0]]);
     if (n->flags & STOIC_STW_TRANSPOSED)
         gemm_rows(run, n, rows);
     else

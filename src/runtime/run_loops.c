@@ -50,36 +50,39 @@ static void tile(const float *weights, const float *const x[TILE], const stoic_r
     memcpy(out, sum, sizeof sum);
 }
 
-static float total(const vector parts[PARTS]) {
-    float lanes[STOIC_RUN_LANES];
-    memcpy(lanes, parts, sizeof lanes);
+static void totals(float sums[ROWS][STOIC_RUN_LANES], float out[ROWS]) {
     for (int half = STOIC_RUN_LANES / 2; half > 0; half /= 2) {
-        for (int i = 0; i < half; i++)
-            lanes[i] += lanes[i + half];
+        for (int r = 0; r < ROWS; r++) {
+            for (int i = 0; i < half; i++)
+                sums[r][i] += sums[r][i + half];
+        }
     }
-    return lanes[0];
+    for (int r = 0; r < ROWS; r++)
+        out[r] = sums[r][0];
 }
 
-static void dots(const float *weights, int64_t n, const float *x, float out[ROWS]) {
+static void dots(const float *weights, int64_t step, int64_t n, const float *x,
+                 float sums[ROWS][STOIC_RUN_LANES]) {
     vector sum[ROWS][PARTS];
     float rest[ROWS + 1][STOIC_RUN_LANES] = {{0}};
     int64_t i = 0;
-    memset(sum, 0, sizeof sum);
+    memcpy(sum, sums, sizeof sum);
     for (; i + STOIC_RUN_LANES <= n; i += STOIC_RUN_LANES) {
         for (int part = 0; part < PARTS; part++) {
             const vector by = load(x + i + part * WIDTH);
             for (int r = 0; r < ROWS; r++)
-                sum[r][part] += by * load(weights + r * n + i + part * WIDTH);
+                sum[r][part] += by * load(weights + r * step + i + part * WIDTH);
         }
     }
     const size_t left = (size_t)(n - i) * sizeof *x;
-    memcpy(rest[ROWS], x + i, left);
-    for (int r = 0; r < ROWS; r++) {
-        memcpy(rest[r], weights + r * n + i, left);
+    if (left)
+        memcpy(rest[ROWS], x + i, left);
+    for (int r = 0; left && r < ROWS; r++) {
+        memcpy(rest[r], weights + r * step + i, left);
         for (int part = 0; part < PARTS; part++)
             sum[r][part] += load(rest[ROWS] + part * WIDTH) * load(rest[r] + part * WIDTH);
-        out[r] = total(sum[r]);
     }
+    memcpy(sums, sum, sizeof sum);
 }
 
 static void add_scaled(float a, const float *x, int64_t n, float *y) {
@@ -129,5 +132,5 @@ static void interleave(const float *from, int64_t step, int64_t n, float *to) {
 #define GLUE2(a, b) a##b
 #define GLUE(a, b)  GLUE2(a, b)
 extern const stoic_run_loops GLUE(stoic_run_loops_, STOIC_KERNEL_SET);
-const stoic_run_loops GLUE(stoic_run_loops_, STOIC_KERNEL_SET) = {tile, dots, add_scaled,
+const stoic_run_loops GLUE(stoic_run_loops_, STOIC_KERNEL_SET) = {tile, dots, totals, add_scaled,
                                                                   interleave};

@@ -18,8 +18,12 @@ typedef struct stoic_run_loops {
     /* out[p][l] = sum over taps t of weights[t][l] * x[p][t], in the order of taps */
     void (*tile)(const float *weights, const float *const x[STOIC_RUN_TILE],
                  const stoic_run_walk *walk, float out[STOIC_RUN_TILE][STOIC_RUN_LANES]);
-    /* out[r] = the product of row r of `weights`, n long, and x */
-    void (*dots)(const float *weights, int64_t n, const float *x, float out[STOIC_RUN_ROWS]);
+    /* sums[r][i % lanes] += products of row r of `weights`, n long and `step` apart, and x; in the
+     * order of i, so that rows may come in pieces whose lengths are multiples of the lanes */
+    void (*dots)(const float *weights, int64_t step, int64_t n, const float *x,
+                 float sums[STOIC_RUN_ROWS][STOIC_RUN_LANES]);
+    /* out[r] = the sum of sums[r] */
+    void (*totals)(float sums[STOIC_RUN_ROWS][STOIC_RUN_LANES], float out[STOIC_RUN_ROWS]);
     /* y += a * x */
     void (*add_scaled)(float a, const float *x, int64_t n, float *y);
     /* rows r < 16 of `from`, n long and `step` apart, to to[i][r] */

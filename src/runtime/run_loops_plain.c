@@ -18,12 +18,19 @@ static void tile(const float *weights, const float *const x[STOIC_RUN_TILE],
     }
 }
 
-static void dots(const float *weights, int64_t n, const float *x, float out[STOIC_RUN_ROWS]) {
+static void dots(const float *weights, int64_t step, int64_t n, const float *x,
+                 float sums[STOIC_RUN_ROWS][STOIC_RUN_LANES]) {
     for (int r = 0; r < STOIC_RUN_ROWS; r++) {
-        float sum = 0;
         for (int64_t i = 0; i < n; i++)
-            sum += weights[r * n + i] * x[i];
-        out[r] = sum;
+            sums[r][i % STOIC_RUN_LANES] += weights[r * step + i] * x[i];
+    }
+}
+
+static void totals(float sums[STOIC_RUN_ROWS][STOIC_RUN_LANES], float out[STOIC_RUN_ROWS]) {
+    for (int r = 0; r < STOIC_RUN_ROWS; r++) {
+        out[r] = 0;
+        for (int l = 0; l < STOIC_RUN_LANES; l++)
+            out[r] += sums[r][l];
     }
 }
 
@@ -39,4 +46,4 @@ static void interleave(const float *from, int64_t step, int64_t n, float *to) {
     }
 }
 
-const stoic_run_loops stoic_run_loops_plain = {tile, dots, add_scaled, interleave};
+const stoic_run_loops stoic_run_loops_plain = {tile, dots, totals, add_scaled, interleave};

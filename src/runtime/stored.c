@@ -1,5 +1,6 @@
 #include "runtime/stored.h"
 
+#include <math.h>
 #include <string.h>
 
 void stoic_stored_bind(const stoic_stw *file, uint32_t tensor, const uint8_t *words,
@@ -89,6 +90,87 @@ static void decode(const stoic_reader *reader, int64_t first, int n, float *weig
     restore_aside(s, first, n, weights);
 }
 
+/* The same where codes are bytes. */
+static void decode_bytes(const stoic_reader *reader, int64_t first, int n, float *weights) {
+    stoic_stored *s = reader->from;
+    uint8_t codes[STOIC_BYTE_STRETCH];
+    bool lost[STOIC_BYTE_STRETCH];
+    const bool zero = s->record->due == 1; /* STOIC_DUE_ZERO */
+    const int64_t before = s->told.detected;
+    const uint8_t *as_they_are = stoic_packed_as_bytes(&s->packed);
+    stoic_packed_prefetch(&s->packed, first, n);
+    if (as_they_are) {
+        reader->bytes->widen(&reader->rule, as_they_are + first, n, weights);
+        restore_aside(s, first, n, weights);
+        return;
+    }
+    stoic_packed_bytes(reader->kernels, reader->bytes, &s->packed, first, n, codes, &s->told,
+                       zero ? lost : NULL);
+    reader->bytes->widen(&reader->rule, codes, n, weights);
+    for (int i = 0; zero && s->told.detected > before && i < n; i++)
+        weights[i] = lost[i] ? 0 : weights[i];
+    restore_aside(s, first, n, weights);
+}
+
+/* A power of two of which `most` is less than 2^23 times; 0: there is none in float's range. */
+static double grain_of(double most) {
+    uint64_t bits;
+    if (!(most > 1e-25 && most < 1e35))
+        return 0;
+    memcpy(&bits, &most, sizeof bits);
+    bits = ((bits >> 52) - 22) << 52;
+    memcpy(&most, &bits, sizeof most);
+    return most;
+}
+
+/* Constants for bytes.h: `step` and `shift` on a grid, and what is missing. */
+static void split_rule(stoic_byte_rule *out, double step, double shift, double grain) {
+    const double high = rint(step / grain) * grain, near = rint(shift / grain) * grain;
+    out->high = (float)high;
+    out->shift = (float)near;
+    out->low = (float)(step - high);
+    out->rest = (float)(shift - near);
+}
+
+/* The linear form of a rule, if it is the table to the bit: a sum so near the middle of two floats
+ * that what it has lost matters comes out right on a coarser grid. */
+static void straighten(const stoic_byte_kernels *kernels, stoic_byte_rule *out, double step,
+                       double zero) {
+    const int n = 1 << out->bits, half = out->flip == 128 ? 0 : out->flip;
+    const double shift = -(zero + half) * step, far = (n - zero) * step;
+    double grain = grain_of(fabs(shift) > fabs(far) ? fabs(shift) : fabs(far));
+    uint8_t codes[256];
+    float found[256];
+    for (int i = 0; i < n; i++)
+        codes[i] = (uint8_t)i;
+    out->linear = grain > 0;
+    for (int tries = 0; out->linear && tries < 6; tries++, grain *= 2) {
+        split_rule(out, step, shift, grain);
+        kernels->widen(out, codes, n, found);
+        if (memcmp(found, out->table, (size_t)n * sizeof *found) == 0)
+            return;
+    }
+    out->linear = false;
+}
+
+/* What each code is worth, as decode() has it. */
+static bool fill_rule(stoic_reader *reader, const stoic_stored *s) {
+    stoic_byte_rule *out = &reader->rule;
+    uint32_t codes[256];
+    if (s->plain || s->record->channels > 1 || !stoic_packed_is_short(&s->packed))
+        return false;
+    const stoic_value_rule rule = rule_of(s, 0);
+    const int n = 1 << rule.bits;
+    memset(out, 0, sizeof *out);
+    for (int i = 0; i < n; i++)
+        codes[i] = (uint32_t)i;
+    reader->kernels->decode(&rule, codes, n, out->table);
+    out->bits = rule.bits;
+    out->flip = rule.is_signed ? (uint8_t)(n / 2) : 0;
+    straighten(reader->bytes, out, rule.step / rule.scale, rule.zero);
+    return true;
+}
+
 /* With one grid, short words of one weight are decoded once and then looked up; of others, their
  * codes. */
 static void fill_table(stoic_reader *reader, const stoic_stored *s) {
@@ -98,7 +180,8 @@ static void fill_table(stoic_reader *reader, const stoic_stored *s) {
     const int n = bits <= STOIC_TABLE_BITS ? 1 << bits : 0;
     uint32_t codes[1 << STOIC_TABLE_BITS];
     reader->words_by_table = reader->codes_by_table = false;
-    if (s->plain || s->record->channels > 1 || n == 0 || s->packed.weights < 4 * n)
+    if (reader->by_bytes || s->plain || s->record->channels > 1 || n == 0 ||
+        s->packed.weights < 4 * n)
         return;
     const stoic_value_rule rule = rule_of(s, 0);
     for (int i = 0; i < n; i++)
@@ -123,37 +206,48 @@ static void look_up(const stoic_reader *reader, stoic_stored *s, int64_t first, 
 }
 
 void stoic_reader_begin(stoic_reader *reader, const stoic_store_kernels *kernels,
-                        stoic_stored *from) {
+                        const stoic_byte_kernels *bytes, stoic_stored *from) {
     reader->kernels = kernels;
+    reader->bytes = bytes;
     reader->from = from;
     reader->next = 0;
     reader->at = reader->have = 0;
+    reader->by_bytes = fill_rule(reader, from);
     fill_table(reader, from);
     from->told = (stoic_reading){0};
+}
+
+/* The next n weights: whole words, or the last. */
+static void take(stoic_reader *s, int n, float *weights) {
+    if (s->by_bytes)
+        decode_bytes(s, s->next, n, weights);
+    else if (s->words_by_table)
+        look_up(s, s->from, s->next, n, weights);
+    else
+        decode(s, s->next, n, weights);
+    s->next += n;
+}
+
+/* Of a tensor's words, as many weights as are taken at once. */
+static int64_t stretch_of(const stoic_reader *s) {
+    const int per = s->from->packed.words.weights;
+    return (s->by_bytes ? STOIC_BYTE_STRETCH : STOIC_BULK_STRETCH) / per * per;
 }
 
 /* A stretch of whole words, straight to where it is wanted if that is long enough. */
 static int64_t next_stretch(stoic_reader *s, int64_t n, float *weights) {
     const stoic_packed *p = &s->from->packed;
-    const int64_t left = p->weights - s->next;
-    const int64_t stretch = STOIC_BULK_STRETCH / p->words.weights * p->words.weights;
+    const int64_t left = p->weights - s->next, stretch = stretch_of(s);
     int64_t direct = n < stretch ? n : stretch;
     if (direct < left)
         direct -= direct % p->words.weights;
-    if (direct > 0 && s->words_by_table) {
-        look_up(s, s->from, s->next, (int)direct, weights);
-        s->next += direct;
-        return direct;
-    }
     if (direct > 0) {
-        decode(s, s->next, (int)direct, weights);
-        s->next += direct;
+        take(s, (int)direct, weights);
         return direct;
     }
     s->have = p->words.weights < left ? p->words.weights : (int)left;
     s->at = 0;
-    decode(s, s->next, s->have, s->buffer);
-    s->next += s->have;
+    take(s, s->have, s->buffer);
     return 0;
 }
 
@@ -174,6 +268,30 @@ void stoic_reader_next(stoic_reader *s, int64_t n, float *weights) {
         weights += m;
         n -= m;
     }
+}
+
+bool stoic_reader_seeks(const stoic_reader *s, int64_t row) {
+    return s->by_bytes && row % s->from->packed.words.weights == 0;
+}
+
+void stoic_reader_part(const stoic_reader *s, int64_t first, int n, float *weights) {
+    decode_bytes(s, first, n, weights);
+}
+
+bool stoic_reader_codes(stoic_reader *s, int64_t n, uint8_t *codes) {
+    const stoic_packed *p = &s->from->packed;
+    const int per = p->words.weights;
+    if (!s->by_bytes || s->at < s->have || s->next % per || (n % per && s->next + n < p->weights) ||
+        s->from->record->n_sparse > 0 || s->from->record->due == 1)
+        return false;
+    for (int64_t done = 0, m; done < n; done += m) {
+        m = n - done < STOIC_BYTE_STRETCH ? n - done : STOIC_BYTE_STRETCH;
+        stoic_packed_prefetch(p, s->next + done, (int)m);
+        stoic_packed_bytes(s->kernels, s->bytes, p, s->next + done, (int)m, codes + done,
+                           &s->from->told, NULL);
+    }
+    s->next += n;
+    return true;
 }
 
 void stoic_stored_scrub(stoic_stored *stored, uint64_t *image) {

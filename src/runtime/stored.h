@@ -28,18 +28,28 @@ enum { STOIC_TABLE_BITS = 10 };
 /* Weights in their order, from the first on; each word is read once. */
 typedef struct stoic_reader {
     const stoic_store_kernels *kernels;
+    const stoic_byte_kernels *bytes;
     stoic_stored *from;
-    int64_t next; /* weight to decode */
+    int64_t next;  /* weight to decode */
+    bool by_bytes; /* codes of at most 8 bits and one grid: `rule` */
+    stoic_byte_rule rule;
     bool words_by_table, codes_by_table;
     float table[1 << STOIC_TABLE_BITS]; /* of each word, or code, its weight */
     int at, have;                       /* of `buffer`, what has been given out and what is there */
-    float buffer[STOIC_BULK_STRETCH];
+    float buffer[STOIC_BYTE_STRETCH];
 } stoic_reader;
 
 /* Sets the tensor's counts to 0. */
 void stoic_reader_begin(stoic_reader *reader, const stoic_store_kernels *kernels,
-                        stoic_stored *from);
+                        const stoic_byte_kernels *bytes, stoic_stored *from);
 void stoic_reader_next(stoic_reader *reader, int64_t n, float *weights);
+/* Can pieces of rows of `row` weights be read in any order, as long as each is read once? */
+bool stoic_reader_seeks(const stoic_reader *reader, int64_t row);
+/* n <= STOIC_BYTE_STRETCH weights from `first` on, where it seeks: whole words, or the last. */
+void stoic_reader_part(const stoic_reader *reader, int64_t first, int n, float *weights);
+/* The next n weights as codes that `rule` says the worth of; false, and nothing is read: they are
+ * not all told by their codes, or do not begin with a word. */
+bool stoic_reader_codes(stoic_reader *reader, int64_t n, uint8_t *codes);
 
 /* Writes corrected words back into `image`, the memory that the tensor is bound to; counts. */
 void stoic_stored_scrub(stoic_stored *stored, uint64_t *image);

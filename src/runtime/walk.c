@@ -7,6 +7,7 @@
 enum { MOST_IMAGES = 4096 };
 
 extern const stoic_store_kernels stoic_store_kernels_portable;
+extern const stoic_byte_kernels stoic_byte_kernels_portable;
 extern const stoic_run_loops stoic_run_loops_portable;
 
 stoic_run_facts stoic_run_facts_of(const stoic_stw *file) {
@@ -137,7 +138,8 @@ stoic_status stoic_run_start_with(const stoic_run_set *set, const void *file, ui
 stoic_status stoic_run_start(const void *file, uint64_t bytes, const char *name, const void *words,
                              int batch, void *memory, uint64_t memory_bytes, stoic_run **out,
                              stoic_error *err) {
-    const stoic_run_set set = {&stoic_store_kernels_portable, &stoic_run_loops_portable};
+    const stoic_run_set set = {&stoic_store_kernels_portable, &stoic_byte_kernels_portable,
+                               &stoic_run_loops_portable};
     return stoic_run_start_with(&set, file, bytes, name, words, batch, memory, memory_bytes, out,
                                 err);
 }

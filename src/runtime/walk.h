@@ -14,6 +14,7 @@
 /* One instruction set. */
 typedef struct stoic_run_set {
     const stoic_store_kernels *words;
+    const stoic_byte_kernels *bytes;
     const stoic_run_loops *loops;
 } stoic_run_set;
 

@@ -31,6 +31,10 @@ void stoic_parity_fill(stoic_parity *out, const uint8_t columns[64]) {
                 out->nibbles[bit / 4][value] ^= columns[bit];
         }
     }
+    for (int byte = 0; byte < 8; byte++) {
+        for (int j = 0; j < 8; j++)
+            out->matrices[byte] |= (out->masks[j] >> 8 * byte & 0xff) << 8 * (7 - j);
+    }
 }
 
 stoic_word stoic_image_get(const uint64_t *image, int64_t at, int bits) {

@@ -28,10 +28,11 @@
 typedef enum stoic_format_kind { STOIC_FORMAT_LIST(STOIC_FORMAT_ENUM) } stoic_format_kind;
 #undef STOIC_FORMAT_ENUM
 
-/* A sum of columns of 8 bits, one for each bit of 64 that is set, in two forms for fast loops. */
+/* A sum of columns of 8 bits, one for each bit of 64 that is set, in three forms for fast loops. */
 typedef struct stoic_parity {
     uint64_t masks[8];       /* bit j of the sum is the parity of the bits & masks[j] */
     uint8_t nibbles[16][16]; /* what each value of each four bits adds */
+    uint64_t matrices[8];    /* over GF(2): byte 7 - j of matrices[b] is byte b of masks[j] */
 } stoic_parity;
 
 void stoic_parity_fill(stoic_parity *out, const uint8_t columns[64]);

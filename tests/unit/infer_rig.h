@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/pool.h"
 #include "rounding_bound.h"
 #include "runtime/walk.h"
 #include "small_networks.h"
@@ -18,8 +19,10 @@
 #include "store/bulk.h"
 
 extern const stoic_run_loops stoic_run_loops_portable;
+extern const stoic_byte_kernels stoic_byte_kernels_portable;
 #ifdef __x86_64__
 extern const stoic_run_loops stoic_run_loops_avx2, stoic_run_loops_avx512;
+extern const stoic_byte_kernels stoic_byte_kernels_avx2, stoic_byte_kernels_vbmi;
 #endif
 
 /* A file in memory, and the network that it must compute. */
@@ -59,17 +62,21 @@ static inline void stw_free(stw_file *f) {
     free(f->bytes);
 }
 
+enum { STW_SETS = 5 };
+
 /* The sets there are: the plain definitions, then those this processor has. */
-static inline int stw_sets(stoic_run_set sets[4]) {
+static inline int stw_sets(stoic_run_set sets[STW_SETS]) {
     const stoic_store_kernels *words[3] = {0};
-    const int n = stoic_store_kernels_all(words);
-    sets[0] = (stoic_run_set){words[0], &stoic_run_loops_plain};
-    sets[1] = (stoic_run_set){words[0], &stoic_run_loops_portable};
+    int n = stoic_store_kernels_all(words) + 1;
+    sets[0] = (stoic_run_set){words[0], &stoic_byte_kernels_portable, &stoic_run_loops_plain};
+    sets[1] = (stoic_run_set){words[0], &stoic_byte_kernels_portable, &stoic_run_loops_portable};
 #ifdef __x86_64__
-    sets[2] = (stoic_run_set){words[1], &stoic_run_loops_avx2};
-    sets[3] = (stoic_run_set){words[2], &stoic_run_loops_avx512};
+    sets[2] = (stoic_run_set){words[1], &stoic_byte_kernels_avx2, &stoic_run_loops_avx2};
+    sets[3] = (stoic_run_set){words[2], &stoic_byte_kernels_avx2, &stoic_run_loops_avx512};
+    sets[4] = (stoic_run_set){words[2], &stoic_byte_kernels_vbmi, &stoic_run_loops_avx512};
+    n += stoic_cpu_permutes_bytes();
 #endif
-    return n + 1;
+    return n;
 }
 
 /* A started run in memory of its own. */

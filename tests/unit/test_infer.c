@@ -70,7 +70,7 @@ static void compare(const stw_file *f, const float *images, const float *out, in
 
 static void check_shipped(const char *file, int n) {
     stoic_model *model = kit_shipped(file);
-    stoic_run_set sets[4];
+    stoic_run_set sets[STW_SETS];
     const int best = stw_sets(sets) - 1;
     if (!model)
         skip();
@@ -100,7 +100,7 @@ static void test_resnet(void **state) {
 static void test_random(void **state) {
     (void)state;
     int ran = 0;
-    stoic_run_set sets[4];
+    stoic_run_set sets[STW_SETS];
     const int n_sets = stw_sets(sets);
     for (uint64_t seed = 0; seed < 400; seed++) {
         stoic_error told = {0};
@@ -141,7 +141,7 @@ static void test_weights(void **state) {
     (void)state;
     stoic_model *model = kit_random_norms(small_resnet(), 4);
     stoic_rng rng = kit_rng(9);
-    stoic_run_set sets[4];
+    stoic_run_set sets[STW_SETS];
     const int n_sets = stw_sets(sets);
     for (int i = 0; i < SPECS * n_sets; i++) {
         stw_file f = stw_make(model, specs[i % SPECS]);
@@ -158,7 +158,8 @@ static void test_weights(void **state) {
             assert_non_null(stored);
             float *wanted = kit_floats(entry->weights), *got = kit_floats(entry->weights);
             MUST(stoic_store_decode(f.store, e, wanted, err));
-            stoic_reader_begin(&r.run->reader, sets[i / SPECS].words, stored);
+            stoic_reader_begin(&r.run->reader, sets[i / SPECS].words, sets[i / SPECS].bytes,
+                               stored);
             for (int64_t at = 0, n; at < entry->weights; at += n) {
                 n = 1 + kit_below(&rng, 30);
                 n = entry->weights - at < n ? entry->weights - at : n;
@@ -180,7 +181,7 @@ static void test_positions(void **state) {
     (void)state;
     stoic_model *model = kit_random_norms(small_resnet(), 4);
     stw_file f = stw_make(model, "int8,code=secded72");
-    stoic_run_set sets[4];
+    stoic_run_set sets[STW_SETS];
     const int n = 13, n_sets = stw_sets(sets);
     float *images = kit_images(model, n, 1);
     for (int s = 0; s < n_sets; s++) {
@@ -202,7 +203,7 @@ static void test_positions(void **state) {
 static void test_infinite(void **state) {
     (void)state;
     stoic_model *model = kit_random_norms(small_resnet(), 4);
-    stoic_run_set sets[4];
+    stoic_run_set sets[STW_SETS];
     const int n_sets = stw_sets(sets);
     stw_file f = stw_make(model, "fp32");
     float *images = kit_images(model, 2, 1);

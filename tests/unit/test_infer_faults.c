@@ -129,7 +129,7 @@ static void test_corrected(void **state) {
         "fp32,code=tmr",          "affine:5,code=secded72", "fp16,code=secded72",
         "affine:3,code=secded39", "int8,code=zerospace64",  "q2.5,code=parity64"};
     stoic_model *model = kit_random_norms(small_resnet(), 4);
-    stoic_run_set sets[4];
+    stoic_run_set sets[STW_SETS];
     const int n_sets = stw_sets(sets);
     float *images = kit_images(model, 1, 1), clean[16], faulty[16];
     stoic_rng rng = kit_rng(8);

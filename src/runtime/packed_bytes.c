@@ -1,0 +1,109 @@
+/* Codes of at most 8 bits, a byte each, from packed words: by the loops of bytes.h where those know
+ * the words, by way of codes of 32 bits otherwise. */
+#include "runtime/packed.h"
+
+static bool in_whole_bytes(const stoic_packed *p) {
+    const stoic_words *w = &p->words;
+    return w->secded && w->weights == 8 && w->data == 8;
+}
+
+bool stoic_packed_is_short(const stoic_packed *p) {
+    return in_whole_bytes(p) || (stoic_packed_is_narrow(p) && p->words.word <= 8);
+}
+
+const uint8_t *stoic_packed_as_bytes(const stoic_packed *p) {
+    const bool plain = stoic_packed_is_narrow(p) && p->words.word == 8 && !p->words.copied;
+    return plain ? (const uint8_t *)p->image : NULL;
+}
+
+void stoic_packed_prefetch(const stoic_packed *p, int64_t first, int n) {
+    const int64_t per = p->words.weights, bits = p->words.word, ahead = STOIC_BYTE_STRETCH;
+    const char *from = (const char *)p->image + (first + ahead) / per * bits / 8;
+    const int64_t bytes = n / per * bits / 8, end = stoic_packed_count(p) * bits / 8;
+    const int64_t left = end - (from - (const char *)p->image);
+    for (int64_t i = 0; i < bytes && i < left; i += 64)
+        __builtin_prefetch(from + i);
+}
+
+/* One word whose syndrome is not zero, by the code's own decoder. */
+static void mend_word(const stoic_packed *p, int64_t word, uint8_t *codes, stoic_reading *told,
+                      bool *lost) {
+    uint64_t data[STOIC_WORD_WEIGHTS] = {0};
+    const stoic_word bits = stoic_image_get(p->image, word * p->words.word, p->words.word);
+    const int held = stoic_packed_held(p, word);
+    const stoic_verdict verdict =
+        stoic_words_open(&p->words, &bits, stoic_packed_side(p, word), held, data);
+    for (int i = 0; i < held; i++)
+        codes[i] = (uint8_t)data[i];
+    told->corrected += verdict == STOIC_WORD_CORRECTED;
+    told->detected += verdict == STOIC_WORD_DETECTED;
+    if (lost && verdict == STOIC_WORD_DETECTED)
+        memset(lost, 1, (size_t)held * sizeof *lost);
+}
+
+/* n whole words in the loops that all sets have. */
+static bool open_by_parities(const stoic_bits_kernels *kernels, const stoic_packed *p, int64_t word,
+                             int n, uint8_t *codes, uint64_t *wrong) {
+    const stoic_words *w = &p->words;
+    const uint64_t restored = w->redundant ? 0 : UINT64_C(0x0040404040404040);
+    uint64_t data[STOIC_BYTE_STRETCH / 8], any = 0;
+    uint8_t checks[STOIC_BYTE_STRETCH / 8], sums[STOIC_BYTE_STRETCH / 8];
+    kernels->open(p->image, word * w->word, 64, w->redundant, n, data, checks);
+    kernels->parities(data, n, &w->secded->parity, sums);
+    for (int i = 0; restored && i < n; i++)
+        data[i] = (data[i] & ~restored) | (data[i] >> 1 & restored);
+    memcpy(codes, data, (size_t)n * sizeof *data);
+    if (memcmp(sums, checks, (size_t)n) == 0)
+        return false;
+    memset(wrong, 0, (size_t)(n + 63) / 64 * sizeof *wrong);
+    for (int i = 0; i < n; i++) {
+        wrong[i / 64] |= (uint64_t)(sums[i] != checks[i]) << i % 64;
+        any |= wrong[i / 64];
+    }
+    return any != 0;
+}
+
+static void open_whole(const stoic_store_kernels *kernels, const stoic_byte_kernels *bytes,
+                       const stoic_packed *p, int64_t first, int n, uint8_t *codes,
+                       stoic_reading *told, bool *lost) {
+    const int64_t word = first / 8;
+    const int full = n / 8;
+    uint64_t wrong[STOIC_BYTE_STRETCH / 8 / 64];
+    const uint8_t *from = (const uint8_t *)p->image + word * (p->words.word / 8);
+    bool any = bytes->open_summed ? bytes->open_summed(from, &p->words, full, codes, wrong)
+                                  : open_by_parities(kernels->bits, p, word, full, codes, wrong);
+    for (int i = 0; any && i < full; i++) {
+        if (wrong[i / 64] >> i % 64 & 1)
+            mend_word(p, word + i, codes + 8 * i, told, lost ? lost + 8 * i : NULL);
+    }
+    if (8 * full < n) /* the last word, which is not full */
+        mend_word(p, word + full, codes + 8 * full, told, lost ? lost + 8 * full : NULL);
+}
+
+void stoic_packed_bytes(const stoic_store_kernels *kernels, const stoic_byte_kernels *bytes,
+                        const stoic_packed *p, int64_t first, int n, uint8_t *codes,
+                        stoic_reading *told, bool *lost) {
+    if (lost)
+        memset(lost, 0, (size_t)n * sizeof *lost);
+    const uint8_t *as_they_are = stoic_packed_as_bytes(p);
+    if (as_they_are) {
+        memcpy(codes, as_they_are + first, (size_t)n);
+        return;
+    }
+    if (in_whole_bytes(p)) {
+        open_whole(kernels, bytes, p, first, n, codes, told, lost);
+        return;
+    }
+    if (stoic_packed_is_short(p)) {
+        told->corrected += bytes->open_short(p->image, first * p->words.word, &p->words, n, codes);
+        return;
+    }
+    uint32_t wide[STOIC_BULK_STRETCH + STOIC_BULK_ROOM];
+    const int stretch = STOIC_BULK_STRETCH / p->words.weights * p->words.weights;
+    for (int done = 0, m; done < n; done += m) {
+        m = n - done < stretch ? n - done : stretch;
+        stoic_packed_codes(kernels, p, first + done, m, wide, told, lost ? lost + done : NULL);
+        for (int i = 0; i < m; i++)
+            codes[done + i] = (uint8_t)wide[i];
+    }
+}

@@ -1,0 +1,247 @@
+/* Codes of at most 8 bits by the loops of every instruction set against the codes' own decoders,
+ * word by word, and what they are worth against the rule of the format. */
+#include <math.h>
+
+#include "infer_rig.h"
+
+enum { MOST = 2600, IMAGE = MOST * 3 / 8 + 8 };
+
+static const stoic_byte_kernels *const *byte_sets(int *n) {
+    static const stoic_byte_kernels *sets[3];
+    stoic_run_set all[STW_SETS];
+    *n = 0;
+    for (int i = 0; i < stw_sets(all); i++) {
+        if (*n == 0 || sets[*n - 1] != all[i].bytes)
+            sets[(*n)++] = all[i].bytes;
+    }
+    return sets;
+}
+
+static void fill(stoic_rng *rng, void *to, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++)
+        ((uint8_t *)to)[i] = (uint8_t)stoic_rng_below(rng, 256);
+}
+
+/* A tensor of random words, of which `rare` of 100 are random and the others right. */
+static stoic_packed draw(stoic_rng *rng, const stoic_words *words, int64_t weights, int rare,
+                         uint64_t *image) {
+    const stoic_packed p = {.words = *words, .image = image, .weights = weights};
+    memset(image, 0, IMAGE * sizeof *image);
+    for (int64_t i = 0; i < stoic_packed_count(&p); i++) {
+        stoic_word word = {{0}};
+        fill(rng, &word, (size_t)(words->word + 7) / 8);
+        if (words->word % 8)
+            stoic_word_put(&word, words->word, 64 - words->word % 64, 0);
+        if (!words->copied && (int)stoic_rng_below(rng, 100) >= rare) {
+            word = (stoic_word){{0}}; /* all zeros is right in every linear code */
+            word.part[0] = stoic_rng_below(rng, 2) ? 0 : UINT64_C(0x8080808080808080);
+            stoic_words_mend(words, &word, 0, stoic_packed_held(&p, i));
+        }
+        stoic_image_replace(image, i * words->word, words->word, &word);
+    }
+    return p;
+}
+
+/* All of it, in pieces of whole words, by each set. */
+static void compare_opened(stoic_rng *rng, const stoic_packed *p, const char *what) {
+    uint8_t wanted[MOST], got[MOST];
+    bool gone[MOST], lost[MOST];
+    stoic_reading all = {0};
+    int n_sets;
+    const stoic_byte_kernels *const *sets = byte_sets(&n_sets);
+    const stoic_store_kernels *kernels[3];
+    const int per = p->words.weights, levels = stoic_store_kernels_all(kernels);
+    for (int64_t i = 0; i < stoic_packed_count(p); i++) {
+        uint64_t data[STOIC_WORD_WEIGHTS];
+        const int held = stoic_packed_held(p, i);
+        const stoic_word word = stoic_image_get(p->image, i * p->words.word, p->words.word);
+        const stoic_verdict verdict = stoic_words_open(&p->words, &word, 0, held, data);
+        all.corrected += verdict == STOIC_WORD_CORRECTED;
+        all.detected += verdict == STOIC_WORD_DETECTED;
+        for (int k = 0; k < held; k++) {
+            wanted[i * per + k] = (uint8_t)data[k];
+            gone[i * per + k] = verdict == STOIC_WORD_DETECTED;
+        }
+    }
+    for (int set = 0; set < n_sets; set++) {
+        stoic_reading told = {0};
+        memset(got, 0xa5, sizeof got);
+        for (int64_t at = 0, n; at < p->weights; at += n) {
+            n = (1 + kit_below(rng, STOIC_BYTE_STRETCH / per)) * per;
+            n = p->weights - at < n ? p->weights - at : n;
+            stoic_packed_bytes(kernels[set < levels ? set : levels - 1], sets[set], p, at, (int)n,
+                               got + at, &told, lost + at);
+        }
+        if (memcmp(wanted, got, (size_t)p->weights) != 0)
+            fail_msg("%s, set %d: other codes", what, set);
+        if (memcmp(gone, lost, (size_t)p->weights) != 0)
+            fail_msg("%s, set %d: others are lost", what, set);
+        if (told.corrected != all.corrected || told.detected != all.detected)
+            fail_msg("%s, set %d: corrected %d, detected %d instead of %d, %d", what, set,
+                     (int)told.corrected, (int)told.detected, (int)all.corrected,
+                     (int)all.detected);
+        if (p->weights < MOST)
+            assert_int_equal(got[p->weights], 0xa5);
+    }
+}
+
+/* Every width, every number of copied bits, random words, beginnings and lengths. */
+static void test_repeated(void **state) {
+    (void)state;
+    stoic_rng rng = kit_rng(31);
+    static uint64_t image[IMAGE];
+    for (int data = 2; data <= 8; data++) {
+        for (int copied = 0; copied <= data; copied++) {
+            const stoic_words words = {.data = data,
+                                       .weights = 1,
+                                       .redundant = 2 * copied,
+                                       .word = data + 2 * copied,
+                                       .copied = copied};
+            for (int round = 0; round < 20; round++) {
+                char what[64];
+                const int64_t n = 1 + kit_below(&rng, MOST);
+                const stoic_packed p = draw(&rng, &words, n, 100, image);
+                snprintf(what, sizeof what, "%d bits, %d of them repeated", data, copied);
+                assert_true(stoic_packed_is_short(&p) == (words.word <= 8));
+                compare_opened(&rng, &p, what);
+            }
+        }
+    }
+}
+
+static void test_summed(void **state) {
+    (void)state;
+    static const int rare[] = {0, 1, 10, 100};
+    stoic_secded tables[3];
+    stoic_rng rng = kit_rng(32);
+    static uint64_t image[IMAGE];
+    for (int shape = 0; shape < 3; shape++)
+        stoic_secded_fill(&tables[shape], (stoic_secded_shape)shape);
+    for (int round = 0; round < 400; round++) {
+        const bool inside = round % 2;
+        const stoic_words words = {.data = 8,
+                                   .weights = 8,
+                                   .redundant = inside ? 0 : 8,
+                                   .word = inside ? 64 : 72,
+                                   .secded =
+                                       &tables[inside ? STOIC_SECDED_IN_PLACE : STOIC_SECDED_72]};
+        const stoic_packed p =
+            draw(&rng, &words, 1 + kit_below(&rng, MOST), rare[round / 2 % 4], image);
+        compare_opened(&rng, &p, inside ? "zerospace64" : "secded72");
+    }
+}
+
+/* A single wrong bit, wherever it stands in a group of words, is seen. */
+static void test_single(void **state) {
+    (void)state;
+    stoic_secded tables[3];
+    stoic_rng rng = kit_rng(33);
+    static uint64_t image[IMAGE];
+    for (int shape = 0; shape < 3; shape++)
+        stoic_secded_fill(&tables[shape], (stoic_secded_shape)shape);
+    for (int inside = 0; inside < 2; inside++) {
+        const stoic_words words = {.data = 8,
+                                   .weights = 8,
+                                   .redundant = inside ? 0 : 8,
+                                   .word = inside ? 64 : 72,
+                                   .secded = &tables[inside ? 2 : 0]};
+        const stoic_packed p = draw(&rng, &words, 8 * 70, 0, image);
+        for (int bit = 0; bit < 70 * words.word; bit++) {
+            image[bit / 64] ^= UINT64_C(1) << bit % 64;
+            compare_opened(&rng, &p, "a single bit");
+            image[bit / 64] ^= UINT64_C(1) << bit % 64;
+        }
+    }
+}
+
+static void test_interleave(void **state) {
+    (void)state;
+    stoic_rng rng = kit_rng(34);
+    int n_sets;
+    const stoic_byte_kernels *const *sets = byte_sets(&n_sets);
+    for (int64_t n = 1; n < 200; n++) {
+        const int64_t step = n + n % 3;
+        uint8_t from[16 * 202], to[16 * 200 + 1];
+        fill(&rng, from, sizeof from);
+        for (int set = 0; set < n_sets; set++) {
+            memset(to, 0xa5, sizeof to);
+            sets[set]->interleave(from, step, n, to);
+            for (int64_t i = 0; i < 16 * n; i++)
+                assert_int_equal(to[i], from[i % 16 * step + i / 16]);
+            assert_int_equal(to[16 * n], 0xa5);
+        }
+    }
+}
+
+/* One tensor of each format on a grid: `reader` says what each code is worth. */
+static void compare_worth(const stoic_store_kernels *words, const stoic_byte_kernels *bytes,
+                          const stoic_stw_tensor *record, const stoic_stw_grid *grid,
+                          stoic_reader *reader) {
+    uint8_t codes[300];
+    float got[300], wanted[256];
+    static uint64_t image[64];
+    stoic_stored stored = {.record = record, .grids = grid};
+    stoic_value_rule rule = {.kind = (stoic_format_kind)record->format,
+                             .bits = (int)record->bits,
+                             .is_signed = record->format != STOIC_FORMAT_AFFINE,
+                             .step = grid->step,
+                             .zero = grid->zero,
+                             .scale = record->divides ? (double)grid->scale : 1.0};
+    uint32_t all[256];
+    assert_true(stoic_stw_words(record, &stored.packed.words));
+    stored.packed.image = image;
+    stored.packed.weights = (int64_t)record->weights;
+    stoic_reader_begin(reader, words, bytes, &stored);
+    assert_true(reader->by_bytes);
+    for (int i = 0; i < 300; i++)
+        codes[i] = (uint8_t)(i % (1 << record->bits));
+    for (uint32_t i = 0; i < 256; i++)
+        all[i] = i;
+    words->decode(&rule, all, 1 << record->bits, wanted);
+    bytes->widen(&reader->rule, codes, 300, got);
+    for (int i = 0; i < 300; i++)
+        assert_memory_equal(&got[i], &wanted[codes[i]], sizeof *got);
+}
+
+static void test_worth(void **state) {
+    (void)state;
+    static const double steps[] = {0,     -0.1,   NAN, INFINITY, 1e-40, 1e-300,
+                                   1e300, 5e-324, 1,   0.5,      1e38,  3e35};
+    stoic_rng rng = kit_rng(35);
+    int n_sets, linear = 0, tried = 0;
+    const stoic_byte_kernels *const *sets = byte_sets(&n_sets);
+    const stoic_store_kernels *kernels[3];
+    static stoic_reader reader;
+    const int levels = stoic_store_kernels_all(kernels);
+    for (int round = 0; round < 3000; round++) {
+        const bool affine = round % 2;
+        const stoic_stw_tensor record = {.weights = 400,
+                                         .packed = 1,
+                                         .format = affine ? STOIC_FORMAT_AFFINE : STOIC_FORMAT_INT8,
+                                         .bits = affine ? (uint32_t)(2 + round / 2 % 7) : 8,
+                                         .channels = 1,
+                                         .inner = 1,
+                                         .divides = round % 3 == 0};
+        const bool odd = round % 50 < 12;
+        const stoic_stw_grid grid = {odd ? steps[round % 50] : stoic_rng_unit(&rng) * 0.01,
+                                     affine ? stoic_rng_unit(&rng) * 256 : 0,
+                                     (float)(0.5 + stoic_rng_unit(&rng)), 0};
+        for (int set = 0; set < n_sets; set++) {
+            compare_worth(kernels[set < levels ? set : levels - 1], sets[set], &record, &grid,
+                          &reader);
+            tried += set > 0 && !odd && record.bits == 8;
+            linear += set > 0 && !odd && record.bits == 8 && reader.rule.linear;
+        }
+    }
+    if (linear < tried - tried / 50)
+        fail_msg("%d of %d grids are computed", linear, tried);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_repeated), cmocka_unit_test(test_summed),
+        cmocka_unit_test(test_single),   cmocka_unit_test(test_interleave),
+        cmocka_unit_test(test_worth),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
