@@ -16,7 +16,7 @@ typedef struct settings {
     int activations;
 } settings;
 
-enum { FP32, INT8 };
+static const char *const activations[] = {"fp32", "int8"}; /* as stoic_activations */
 
 static const cli_option options[] = {
     CLI_DATA_OPTIONS(settings, data),
@@ -31,7 +31,8 @@ static const cli_option options[] = {
      .kind = CLI_CHOICE,
      .argument = "fp32|int8",
      .offset = offsetof(settings, activations),
-     .help = "what is multiplied with the weights; int8 is not in this version"},
+     .help = "what is multiplied with the weights; int8 needs a file calibrated by store "
+             "--calibrate, and weights that are integers of at most 8 bits"},
     {.name = "fault",
      .kind = CLI_TEXT,
      .argument = "ber:P",
@@ -93,6 +94,7 @@ static json_t *facts(const look *at) {
     json_t *object = json_object(), *tensors = json_array();
     int bad = cli_put_text(object, "model", at->path);
     bad |= cli_put_text(object, "store", at->facts.store);
+    bad |= cli_put_text(object, "activations", activations[at->set->activations]);
     bad |= cli_put_count(object, "images", e->images);
     bad |= cli_put_count(object, "correct", e->correct);
     bad |= cli_put_number(object, "accuracy", e->accuracy);
@@ -125,7 +127,8 @@ static void print_table(FILE *file, const look *at) {
     cli_put_plain(file, at->facts.model);
     fputs("\nstore          ", file);
     cli_put_plain(file, at->facts.store);
-    fputs("\npreprocessing  ", file);
+    fprintf(file, "\nactivations    %s\n", activations[at->set->activations]);
+    fputs("preprocessing  ", file);
     cli_preprocessing_print(file, at->used);
     fprintf(file, "\nimages         %lld in %lld batches\n", (long long)e->images,
             (long long)r->batches);
@@ -235,9 +238,6 @@ static stoic_status check(const settings *set, const cli_call *call, stoic_error
     TRY(cli_call_keeps(call, set->common.output, err));
     TRY(cli_call_keeps(call, set->figure, err));
     TRY(cli_require(set->data.spec, "--data SPEC", err));
-    if (set->activations == INT8)
-        status = cli_fail(err, STOIC_ERR_ARGUMENT, "--activations",
-                          "int8 activations are not in this version");
 done:
     return status;
 }
@@ -257,6 +257,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     TRY(cli_data_open(&set->data, stoic_infer_model(infer), &data, err));
     how.batch = set->batch;
     how.scrub = set->scrub;
+    how.activations = (stoic_activations)set->activations;
     how.threads = (int)set->common.threads;
     how.seed = (uint64_t)set->common.seed;
     if (set->figure)

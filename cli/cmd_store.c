@@ -11,6 +11,7 @@ typedef struct settings {
     cli_common common;
     cli_data data;
     const char *store;
+    int64_t calibrate;
 } settings;
 
 static const cli_option options[] = {
@@ -21,6 +22,14 @@ static const cli_option options[] = {
      .help = "how the weights lie in memory: FORMAT[,scale=,code=,protect=...], "
              "as fp16 or affine:5,code=msb3 (docs/stores.md)"},
     CLI_DATA_OPTIONS(settings, data),
+    {.name = "calibrate",
+     .kind = CLI_COUNT,
+     .argument = "N",
+     .offset = offsetof(settings, calibrate),
+     .low = 0,
+     .high = INT64_MAX,
+     .help = "with -o and --data: find the ranges of activations on its first N images and write "
+             "them into the file, for infer --activations int8; 0: none"},
     CLI_THREADS_OPTION(settings),
     CLI_FORMAT_OPTION(settings),
     CLI_OUTPUT_OPTION(settings, "also write the protected weight file, for infer"),
@@ -179,6 +188,10 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     TRY(cli_call_expect(call, 1, 1, "one model", err));
     TRY(cli_require(set->store, "--store SPEC", err));
     TRY(cli_call_keeps(call, set->common.output, err));
+    if (set->calibrate > 0) {
+        TRY(cli_require(set->common.output, "-o F.stw, with --calibrate", err));
+        TRY(cli_require(set->data.spec, "--data SPEC, with --calibrate", err));
+    }
     TRY(stoic_model_read(call->arguments.items[0], &model, err));
     TRY(stoic_store_create(model, set->store, &store, err));
     if (stoic_store_entry_count(store) == 0) {
@@ -194,6 +207,8 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     }
     if (set->common.output)
         TRY(stoic_store_write(store, set->common.output, err));
+    if (set->calibrate > 0)
+        TRY(stoic_infer_calibrate(set->common.output, data, set->calibrate, err));
     stoic_store_describe(store, &at.facts);
     at.path = call->arguments.items[0];
     at.model = model;

@@ -6,6 +6,7 @@
  * nothing is allocated: what does not fit into the two arrays is refused. */
 #include <stdio.h>
 #include <stoic/infer.h>
+#include <string.h>
 
 enum {
     FILE_BYTES = 1 << 22,
@@ -27,7 +28,7 @@ static void make_images(long n) {
     }
 }
 
-static int run_images(const char *path, stoic_error *err) {
+static int run_images(const char *path, stoic_activations activations, stoic_error *err) {
     stoic_run_facts facts;
     stoic_run *run = NULL;
     FILE *in = fopen(path, "rb");
@@ -38,7 +39,8 @@ static int run_images(const char *path, stoic_error *err) {
         return 1;
     if (facts.input > MOST_INPUT || facts.classes > MOST_CLASSES)
         return 1;
-    if (stoic_run_start(file, size, path, NULL, IMAGES, memory, sizeof memory, &run, err))
+    if (stoic_run_start(file, size, path, NULL, IMAGES, activations, memory, sizeof memory, &run,
+                        err))
         return 1;
     make_images(IMAGES * facts.input);
     if (stoic_run_images(run, images, IMAGES, outputs, NULL, err))
@@ -61,8 +63,10 @@ static int run_images(const char *path, stoic_error *err) {
 }
 
 int main(int argc, char **argv) {
-    stoic_error err = {.message = "usage: core FILE.stw"};
-    if (argc == 2 && run_images(argv[1], &err) == 0)
+    stoic_error err = {.message = "usage: core FILE.stw [int8]"};
+    const bool int8 = argc == 3 && strcmp(argv[2], "int8") == 0;
+    if ((argc == 2 || int8) &&
+        run_images(argv[1], int8 ? STOIC_INT8_ACTIVATIONS : STOIC_FP32_ACTIVATIONS, &err) == 0)
         return 0;
     fprintf(stderr, "%s: %s\n", err.place, err.message);
     return 1;

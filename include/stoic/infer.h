@@ -25,6 +25,13 @@ extern "C" {
 STOIC_API stoic_status stoic_store_write(const stoic_store *store, const char *path,
                                          stoic_error *err) STOIC_MUST_CHECK;
 
+/* Runs the first `images` of `data` (all, if there are fewer) through a file with float32
+ * activations, and writes the file anew, atomically, with the ranges that the inputs of Conv and
+ * Gemm have had: 256 steps from the least to the greatest value, zero among them. Only then can it
+ * run with int8 activations. Refused as by stoic_run_memory(), and where a value is not finite. */
+STOIC_API stoic_status stoic_infer_calibrate(const char *path, const stoic_dataset *data,
+                                             int64_t images, stoic_error *err) STOIC_MUST_CHECK;
+
 /* ---- the minimal core ---- */
 
 /* What a file in memory says; texts live as long as the file. */
@@ -34,6 +41,7 @@ typedef struct stoic_run_facts {
     int64_t words_at, words_bytes; /* the part that faults may hit */
     int64_t weights, stored_bits;  /* in the store */
     int tensors;                   /* that lie in the store or beside it */
+    bool calibrated;               /* does it hold the ranges that int8 activations need? */
     const char *model, *store;     /* its name; the store's spec */
 } stoic_run_facts;
 
@@ -46,20 +54,30 @@ typedef struct stoic_run_count {
 
 typedef struct stoic_run stoic_run;
 
+/*
+ * What Conv and Gemm multiply their weights with. fp32: weights are widened to floats.
+ * int8: weights of at most 8 bits stay the integers that they are, the input of the node becomes
+ * codes of 8 bits, by the step and zero that calibration found, and sums are taken in integers;
+ * outputs are float32 again. The same bits on every processor (docs/formats.md has the arithmetic).
+ */
+typedef enum stoic_activations { STOIC_FP32_ACTIVATIONS, STOIC_INT8_ACTIVATIONS } stoic_activations;
+
 /* `file` stands at a multiple of 8. Everything but the words is checked; a bad file is refused with
  * STOIC_ERR_FORMAT, which says where. `name` is for messages. */
 STOIC_API stoic_status stoic_run_look(const void *file, uint64_t bytes, const char *name,
                                       stoic_run_facts *out, stoic_error *err) STOIC_MUST_CHECK;
-/* Bytes that a run of up to `batch` images (1 … 4096) at once needs. */
+/* Bytes that a run of up to `batch` images (1 … 4096) at once needs. int8 activations are refused
+ * with STOIC_ERR_UNSUPPORTED where the file is not calibrated, or weights of a Conv or Gemm are not
+ * integers of at most 8 bits: the message names the tensor. */
 STOIC_API stoic_status stoic_run_memory(const void *file, uint64_t bytes, const char *name,
-                                        int batch, uint64_t *out,
+                                        int batch, stoic_activations activations, uint64_t *out,
                                         stoic_error *err) STOIC_MUST_CHECK;
 /* Starts in `memory`, at a multiple of 64, which belongs to the run from then on; there is nothing
  * to free. Both stay where they are. `words`: where the words are now, words_bytes of them; NULL:
  * in the file. They may change between two calls, as memory does. */
 STOIC_API stoic_status stoic_run_start(const void *file, uint64_t bytes, const char *name,
-                                       const void *words, int batch, void *memory,
-                                       uint64_t memory_bytes, stoic_run **out,
+                                       const void *words, int batch, stoic_activations activations,
+                                       void *memory, uint64_t memory_bytes, stoic_run **out,
                                        stoic_error *err) STOIC_MUST_CHECK;
 /* Runs up to `batch` images; n x classes outputs. Every word is read once and counted once. *due
  * (may be NULL): a word was found wrong whose store says due=report, so no output is an answer. */
@@ -73,11 +91,12 @@ STOIC_API void stoic_run_scrub(stoic_run *run, void *words);
 /* ---- a file and a data set ---- */
 
 typedef struct stoic_infer_options {
-    int64_t batch;  /* images between two looks at the store; faults strike there */
-    int threads;    /* 0: the processors this process may use; results do not depend on it */
-    double ber;     /* of each stored bit, before each batch; 0: none */
-    uint64_t seed;  /* of the faults */
-    int64_t scrub;  /* batches between two scrubs, at the end of a batch; 0: none */
+    int64_t batch; /* images between two looks at the store; faults strike there */
+    int threads;   /* 0: the processors this process may use; results do not depend on it */
+    double ber;    /* of each stored bit, before each batch; 0: none */
+    uint64_t seed; /* of the faults */
+    int64_t scrub; /* batches between two scrubs, at the end of a batch; 0: none */
+    stoic_activations activations;
     float *outputs; /* images x classes, or NULL */
     /* called behind each batch, or NULL: images done and correct so far, bits flipped so far */
     void (*watch)(void *user, int64_t images, int64_t correct, int64_t flips);

@@ -182,7 +182,7 @@ static stoic_status prepare(const inference *at, worker *w, const stoic_run_set 
     if (!w->memory || !w->images || !w->outputs)
         return stoic_fail_memory(err, "a run", bytes);
     return stoic_run_start_with(set, infer->bytes, infer->size, infer->path, NULL, at->piece,
-                                w->memory, bytes, &w->run, err);
+                                at->options->activations, w->memory, bytes, &w->run, err);
 }
 
 /* Images `first` to `first` + n of the data set. */
@@ -304,7 +304,8 @@ stoic_status stoic_infer_run(stoic_infer *infer, const stoic_dataset *data,
         status = stoic_fail_memory(err, "threads", (size_t)at.threads * sizeof *at.workers);
         goto done;
     }
-    TRY(stoic_run_memory(infer->bytes, infer->size, infer->path, at.piece, &bytes, err));
+    TRY(stoic_run_memory(infer->bytes, infer->size, infer->path, at.piece, options->activations,
+                         &bytes, err));
     for (int i = 0; i < at.threads; i++)
         TRY(prepare(&at, &at.workers[i], &set, bytes, err));
     TRY(stoic_team_create(at.threads, &team, err));

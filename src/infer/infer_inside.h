@@ -16,6 +16,9 @@ struct stoic_infer {
     uint64_t strikes;         /* batches that faults have struck before */
 };
 
+/* Writes ranges of the inputs of Conv and Gemm, one for each node, into a file in memory. */
+stoic_status stoic_infer_set_ranges(uint8_t *bytes, const stoic_stw *file, const char *name,
+                                    const stoic_range *seen, stoic_error *err);
 /* Where the words are, to be written to. */
 uint8_t *stoic_infer_words(stoic_infer *infer);
 /* Flips each stored bit with probability `ber`, but for protected ones; returns how many. Faults

@@ -378,11 +378,13 @@ static void interleave(const uint8_t *from, int64_t step, int64_t n, uint8_t *to
 
 #define GLUE2(a, b) a##b
 #define GLUE(a, b)  GLUE2(a, b)
+extern const stoic_int_loops GLUE(stoic_int_loops_, STOIC_KERNEL_SET);
 extern const stoic_byte_kernels GLUE(stoic_byte_kernels_, STOIC_KERNEL_SET);
-const stoic_byte_kernels GLUE(stoic_byte_kernels_, STOIC_KERNEL_SET) = {open_short,
-#if defined(__AVX512VBMI__) && defined(__GFNI__)
-                                                                        open_summed,
+const stoic_byte_kernels GLUE(stoic_byte_kernels_, STOIC_KERNEL_SET) = {
+    &GLUE(stoic_int_loops_, STOIC_KERNEL_SET), open_short,
+#ifdef WITH_VBMI
+    open_summed,
 #else
-                                                                        NULL,
+    NULL,
 #endif
-                                                                        widen, interleave};
+    widen, interleave};

@@ -51,6 +51,29 @@ void stoic_reader_part(const stoic_reader *reader, int64_t first, int n, float *
  * not all told by their codes, or do not begin with a word. */
 bool stoic_reader_codes(stoic_reader *reader, int64_t n, uint8_t *codes);
 
+/* ---- codes as integers (stored_codes.c) ---- */
+
+/* Integers of at most 8 bits? */
+bool stoic_stored_is_integer(const stoic_stored *stored);
+/* Of a grid: a weight is (code + shift) * step, with codes as a code reader gives them. */
+double stoic_stored_step(const stoic_stored *stored, int64_t channel, double *shift);
+
+typedef struct stoic_code_reader {
+    const stoic_store_kernels *kernels;
+    const stoic_byte_kernels *bytes;
+    stoic_stored *from;
+    int64_t next;
+    uint8_t flip;
+    int8_t lost;
+    int at, have; /* of `buffer` */
+    int8_t buffer[STOIC_BYTE_STRETCH];
+} stoic_code_reader;
+
+/* As stoic_reader_begin() and stoic_reader_next(), of integers without weights kept aside. */
+void stoic_code_reader_begin(stoic_code_reader *reader, const stoic_store_kernels *kernels,
+                             const stoic_byte_kernels *bytes, stoic_stored *from);
+void stoic_code_reader_next(stoic_code_reader *reader, int64_t n, int8_t *weights);
+
 /* Writes corrected words back into `image`, the memory that the tensor is bound to; counts. */
 void stoic_stored_scrub(stoic_stored *stored, uint64_t *image);
 

@@ -13,14 +13,16 @@
 #include "runtime/packed.h"
 
 enum {
-    STOIC_STW_VERSION = 1,
-    STOIC_STW_ALIGN = 64,   /* of a section of words */
-    STOIC_STW_BEHIND = 16,  /* zero bytes behind the words of a tensor, at least */
-    STOIC_STW_MOST = 1024,  /* nodes, and values */
-    STOIC_STW_NONE = 65535, /* no value, no tensor */
-    STOIC_STW_CHECKED = 32  /* the checksum begins here */
+    STOIC_STW_VERSION = 1,    /* without ranges of activations */
+    STOIC_STW_CALIBRATED = 2, /* with them */
+    STOIC_STW_ALIGN = 64,     /* of a section of words */
+    STOIC_STW_BEHIND = 16,    /* zero bytes behind the words of a tensor, at least */
+    STOIC_STW_MOST = 1024,    /* nodes, and values */
+    STOIC_STW_NONE = 65535,   /* no value, no tensor */
+    STOIC_STW_CHECKED = 32    /* the checksum begins here */
 };
-#define STOIC_STW_MAGIC "STOICSTW"
+#define STOIC_STW_MAGIC      "STOICSTW"
+#define STOIC_STW_LEAST_STEP 0x1p-100f /* of activations, and the inverse of the greatest */
 
 typedef struct stoic_stw_header {
     char magic[8];
@@ -105,7 +107,10 @@ typedef struct stoic_stw_node {
     uint32_t groups, flags;
     float alpha, beta; /* GEMM; NORM: alpha is epsilon; CLIP: the bounds */
     int32_t layer;     /* -1: none */
-    uint32_t zero[5];
+    /* CONV and GEMM: activation code q stands for (q - zero_code) * step; 0: not calibrated */
+    float step;
+    uint32_t zero_code;
+    uint32_t zero[3];
 } stoic_stw_node;
 
 _Static_assert(sizeof(stoic_stw_header) == 128, "a header of 128 bytes");

@@ -105,6 +105,19 @@ static bool (*const fits[STOIC_STW_OPS])(const check *c) = {
     [STOIC_STW_AVERAGE_POOL] = pool_fits, [STOIC_STW_ADD] = add_fits,
 };
 
+/* Ranges of activations: in a calibrated file of every product, and of nothing else. */
+static bool range_fits(const stoic_stw *file, const stoic_stw_node *n) {
+    const bool product = n->op == STOIC_STW_CONV || n->op == STOIC_STW_GEMM;
+    for (int i = 0; i < 3; i++) {
+        if (n->zero[i] != 0)
+            return false;
+    }
+    if (!product || file->head->version != STOIC_STW_CALIBRATED)
+        return n->step >= 0 && n->step <= 0 && n->zero_code == 0;
+    return n->step >= STOIC_STW_LEAST_STEP && n->step <= 1 / STOIC_STW_LEAST_STEP &&
+           n->zero_code <= 255; /* not NaN */
+}
+
 stoic_status stoic_stw_check_nodes(const stoic_stw *file, const char *name, stoic_error *err) {
     const stoic_stw_header *h = file->head;
     bool made[STOIC_STW_MOST] = {false};
@@ -123,6 +136,8 @@ stoic_status stoic_stw_check_nodes(const stoic_stw *file, const char *name, stoi
             what = "a node writes what is there";
         else if (n->layer < -1 || (n->layer >= 0 && (uint32_t)n->layer >= h->layers))
             what = "a node's layer";
+        else if (!range_fits(file, n))
+            what = "a node's step or zero of activations";
         if (what)
             break;
         const check c = {file, n, &file->values[n->in[0]], &file->values[n->out]};

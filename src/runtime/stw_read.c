@@ -200,10 +200,11 @@ static stoic_status check_values(const check *c, const stoic_stw_header *h) {
 static stoic_status check_header(const check *c, const stoic_stw_header *h) {
     if (c->size < sizeof *h || memcmp(h->magic, STOIC_STW_MAGIC, sizeof h->magic) != 0)
         return stoic_fail(c->err, STOIC_ERR_FORMAT, c->name, "not a protected weight file");
-    if (h->version != STOIC_STW_VERSION || h->header_bytes != sizeof *h)
+    if ((h->version != STOIC_STW_VERSION && h->version != STOIC_STW_CALIBRATED) ||
+        h->header_bytes != sizeof *h)
         return stoic_fail(c->err, STOIC_ERR_UNSUPPORTED, c->name,
-                          "protected weight file of version %u, this is for version %d",
-                          (unsigned)h->version, STOIC_STW_VERSION);
+                          "protected weight file of version %u, this is for versions %d and %d",
+                          (unsigned)h->version, STOIC_STW_VERSION, STOIC_STW_CALIBRATED);
     if (h->file_bytes != c->size)
         return stoic_fail(c->err, STOIC_ERR_FORMAT, c->name,
                           "protected weight file: %llu bytes, its header says %llu: %s",

@@ -24,6 +24,7 @@ stoic_run_facts stoic_run_facts_of(const stoic_stw *file) {
         .model = file->texts + file->head->model_text,
         .store = file->texts + file->head->store_text,
     };
+    out.calibrated = file->head->version == STOIC_STW_CALIBRATED;
     for (uint32_t i = 0; i < file->head->n_tensors; i++) {
         const stoic_stw_tensor *t = &file->tensors[i];
         out.weights += t->packed ? (int64_t)t->weights : 0;
@@ -50,7 +51,7 @@ static uint64_t take(uint64_t *end, uint64_t bytes) {
 }
 
 /* Sums stay far below 2^64: there are at most 4096 images and 1024 values of 2^24 floats. */
-static stoic_run_plan plan_of(const stoic_stw *file, int batch) {
+static stoic_run_plan plan_of(const stoic_stw *file, int batch, bool integers) {
     const stoic_stw_header *h = file->head;
     stoic_run_plan plan = {0};
     uint64_t floats = 0, places[STOIC_STW_MOST];
@@ -58,7 +59,12 @@ static stoic_run_plan plan_of(const stoic_stw *file, int batch) {
     for (uint32_t i = 0; i < h->n_tensors; i++)
         pairs = pairs || file->tensors[i].code == STOIC_STW_PARITY64;
     for (uint32_t i = 0; i < h->n_nodes; i++) {
-        uint64_t padded, n = stoic_run_scratch(file, &file->nodes[i], &padded);
+        const stoic_stw_node *node = &file->nodes[i];
+        uint64_t padded = 0, n;
+        if (integers && (node->op == STOIC_STW_CONV || node->op == STOIC_STW_GEMM))
+            n = stoic_run_integer_bytes(file, node, batch) / sizeof(float);
+        else
+            n = stoic_run_scratch(file, node, &padded);
         floats = n > floats ? n : floats;
         plan.padded_floats = padded > plan.padded_floats ? padded : plan.padded_floats;
     }
@@ -73,21 +79,33 @@ static stoic_run_plan plan_of(const stoic_stw *file, int batch) {
     return plan;
 }
 
-static stoic_status check_batch(const char *name, int batch, stoic_error *err) {
+static stoic_status check_call(const char *name, int batch, stoic_activations activations,
+                               stoic_error *err) {
+    if (activations != STOIC_FP32_ACTIVATIONS && activations != STOIC_INT8_ACTIVATIONS)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, name, "activations that there are not");
     if (batch < 1 || batch > MOST_IMAGES)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, name, "%d images at once: expected 1 to %d",
                           batch, MOST_IMAGES);
     return STOIC_OK;
 }
 
+/* Everything a run needs of the file. */
+static stoic_status open_for(const void *file, uint64_t bytes, const char *name, int batch,
+                             stoic_activations activations, stoic_stw *out, stoic_error *err) {
+    stoic_status status = check_call(name, batch, activations, err);
+    if (status == STOIC_OK)
+        status = stoic_stw_open(file, bytes, name, out, err);
+    if (status == STOIC_OK && activations == STOIC_INT8_ACTIVATIONS)
+        status = stoic_run_integers_check(out, name, true, err);
+    return status;
+}
+
 stoic_status stoic_run_memory(const void *file, uint64_t bytes, const char *name, int batch,
-                              uint64_t *out, stoic_error *err) {
+                              stoic_activations activations, uint64_t *out, stoic_error *err) {
     stoic_stw stw;
-    stoic_status status = check_batch(name, batch, err);
+    stoic_status status = open_for(file, bytes, name, batch, activations, &stw, err);
     if (status == STOIC_OK)
-        status = stoic_stw_open(file, bytes, name, &stw, err);
-    if (status == STOIC_OK)
-        *out = plan_of(&stw, batch).end;
+        *out = plan_of(&stw, batch, activations == STOIC_INT8_ACTIVATIONS).end;
     return status;
 }
 
@@ -110,17 +128,17 @@ static void bind(stoic_run *run, const uint8_t *words, uint8_t *memory) {
 }
 
 stoic_status stoic_run_start_with(const stoic_run_set *set, const void *file, uint64_t bytes,
-                                  const char *name, const void *words, int batch, void *memory,
+                                  const char *name, const void *words, int batch,
+                                  stoic_activations activations, void *memory,
                                   uint64_t memory_bytes, stoic_run **out, stoic_error *err) {
     stoic_stw stw;
     stoic_run *run = memory;
-    stoic_status status = check_batch(name, batch, err);
+    const bool integers = activations == STOIC_INT8_ACTIVATIONS;
+    stoic_status status = open_for(file, bytes, name, batch, activations, &stw, err);
     *out = NULL;
-    if (status == STOIC_OK)
-        status = stoic_stw_open(file, bytes, name, &stw, err);
     if (status != STOIC_OK)
         return status;
-    const stoic_run_plan plan = plan_of(&stw, batch);
+    const stoic_run_plan plan = plan_of(&stw, batch, integers);
     if (memory_bytes < plan.end || (uintptr_t)memory % 64 != 0)
         return stoic_fail(err, STOIC_ERR_MEMORY, name,
                           "a run needs %llu bytes at a multiple of 64, was given %llu",
@@ -130,18 +148,19 @@ stoic_status stoic_run_start_with(const stoic_run_set *set, const void *file, ui
     run->set = *set;
     run->plan = plan;
     run->batch = batch;
+    run->integers = integers;
     bind(run, words ? words : stw.bytes + stw.head->words_at, memory);
     *out = run;
     return STOIC_OK;
 }
 
 stoic_status stoic_run_start(const void *file, uint64_t bytes, const char *name, const void *words,
-                             int batch, void *memory, uint64_t memory_bytes, stoic_run **out,
-                             stoic_error *err) {
+                             int batch, stoic_activations activations, void *memory,
+                             uint64_t memory_bytes, stoic_run **out, stoic_error *err) {
     const stoic_run_set set = {&stoic_store_kernels_portable, &stoic_byte_kernels_portable,
                                &stoic_run_loops_portable};
-    return stoic_run_start_with(&set, file, bytes, name, words, batch, memory, memory_bytes, out,
-                                err);
+    return stoic_run_start_with(&set, file, bytes, name, words, batch, activations, memory,
+                                memory_bytes, out, err);
 }
 
 /* ---- the walk ---- */
@@ -173,6 +192,12 @@ static bool is_due(const stoic_run *run) {
     return false;
 }
 
+static void see(const stoic_run *run, const stoic_stw_node *node, stoic_range *range) {
+    const int64_t size = (int64_t)stoic_stw_elements(&run->file.values[node->in[0]]);
+    for (int i = 0; i < run->n; i++)
+        run->set.words->range(stoic_run_in(run, node->in[0], i), size, range);
+}
+
 stoic_status stoic_run_images(stoic_run *run, const float *images, int n, float *outputs, bool *due,
                               stoic_error *err) {
     const stoic_stw_header *h = run->file.head;
@@ -184,7 +209,12 @@ stoic_status stoic_run_images(stoic_run *run, const float *images, int n, float 
     forget(run);
     for (uint32_t i = 0; i < h->n_nodes; i++) {
         const stoic_stw_node *node = &run->file.nodes[i];
-        if (node->op == STOIC_STW_CONV)
+        const bool product = node->op == STOIC_STW_CONV || node->op == STOIC_STW_GEMM;
+        if (product && run->seen)
+            see(run, node, &run->seen[i]);
+        if (product && run->integers)
+            stoic_run_integers(run, node);
+        else if (node->op == STOIC_STW_CONV)
             stoic_run_conv(run, node);
         else if (node->op == STOIC_STW_GEMM)
             stoic_run_gemm(run, node);

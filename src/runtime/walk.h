@@ -33,7 +33,10 @@ struct stoic_run {
     uint64_t *places; /* of each value, in floats of one image */
     float *scratch, *padded, *values;
     stoic_reader reader;
-    int batch, n; /* images at most; of this call */
+    stoic_code_reader codes;
+    bool integers;     /* activations of Conv and Gemm are */
+    stoic_range *seen; /* of the input of each node, to be widened; or NULL */
+    int batch, n;      /* images at most; of this call */
     const float *images;
 };
 
@@ -41,7 +44,8 @@ struct stoic_run {
 stoic_run_facts stoic_run_facts_of(const stoic_stw *file);
 /* As stoic_run_start() with loops of the caller's choice. */
 stoic_status stoic_run_start_with(const stoic_run_set *set, const void *file, uint64_t bytes,
-                                  const char *name, const void *words, int batch, void *memory,
+                                  const char *name, const void *words, int batch,
+                                  stoic_activations activations, void *memory,
                                   uint64_t memory_bytes, stoic_run **out, stoic_error *err);
 
 /* Places the values: floats of one image from the start of the values; returns how many there are.
@@ -61,5 +65,15 @@ void stoic_run_read(stoic_run *run, uint32_t tensor, float *to);
 void stoic_run_conv(stoic_run *run, const stoic_stw_node *node);
 void stoic_run_gemm(stoic_run *run, const stoic_stw_node *node);
 void stoic_run_local(stoic_run *run, const stoic_stw_node *node);
+
+/* ---- activations as integers (run_integers.c) ---- */
+
+/* Can every Conv and Gemm run so? `ranges`: are those of the activations needed? Fails with
+ * STOIC_ERR_UNSUPPORTED, which names what cannot and why. */
+stoic_status stoic_run_integers_check(const stoic_stw *file, const char *name, bool ranges,
+                                      stoic_error *err);
+/* Bytes of scratch of a Conv or Gemm for a batch, if they can. */
+uint64_t stoic_run_integer_bytes(const stoic_stw *file, const stoic_stw_node *node, int batch);
+void stoic_run_integers(stoic_run *run, const stoic_stw_node *node);
 
 #endif

@@ -30,14 +30,15 @@ static uint64_t work_of(const stoic_run *run) {
     return work;
 }
 
-static void run_it(const uint8_t *bytes, size_t size, const stoic_run_facts *facts, uint64_t need) {
+static void run_it(const uint8_t *bytes, size_t size, const stoic_run_facts *facts,
+                   stoic_activations as, uint64_t need) {
     stoic_run *run = NULL;
     void *memory = aligned_alloc(64, need);
     float *images = calloc((size_t)facts->input, sizeof *images);
     float *outputs = calloc((size_t)facts->classes, sizeof *outputs);
     if (!memory || !images || !outputs)
         abort();
-    if (stoic_run_start(bytes, size, "fuzz", NULL, 1, memory, need, &run, NULL) != STOIC_OK)
+    if (stoic_run_start(bytes, size, "fuzz", NULL, 1, as, memory, need, &run, NULL) != STOIC_OK)
         abort();
     if (work_of(run) < MOST_WORK && stoic_run_images(run, images, 1, outputs, NULL, NULL))
         abort();
@@ -59,9 +60,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         abort();
     mend(bytes, size);
     if (stoic_run_look(bytes, size, "fuzz", &facts, NULL) == STOIC_OK &&
-        stoic_run_memory(bytes, size, "fuzz", 1, &need, NULL) == STOIC_OK && need < MOST_BYTES &&
-        facts.input < MOST_FLOATS && facts.classes < MOST_FLOATS)
-        run_it(bytes, size, &facts, need);
+        facts.input < MOST_FLOATS && facts.classes < MOST_FLOATS) {
+        for (int as = STOIC_FP32_ACTIVATIONS; as <= STOIC_INT8_ACTIVATIONS; as++) {
+            if (stoic_run_memory(bytes, size, "fuzz", 1, (stoic_activations)as, &need, NULL) ==
+                    STOIC_OK &&
+                need < MOST_BYTES)
+                run_it(bytes, size, &facts, (stoic_activations)as, need);
+        }
+    }
     free(bytes);
     return 0;
 }

@@ -86,25 +86,30 @@ typedef struct stw_run {
     uint64_t bytes;
 } stw_run;
 
-static inline stw_run stw_start(const stw_file *f, const stoic_run_set *set, int batch) {
+static inline stw_run stw_start_as(const stw_file *f, const stoic_run_set *set, int batch,
+                                   stoic_activations as) {
     stw_run r = {0};
-    MUST(stoic_run_memory(f->bytes, f->size, "file", batch, &r.bytes, err));
+    MUST(stoic_run_memory(f->bytes, f->size, "file", batch, as, &r.bytes, err));
     r.memory = aligned_alloc(64, r.bytes);
     assert_non_null(r.memory);
     memset(r.memory, 0xff, r.bytes); /* NaN: nothing may be read before it is written */
     if (set)
-        MUST(stoic_run_start_with(set, f->bytes, f->size, "file", NULL, batch, r.memory, r.bytes,
-                                  &r.run, err));
+        MUST(stoic_run_start_with(set, f->bytes, f->size, "file", NULL, batch, as, r.memory,
+                                  r.bytes, &r.run, err));
     else
-        MUST(stoic_run_start(f->bytes, f->size, "file", NULL, batch, r.memory, r.bytes, &r.run,
+        MUST(stoic_run_start(f->bytes, f->size, "file", NULL, batch, as, r.memory, r.bytes, &r.run,
                              err));
     return r;
 }
 
+static inline stw_run stw_start(const stw_file *f, const stoic_run_set *set, int batch) {
+    return stw_start_as(f, set, batch, STOIC_FP32_ACTIVATIONS);
+}
+
 /* n images in pieces of `batch`. */
-static inline float *stw_outputs(const stw_file *f, const stoic_run_set *set, int batch,
-                                 const float *images, int n) {
-    stw_run r = stw_start(f, set, batch);
+static inline float *stw_outputs_as(const stw_file *f, const stoic_run_set *set, int batch,
+                                    stoic_activations as, const float *images, int n) {
+    stw_run r = stw_start_as(f, set, batch, as);
     float *out = kit_floats(n * f->facts.classes);
     for (int i = 0; i < n; i += batch) {
         int m = n - i < batch ? n - i : batch;
@@ -113,6 +118,11 @@ static inline float *stw_outputs(const stw_file *f, const stoic_run_set *set, in
     }
     free(r.memory);
     return out;
+}
+
+static inline float *stw_outputs(const stw_file *f, const stoic_run_set *set, int batch,
+                                 const float *images, int n) {
+    return stw_outputs_as(f, set, batch, STOIC_FP32_ACTIVATIONS, images, n);
 }
 
 /* Words corrected and found wrong in the last pass. */

@@ -264,13 +264,14 @@ static void test_room(void **state) {
     for (int batch = 1; batch <= 3; batch++) {
         stoic_run *run = NULL;
         uint64_t need;
-        MUST(stoic_run_memory(f.bytes, f.size, "file", batch, &need, err));
+        MUST(stoic_run_memory(f.bytes, f.size, "file", batch, STOIC_FP32_ACTIVATIONS, &need, err));
         uint8_t *memory = aligned_alloc(64, need + 64);
         memset(memory, 0xa5, need + 64);
-        assert_int_equal(
-            stoic_run_start(f.bytes, f.size, "file", NULL, batch, memory, need - 1, &run, NULL),
-            STOIC_ERR_MEMORY);
-        MUST(stoic_run_start(f.bytes, f.size, "file", NULL, batch, memory, need, &run, err));
+        assert_int_equal(stoic_run_start(f.bytes, f.size, "file", NULL, batch,
+                                         STOIC_FP32_ACTIVATIONS, memory, need - 1, &run, NULL),
+                         STOIC_ERR_MEMORY);
+        MUST(stoic_run_start(f.bytes, f.size, "file", NULL, batch, STOIC_FP32_ACTIVATIONS, memory,
+                             need, &run, err));
         MUST(stoic_run_images(run, images, batch, out, NULL, err));
         for (int i = 0; i < 64; i++)
             assert_int_equal(memory[need + (uint64_t)i], 0xa5);

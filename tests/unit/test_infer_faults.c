@@ -60,12 +60,14 @@ static void test_hostile(void **state) {
         const uint32_t value = (uint32_t)values[kit_below(&rng, 9)];
         memcpy(bytes + at, &value, sizeof value);
         mend(bytes);
-        if (stoic_run_memory(bytes, f.size, "hostile", 1, &need, NULL) != STOIC_OK) {
+        if (stoic_run_memory(bytes, f.size, "hostile", 1, STOIC_FP32_ACTIVATIONS, &need, NULL) !=
+            STOIC_OK) {
             refused++;
         } else if (need < 1 << 20) {
             stoic_run *run = NULL;
             void *memory = aligned_alloc(64, need);
-            MUST(stoic_run_start(bytes, f.size, "hostile", NULL, 1, memory, need, &run, err));
+            MUST(stoic_run_start(bytes, f.size, "hostile", NULL, 1, STOIC_FP32_ACTIVATIONS, memory,
+                                 need, &run, err));
             const stoic_stw_value *shapes = run->file.values;
             if ((int64_t)stoic_stw_elements(&shapes[run->file.head->input]) <= f.facts.input &&
                 stoic_stw_elements(&shapes[run->file.head->output]) <= 16)
