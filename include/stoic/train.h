@@ -70,7 +70,7 @@ typedef struct stoic_train_options {
     double warmup;                /* epochs in which the rate rises linearly from 0 */
     stoic_loss_kind loss;
     double label_smoothing;
-    double clip;         /* largest norm of the whole gradient; 0: none */
+    double clip; /* largest norm of the whole gradient; 0: none */
     /* Clean batches on which the running statistics of batch normalisation are taken again after
      * each epoch under feature-map faults, whose factors spoil them; 0: they stay as they are. */
     int64_t norm_batches;
