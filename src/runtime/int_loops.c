@@ -11,6 +11,8 @@
 #include <immintrin.h>
 #endif
 
+#include "runtime/turn.h"
+
 enum { LANES = STOIC_INT_LANES, TILE = STOIC_INT_TILE, ROWS = STOIC_INT_ROWS, QUAD = 4 };
 
 /* Clamped before it is rounded, which is the same: the bounds are whole numbers. Rounding is by way
@@ -43,30 +45,11 @@ static void gather(const uint8_t *const rows[QUAD], int64_t stride, int64_t n, u
         gather_by(rows, stride, n, to);
 }
 
-typedef int32_t four __attribute__((vector_size(16)));
-
-/* Four rows by four quads, turned over. */
-static inline void turn(const int8_t *from, int64_t step, int8_t *to) {
-    four row[4], half[4];
-    for (int r = 0; r < 4; r++)
-        memcpy(&row[r], from + r * step, sizeof row[r]);
-    half[0] = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
-    half[1] = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
-    half[2] = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
-    half[3] = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
-    for (int i = 0; i < 4; i += 2) {
-        const four even = __builtin_shufflevector(half[i], half[i + 1], 0, 1, 4, 5);
-        const four odd = __builtin_shufflevector(half[i], half[i + 1], 2, 3, 6, 7);
-        memcpy(to + i * QUAD * LANES, &even, sizeof even);
-        memcpy(to + (i + 1) * QUAD * LANES, &odd, sizeof odd);
-    }
-}
-
 static void quads(const int8_t *from, int64_t step, int64_t n, int8_t *to) {
     int64_t i = 0;
     for (; i + 16 <= n; i += 16) {
         for (int r = 0; r < LANES; r += 4)
-            turn(from + r * step + i, step, to + i * LANES + r * QUAD);
+            stoic_turn(from + r * step + i, step, to + i * LANES + r * QUAD);
     }
     for (; i < n; i += QUAD) {
         const size_t m = n - i < QUAD ? (size_t)(n - i) : QUAD;

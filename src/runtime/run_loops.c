@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "runtime/turn.h"
+
 #ifdef __clang__
 #pragma STDC FP_CONTRACT ON
 #endif
@@ -98,30 +100,11 @@ static void add_scaled(float a, const float *x, int64_t n, float *y) {
     memcpy(y + i, &v, (size_t)(n - i) * sizeof *y);
 }
 
-typedef float four __attribute__((vector_size(16)));
-
-/* Four rows by four columns, turned over. */
-static inline void turn(const float *from, int64_t step, float *to) {
-    four row[4], half[4];
-    for (int r = 0; r < 4; r++)
-        memcpy(&row[r], from + r * step, sizeof row[r]);
-    half[0] = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
-    half[1] = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
-    half[2] = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
-    half[3] = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
-    for (int i = 0; i < 4; i += 2) {
-        const four even = __builtin_shufflevector(half[i], half[i + 1], 0, 1, 4, 5);
-        const four odd = __builtin_shufflevector(half[i], half[i + 1], 2, 3, 6, 7);
-        memcpy(to + i * STOIC_RUN_LANES, &even, sizeof even);
-        memcpy(to + (i + 1) * STOIC_RUN_LANES, &odd, sizeof odd);
-    }
-}
-
 static void interleave(const float *from, int64_t step, int64_t n, float *to) {
     int64_t i = 0;
     for (; i + 4 <= n; i += 4) {
         for (int r = 0; r < STOIC_RUN_LANES; r += 4)
-            turn(from + r * step + i, step, to + i * STOIC_RUN_LANES + r);
+            stoic_turn(from + r * step + i, step * 4, to + i * STOIC_RUN_LANES + r);
     }
     for (; i < n; i++) {
         for (int r = 0; r < STOIC_RUN_LANES; r++)
