@@ -166,7 +166,7 @@ done:
 
 const cli_verb cli_verb_attack = {
     .name = "attack",
-    .arguments = "MODEL.onnx --data SPEC --flips N",
+    .arguments = "MODEL.onnx --data SPEC --flips N|--below A",
     .summary = "the few flips that hurt most",
     .text = "The worst case instead of the average: a progressive bit search. In each step the "
             "gradient of the loss ranks the stored bits, the best of each tensor are evaluated "
