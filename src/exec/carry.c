@@ -64,8 +64,9 @@ static stoic_status find_products(stoic_faulty *f, stoic_block *b, carry *c, int
                              .end = chain->shape.bias_first ? NULL : bias,
                              .relu = step->act.kind == STOIC_ACT_RELU};
         c->norms[i] = chain->norm * slack;
-        c->near += 2 * (double)chain->taps + 8;
-        c->far += 2 * (double)chain->taps + 8;
+        /* of the first layer, what is hit alone where all else is nothing beside it */
+        c->near += 2 * (double)chain->taps + 8 + (i == 0 ? (double)elements : 0);
+        c->far += 2 * (double)(i == 0 ? elements : chain->taps) + 8;
         TRY(stoic_block_probe(b, f->chains, t->step[i], &c->probes[i], err));
     }
     stoic_product *p = &c->products[0];
@@ -74,8 +75,6 @@ static stoic_status find_products(stoic_faulty *f, stoic_block *b, carry *c, int
     p->step = stride * p->out;
     p->start = p->end = NULL;
     c->norms[0] = largest_row(p);
-    c->near += (double)elements;
-    c->far += 2 * (double)elements - 2 * (double)f->chains->layers[g->steps[t->step[0]].layer].taps;
     TRY(stoic_tail_logits(f, b, t, &c->logits, err));
     status = stoic_block_sums(b, f->session, t->step[0], &c->first, err);
 done:

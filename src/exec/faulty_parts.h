@@ -73,9 +73,8 @@ typedef struct stoic_threshold {
     uint64_t room_block; /* `room` is for this block (its serial) and that channel */
     float *room;         /* [image][pair, pair if quiet, one, one if quiet][columns] */
     size_t room_room;
-    uint64_t block; /* `limit` is for this block, and this weight */
-    int64_t weight;
-    float *limit; /* [groups x 16] */
+    uint64_t block; /* `limit` is for this block, and the weight of `carry` */
+    float *limit;   /* [groups x 16] */
     size_t limit_room;
     float *scratch;
     size_t scratch_room;

@@ -76,20 +76,15 @@ done:
     return status;
 }
 
-/* |x| that weight (y, x, c) of the kernel meets, for each output pixel: [pixel][16]. */
-static void meet(const stoic_chain *c, const float *in, int64_t ky, int64_t kx, int64_t channel,
-                 float *out) {
-    for (int64_t oy = 0; oy < c->oh; oy++) {
-        for (int64_t ox = 0; ox < c->ow; ox++) {
-            int64_t iy = oy * c->stride_h + ky * c->dilation_h - c->pad_top;
-            int64_t ix = ox * c->stride_w + kx * c->dilation_w - c->pad_left;
-            float *dst = out + (oy * c->ow + ox) * STOIC_LANES;
-            bool inside = iy >= 0 && iy < c->ih && ix >= 0 && ix < c->iw;
-            const float *src =
-                in + (inside ? ((iy * c->iw + ix) * c->channels + channel) * STOIC_LANES : 0);
-            for (int l = 0; l < STOIC_LANES; l++)
-                dst[l] = inside ? fabsf(src[l]) : 0;
-        }
+/* |x| that f->carry's weight meets, for each output pixel: [pixel][16]. */
+static void meet(const stoic_faulty *f, const stoic_chain *chain, const float *in, float *out) {
+    const struct stoic_carry *c = f->carry;
+    for (int64_t p = 0; p < c->pixels; p++) {
+        bool inside = c->at[p] >= 0;
+        const float *src =
+            in + (inside ? (c->at[p] * chain->channels + c->source) * STOIC_LANES : 0);
+        for (int l = 0; l < STOIC_LANES; l++)
+            out[p * STOIC_LANES + l] = inside ? fabsf(src[l]) : 0;
     }
 }
 
@@ -126,29 +121,27 @@ static bool has_relu(const stoic_faulty *f) {
     return found;
 }
 
-/* The hit channel of 16 images from `group` on, pooled. */
-static const float *pooled_channel(stoic_faulty *f, const stoic_block *b, const float *from,
+/* Values of f->carry's channel [image][pixel], pooled: those of 16 images, side by side. */
+static const float *pooled_channel(const stoic_faulty *f, const stoic_block *b, const float *from,
                                    int group) {
-    const stoic_narrow *w = &f->narrow;
     float *scratch = f->threshold.scratch;
-    int64_t size = f->program->values[f->program->steps[w->step].out].size;
+    const float *rows[STOIC_LANES];
     for (int l = 0; l < STOIC_LANES; l++) {
         int image = group * STOIC_LANES + l < b->count ? group * STOIC_LANES + l : 0;
-        const float *src = from + image * size + w->channels[0];
-        for (int64_t p = 0; p < size / w->stride; p++)
-            scratch[p * STOIC_LANES + l] = src[p * w->stride];
+        rows[l] = from + image * f->carry->pixels;
     }
-    return pool(f, scratch, scratch + w->widest * STOIC_LANES);
+    f->program->kernels->columns(rows, f->carry->pixels, scratch);
+    return pool(f, scratch, scratch + f->narrow.widest * STOIC_LANES);
 }
 
-static void find_pixel_errors(stoic_faulty *f, const stoic_block *b, const stoic_probe *probe,
-                              const float *sums, int group, pixel_errors *out) {
+static void find_pixel_errors(const stoic_faulty *f, const stoic_block *b, int group,
+                              pixel_errors *out) {
     int64_t count = f->narrow.pixels * STOIC_LANES;
     bool relu = has_relu(f);
-    const float *totals = pooled_channel(f, b, probe->totals, group);
+    const float *totals = pooled_channel(f, b, f->carry->totals, group);
     for (int64_t i = 0; i < count; i++)
         out->normal[i] = stoic_above(2 * unit * slack * (double)totals[i] + tiny);
-    const float *most = pooled_channel(f, b, sums, group);
+    const float *most = pooled_channel(f, b, f->carry->channel_sums, group);
     for (int64_t i = 0; i < count; i++) {
         bool held = relu && (double)most[i] + STOIC_QUIET + (double)out->normal[i] < 0;
         out->quiet[i] = held ? 0 : out->normal[i];
@@ -200,22 +193,18 @@ static stoic_status find_rooms(stoic_faulty *f, stoic_block *b, const stoic_tail
     const stoic_program *g = f->program;
     stoic_threshold *h = &f->threshold;
     int64_t classes = g->values[g->output].size, n = h->columns;
-    const stoic_probe *probe;
-    const float *logits, *sums;
+    const float *logits = f->carry->logits;
     pixel_errors errors;
     stoic_status status = STOIC_OK;
     if (h->room_block == b->serial)
         return STOIC_OK;
-    TRY(stoic_block_probe(b, f->chains, f->narrow.step, &probe, err));
-    TRY(stoic_block_sums(b, f->session, f->narrow.step, &sums, err));
-    TRY(stoic_tail_logits(f, b, t, &logits, err));
     TRY(stoic_faulty_grow(&h->room, &h->room_room, (size_t)(b->count * 4 * n), err));
     for (int image = 0; image < b->count; image++) {
         float *room = h->room + image * 4 * n;
         int l = image % STOIC_LANES;
         bool nan;
         if (l == 0)
-            find_pixel_errors(f, b, probe, sums, image / STOIC_LANES, &errors);
+            find_pixel_errors(f, b, image / STOIC_LANES, &errors);
         int top = stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
         image_facts m = {logits + image * classes, line->errors + image * classes,
                          errors.normal + l, top};
@@ -224,7 +213,7 @@ static stoic_status find_rooms(stoic_faulty *f, stoic_block *b, const stoic_tail
         m.pixels = errors.quiet + l;
         fill_rooms(f, t, &m, room + n, room + 3 * n);
         room[n + classes] = (float)(STOIC_QUIET * (1 - 1e-6));
-        if (nan || !((double)probe->peak[image] < 0x1p30)) /* never */
+        if (nan || !((double)f->carry->hit->peak[image] < 0x1p30)) /* never */
             room[0] = room[n] = room[1] = room[n + 1] = -1;
     }
     h->room_block = b->serial;
@@ -255,10 +244,8 @@ static stoic_status find_limits(stoic_faulty *f, stoic_block *b, const stoic_tai
     stoic_threshold *h = &f->threshold;
     const stoic_narrow *w = &f->narrow;
     const stoic_exec_step *step = &g->steps[w->step];
-    const stoic_dnn_shape *s = &g->layers[step->layer].shape;
     const stoic_chain *c = &f->chains->layers[step->layer].shape;
     int64_t size = g->values[step->in[0]].size, classes = g->values[g->output].size;
-    int64_t weight = edit->index % (s->ic * s->kh * s->kw);
     const float *input, *met = NULL;
     stoic_line *line = NULL;
     stoic_status status = STOIC_OK;
@@ -267,13 +254,13 @@ static stoic_status find_limits(stoic_faulty *f, stoic_block *b, const stoic_tai
     TRY(stoic_faulty_grow(&h->scratch, &h->scratch_room, (size_t)(w->widest * STOIC_LANES) * 2,
                           err));
     TRY(stoic_faulty_grow(&h->limit, &h->limit_room, (size_t)b->groups * STOIC_LANES, err));
+    TRY(stoic_carry_limit(f, b, t, line, h->reach, edit->index, err));
     TRY(find_rooms(f, b, t, line, err));
     for (int64_t image = 0; image < (int64_t)b->groups * STOIC_LANES; image++) {
         int64_t lane = image % STOIC_LANES;
         bool nan;
         if (lane == 0) {
-            meet(c, input + image / STOIC_LANES * size * STOIC_LANES, weight / s->kw % s->kh,
-                 weight % s->kw, weight / (s->kw * s->kh), h->scratch);
+            meet(f, c, input + image / STOIC_LANES * size * STOIC_LANES, h->scratch);
             met = pool(f, h->scratch, h->scratch + w->widest * STOIC_LANES);
         }
         h->limit[image] = INFINITY; /* no image */
@@ -283,8 +270,6 @@ static stoic_status find_limits(stoic_faulty *f, stoic_block *b, const stoic_tai
         }
     }
     h->block = b->serial;
-    h->weight = weight;
-    status = stoic_carry_limit(f, b, t, line, h->reach, edit->index, err);
 done:
     return status;
 }

@@ -128,7 +128,7 @@ static void live_clean(int member, void *user) {
     stoic_tape_forward(t->tape, member, t->images, (uint64_t)t->state.step);
 }
 
-bool stoic_trainer_settles(const stoic_trainer *t) {
+static bool spoilt(const stoic_trainer *t) {
     return t->options->norm_batches > 0 && stoic_hazards_of_maps(t->hazards) &&
            !stoic_hazards_of_weights(t->hazards) && stoic_tape_running_count(t->tape) > 0;
 }
@@ -139,7 +139,7 @@ stoic_status stoic_trainer_settle(stoic_trainer *t, stoic_error *err) {
     stoic_feed_options options = {.batch = o->batch, .seed = o->seed};
     stoic_feed *feed = NULL;
     stoic_status status = STOIC_OK;
-    if (!stoic_trainer_settles(t))
+    if (!spoilt(t))
         return STOIC_OK;
     TRY(stoic_augment_parse("none", &options.augment, err));
     TRY(stoic_feed_start(t->data, &options, &feed, err));

@@ -66,7 +66,6 @@ stoic_status stoic_trainer_describe(stoic_trainer *t, const stoic_model *model, 
 /* One batch, whole: forward, backward, update. Adds to state. */
 stoic_status stoic_trainer_step(stoic_trainer *t, stoic_error *err);
 /* Takes the running statistics again on clean batches, where faults in feature maps spoil them. */
-bool stoic_trainer_settles(const stoic_trainer *t);
 stoic_status stoic_trainer_settle(stoic_trainer *t, stoic_error *err);
 /* Stretches and the optimiser's state. */
 stoic_status stoic_trainer_prepare(stoic_trainer *t, stoic_error *err);
