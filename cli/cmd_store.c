@@ -20,7 +20,7 @@ static const cli_option options[] = {
      .argument = "SPEC",
      .offset = offsetof(settings, store),
      .help = "how the weights lie in memory: FORMAT[,scale=,code=,protect=...], "
-             "as fp16 or affine:5,code=msb3 (docs/stores.md)"},
+             "as fp16 or affine:5,code=msb3 (docs/store-specs.md)"},
     CLI_DATA_OPTIONS(settings, data),
     {.name = "calibrate",
      .kind = CLI_COUNT,

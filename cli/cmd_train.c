@@ -169,7 +169,7 @@ static const cli_option options[] = {
      .argument = "SPEC",
      .offset = offsetof(settings, store),
      .help = "how the weights lie in memory: FORMAT[,scale=,code=,protect=...], "
-             "as fp16 or affine:5,code=msb3 (docs/stores.md)",
+             "as fp16 or affine:5,code=msb3 (docs/store-specs.md)",
      .fallback = "fp32"},
     {.name = "checkpoint",
      .kind = CLI_TEXT,

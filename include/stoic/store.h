@@ -11,7 +11,7 @@
  * places that are left are zero, no fault hits them and they are in no total.
  *
  * Thread-safety: a store is immutable after creation and may be shared.
- * Source: weight scaling (paper 1), FORTUNE (paper 3); docs/stores.md.
+ * Source: weight scaling (paper 1), FORTUNE (paper 3); docs/store-specs.md.
  */
 #ifndef STOIC_STORE_H
 #define STOIC_STORE_H
@@ -51,9 +51,9 @@ typedef struct stoic_store_entry {
 
 typedef struct stoic_store stoic_store;
 
-/* Spec: docs/stores.md; NULL or "" is "fp32". Fails with STOIC_ERR_ARGUMENT (says which part means
- * nothing, and why) or STOIC_ERR_NUMERIC (names the tensor whose weights the format cannot hold).
- * Keeps a reference to the model. */
+/* Spec: docs/store-specs.md; NULL or "" is "fp32". Fails with STOIC_ERR_ARGUMENT (says which part
+ * means nothing, and why) or STOIC_ERR_NUMERIC (names the tensor whose weights the format cannot
+ * hold). Keeps a reference to the model. */
 STOIC_API stoic_status stoic_store_create(const stoic_model *model, const char *spec,
                                           stoic_store **out, stoic_error *err) STOIC_MUST_CHECK;
 STOIC_API void stoic_store_free(stoic_store *store);

@@ -3,7 +3,7 @@
  * encoding half is in src/store; both use the tables here.
  *
  * A word holds `weights` weights of `data` bits each, weight after weight from bit 0 on, and
- * `redundant` bits above them (docs/stores.md).
+ * `redundant` bits above them (docs/store-specs.md).
  */
 #ifndef STOIC_RUNTIME_WORDS_H
 #define STOIC_RUNTIME_WORDS_H

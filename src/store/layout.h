@@ -85,7 +85,8 @@ stoic_status stoic_layout_parse_part(const char *spec, const stoic_layout *base,
                                      stoic_error *err);
 void stoic_layout_deinit(stoic_layout *layout);
 
-/* "BASE/LAYERS=SPEC/…" (docs/stores.md). Without a model, layers are known by their numbers only.
+/* "BASE/LAYERS=SPEC/…" (docs/store-specs.md). Without a model, layers are known by their numbers
+ * only.
  */
 stoic_status stoic_layouts_parse(const char *spec, const stoic_model *model, int n_layers,
                                  stoic_layouts *out, stoic_error *err);

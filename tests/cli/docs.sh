@@ -65,7 +65,7 @@ else
     passed=0 failed=1
     echo "not ok - harness: a command that fails is noticed"
 fi
-for file in "$root/README.md" "$root/docs/user.md" "$root/docs/stores.md" \
+for file in "$root/README.md" "$root/docs/user.md" "$root/docs/store-specs.md" \
     "$root/docs/hardening.md"; do
     fresh "$(basename "$file")"
     [ -f "$file" ] && run_markdown "$file"
