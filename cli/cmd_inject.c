@@ -121,9 +121,10 @@ static const cli_option options[] = {
      .help = "an output with a NaN is wrong, or its first NaN is its top-1"},
     {.name = "keep",
      .kind = CLI_TEXT,
-     .argument = "images",
+     .argument = "LIST",
      .offset = offsetof(settings, keep),
-     .help = "keep the outcome of every image of every trial"},
+     .help = "images: the outcome of every image of every trial; sites: every hit bit also of "
+             "trials with more than 10,000, of which else only the number is kept"},
     {.name = "shard",
      .kind = CLI_TEXT,
      .argument = "I/N",
@@ -180,6 +181,23 @@ static stoic_status parse_images(const char *text, int64_t *out, stoic_error *er
     return stoic_parse_count(text, "--images-per-trial", 1, INT64_MAX, out, err);
 }
 
+/* `keep`: a list, or NULL. */
+static stoic_status read_kept(const char *keep, stoic_campaign_options *out, stoic_error *err) {
+    out->keep_images = out->keep_sites = false;
+    for (const char *word = keep; word; word = strchr(word, ',')) {
+        word += word != keep;
+        size_t length = strcspn(word, ",");
+        if (length == 6 && strncmp(word, "images", length) == 0)
+            out->keep_images = true;
+        else if (length == 5 && strncmp(word, "sites", length) == 0)
+            out->keep_sites = true;
+        else
+            return cli_fail(err, STOIC_ERR_ARGUMENT, "--keep",
+                            "expected images or sites, found '%.*s'", (int)length, word);
+    }
+    return STOIC_OK;
+}
+
 static stoic_status check(const settings *set, const cli_call *call, stoic_error *err) {
     cli_by by;
     stoic_status status = STOIC_OK;
@@ -188,9 +206,6 @@ static stoic_status check(const settings *set, const cli_call *call, stoic_error
     TRY(cli_require(set->faults.count ? "" : NULL, "--fault MODEL", err));
     TRY(cli_require(set->common.output, "-o RUN.db", err));
     TRY(cli_by_parse(set->by, &by, err));
-    if (set->keep && strcmp(set->keep, "images") != 0)
-        return cli_fail(err, STOIC_ERR_ARGUMENT, "--keep", "expected images, found '%s'",
-                        set->keep);
     if (set->sampling == STOIC_SAMPLING_STRATIFIED && !(set->margin > 0.0) && set->trials == 0)
         return cli_fail(err, STOIC_ERR_ARGUMENT, "--sampling",
                         "stratified needs --margin or --trials");
@@ -215,6 +230,8 @@ static stoic_status campaign_options(const settings *set, stoic_campaign_options
     stoic_status status = parse_images(set->images_per_trial, &out->images_per_trial, err);
     if (status == STOIC_OK && set->shard)
         status = parse_shard(set->shard, out, err);
+    if (status == STOIC_OK)
+        status = read_kept(set->keep, out, err);
     out->store = set->store;
     out->faults = set->faults.items;
     out->n_faults = set->faults.count;
@@ -227,7 +244,6 @@ static stoic_status campaign_options(const settings *set, stoic_campaign_options
     out->outcomes = (stoic_outcomes)set->outcomes;
     out->engine = (stoic_engine_kind)set->engine;
     out->nan_rule = (stoic_nan_rule)set->nan_rule;
-    out->keep_images = set->keep != NULL;
     out->seed = (uint64_t)set->common.seed;
     out->threads = (int)set->common.threads;
     out->memory = set->common.memory;

@@ -103,6 +103,7 @@ typedef struct stoic_campaign_options {
     stoic_engine_kind engine;
     stoic_nan_rule nan_rule;
     bool keep_images;  /* per-image outcome bitmaps */
+    bool keep_sites;   /* also those of trials with more than 10,000 of them */
     int shard, shards; /* shard I of N, counted from 1; 0/0: no shards */
     uint64_t seed;
     int threads;    /* 0: all this process may use */

@@ -168,6 +168,7 @@ static stoic_status run_in_file(stoic_campaign_file *file, const stoic_parts *pa
     stoic_run_options run = {.allocation = NULL};
     stoic_status status;
     stoic_site_drawer_init(&drawer, parts->store, parts->faults, parts->n_faults);
+    drawer.most = options->keep_sites ? 0 : STOIC_MOST_SITES;
     fill_run(&run, options, design, parts);
     TRY(check_kept(options, design, run.trials, err));
     if (options->cluster)

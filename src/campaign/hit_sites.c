@@ -56,14 +56,19 @@ static stoic_status append_hits(stoic_hits *all, const stoic_hits *more, stoic_e
     return STOIC_OK;
 }
 
-stoic_status stoic_site_drawer_hits(stoic_site_drawer *drawer, int64_t trial, size_t *n_edits,
-                                    stoic_error *err) {
+static stoic_status draw_hits(stoic_site_drawer *drawer, int64_t trial, stoic_error *err) {
     stoic_status status = STOIC_OK;
     drawer->all.count = 0;
     for (size_t i = 0; i < drawer->n_faults; i++) {
         TRY(stoic_fault_draw(drawer->faults[i], trial, &drawer->hits, err));
         TRY(append_hits(&drawer->all, &drawer->hits, err));
     }
+done:
+    return status;
+}
+
+static stoic_status apply_hits(stoic_site_drawer *drawer, size_t *n_edits, stoic_error *err) {
+    stoic_status status;
     *n_edits = drawer->edit_capacity;
     status = stoic_store_apply(drawer->store, drawer->all.items, drawer->all.count, drawer->edits,
                                n_edits, &drawer->decoded, err);
@@ -76,6 +81,15 @@ stoic_status stoic_site_drawer_hits(stoic_site_drawer *drawer, int64_t trial, si
     drawer->edit_capacity = *n_edits;
     status = stoic_store_apply(drawer->store, drawer->all.items, drawer->all.count, drawer->edits,
                                n_edits, &drawer->decoded, err);
+done:
+    return status;
+}
+
+stoic_status stoic_site_drawer_hits(stoic_site_drawer *drawer, int64_t trial, size_t *n_edits,
+                                    stoic_error *err) {
+    stoic_status status;
+    TRY(draw_hits(drawer, trial, err));
+    status = apply_hits(drawer, n_edits, err);
 done:
     return status;
 }
@@ -96,13 +110,30 @@ static const stoic_edit *find_edit(const stoic_site_drawer *drawer, size_t n, in
     return low < n && edit->tensor == tensor && edit->index == index ? edit : NULL;
 }
 
+static void leave_out(const stoic_site_drawer *drawer, stoic_site_list *sites) {
+    const stoic_hits *all = &drawer->all;
+    sites->count = 0;
+    sites->left_out = all->count;
+    sites->layer = stoic_store_entry_at(drawer->store, all->items[0].entry)->layer;
+    for (size_t i = 1; i < all->count; i++) {
+        if (stoic_store_entry_at(drawer->store, all->items[i].entry)->layer != sites->layer)
+            sites->layer = STOIC_SEVERAL_LAYERS;
+    }
+}
+
 static stoic_status draw_sites(void *user, int64_t trial, stoic_site_list *sites,
                                stoic_error *err) {
     stoic_site_drawer *drawer = user;
     const stoic_store *store = drawer->store;
     size_t n_edits;
     stoic_status status;
-    TRY(stoic_site_drawer_hits(drawer, trial, &n_edits, err));
+    sites->left_out = 0;
+    TRY(draw_hits(drawer, trial, err));
+    if (drawer->most > 0 && drawer->all.count > drawer->most) {
+        leave_out(drawer, sites);
+        return STOIC_OK;
+    }
+    TRY(apply_hits(drawer, &n_edits, err));
     TRY(stoic_site_list_resize(sites, drawer->all.count, err));
     for (size_t i = 0; i < drawer->all.count; i++) {
         const stoic_hit *hit = &drawer->all.items[i];

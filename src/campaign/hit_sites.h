@@ -17,7 +17,15 @@ typedef struct stoic_site {
 typedef struct stoic_site_list {
     stoic_site *items;
     size_t count, capacity;
+    size_t left_out; /* sites of a trial with too many of them to be described; `count` is 0 then */
+    int32_t layer;   /* of those: the one they share, or STOIC_SEVERAL_LAYERS */
 } stoic_site_list;
+
+/* Where sites have no single layer. */
+enum { STOIC_SEVERAL_LAYERS = -2 };
+
+/* A trial with more sites is kept without them, unless asked for: they can be drawn anew. */
+enum { STOIC_MOST_SITES = 10000 };
 
 void stoic_site_list_deinit(stoic_site_list *list);
 /* Room for `count` sites; the contents are kept. */
@@ -36,6 +44,7 @@ typedef struct stoic_site_drawer {
     const stoic_store *store;
     stoic_fault *const *faults;
     size_t n_faults;
+    size_t most; /* sites a trial that are described; 0: any number */
     stoic_hits hits, all;
     stoic_edit *edits;
     size_t edit_capacity;

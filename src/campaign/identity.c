@@ -165,7 +165,11 @@ static stoic_status add_rules(const stoic_campaign_options *options, const stoic
     SET("outcomes", "%s", options->outcomes == STOIC_OUTCOMES_ALL ? "all" : "critical");
     SET("engine", "%s", options->engine == STOIC_ENGINE_FULL ? "full" : "auto");
     SET("nan", "%s", options->nan_rule == STOIC_NAN_ARGMAX ? "argmax" : "strict");
-    SET("keep", "%s", options->keep_images ? "images" : "nothing");
+    SET("keep", "%s%s%s", options->keep_images ? "images" : "",
+        options->keep_images && options->keep_sites ? "," : "",
+        options->keep_sites    ? "sites"
+        : options->keep_images ? ""
+                               : "nothing");
     SET("chunk", "%lld", (long long)design->chunk);
     SET("block", "%lld", (long long)design->block);
     int64_t used = design->images_per_trial ? design->images_per_trial : design->images;

@@ -21,7 +21,11 @@ static const char copy_sql[] =
     "INSERT INTO main.outcomes SELECT * FROM part.outcomes;"
     "INSERT INTO main.strata SELECT * FROM part.strata WHERE true" STOIC_STRATA_ADD_UP ";";
 
-static const char upsets_sql[] = "INSERT INTO main.upsets SELECT * FROM part.upsets";
+/* Tables that files of older versions lack. */
+static const struct {
+    const char *name, *copy;
+} later_tables[] = {{"upsets", "INSERT INTO main.upsets SELECT * FROM part.upsets"},
+                    {"crowds", "INSERT INTO main.crowds SELECT * FROM part.crowds"}};
 
 static const char frame_sql[] = "INSERT INTO main.layers SELECT * FROM part.layers;"
                                 "INSERT INTO main.entries SELECT * FROM part.entries;"
@@ -70,11 +74,25 @@ static stoic_status begin_or_match(stoic_campaign_file *out, const stoic_campaig
     return stoic_campaign_file_create(out, &setup, err);
 }
 
+static stoic_status copy_later_tables(stoic_campaign_file *out, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    for (size_t i = 0; i < sizeof later_tables / sizeof *later_tables; i++) {
+        char sql[96];
+        int64_t there;
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM part.sqlite_master WHERE name = '%s'",
+                 later_tables[i].name);
+        TRY(stoic_sql_integer(out->db, sql, 0, &there, err));
+        if (there)
+            TRY(stoic_sql_exec(out->db, later_tables[i].copy, err));
+    }
+done:
+    return status;
+}
+
 static stoic_status add_part(stoic_campaign_file *out, const char *path, stoic_error *err) {
     stoic_campaign_file *part = NULL;
     stoic_status status;
     bool attached = false, first = out->fresh;
-    int64_t upsets;
     TRY(stoic_campaign_file_open(path, false, &part, err));
     TRY(begin_or_match(out, part, err));
     int64_t planned = stoic_campaign_file_integer(part, "planned", 0);
@@ -87,10 +105,7 @@ static stoic_status add_part(stoic_campaign_file *out, const char *path, stoic_e
         TRY(stoic_sql_exec(out->db, frame_sql, err));
     TRY(refuse_overlap(out, path, err));
     TRY(stoic_sql_exec(out->db, copy_sql, err));
-    TRY(stoic_sql_integer(out->db, "SELECT count(*) FROM part.sqlite_master WHERE name = 'upsets'",
-                          0, &upsets, err));
-    if (upsets) /* older files have none */
-        TRY(stoic_sql_exec(out->db, upsets_sql, err));
+    TRY(copy_later_tables(out, err));
     status = stoic_sql_exec(out->db, "COMMIT", err);
 done:
     if (status != STOIC_OK)

@@ -175,14 +175,21 @@ stoic_status stoic_records_each_site(stoic_records *records,
     stoic_status status = stoic_trial_cursor_open(records, 0, last_trial(records), &cursor, err);
     if (status != STOIC_OK)
         return status;
+    int64_t crowds = 0;
     for (bool more = true; more;) {
         TRY(stoic_trial_cursor_next(&cursor, &more, err));
-        for (size_t i = 0; more && i < stoic_trial_cursor_sites(&cursor); i++) {
+        crowds += more && cursor.list.left_out > 0;
+        for (size_t i = 0; more && i < stoic_trial_cursor_told(&cursor); i++) {
             stoic_site_record site;
             stoic_trial_cursor_site(&cursor, i, &site);
             more = row(user, &site);
         }
     }
+    if (crowds > 0)
+        stoic_log(STOIC_LOG_WARNING,
+                  "%s: without the sites of %lld trials, which have more than %d each; 'inject "
+                  "--keep sites' keeps them",
+                  records->file->path, (long long)crowds, STOIC_MOST_SITES);
 done:
     stoic_trial_cursor_close(&cursor);
     return status;

@@ -35,15 +35,15 @@ struct stoic_records {
 typedef struct stoic_trial_cursor {
     stoic_records *records;
     sqlite3_stmt *trials, *sites, *spans;
-    sqlite3_stmt *upset_rows; /* NULL: an older file without this table */
-    bool snapshot;            /* a savepoint is open */
-    bool site_row;            /* `sites` stands on a row that was not used yet */
-    bool span_row;            /* `span` and `stored` hold a span */
-    bool upset_row;
+    sqlite3_stmt *upset_rows, *crowds; /* NULL: an older file without this table */
+    bool snapshot;                     /* a savepoint is open */
+    bool site_row;                     /* `sites` stands on a row that was not used yet */
+    bool span_row;                     /* `span` and `stored` hold a span */
+    bool upset_row, crowd_row;
     stoic_span span;
     uint32_t *stored;
     size_t stored_capacity;
-    stoic_site_list list;    /* sites of the current trial */
+    stoic_site_list list;    /* sites of the current trial, or how many were left out */
     stoic_upset_list upsets; /* and its computed values */
     int64_t trial, image;
     stoic_counts counts;
@@ -62,8 +62,9 @@ stoic_status stoic_trial_cursor_next(stoic_trial_cursor *cursor, bool *row,
 void stoic_trial_cursor_close(stoic_trial_cursor *cursor);
 /* The current trial as a row. */
 void stoic_trial_cursor_record(const stoic_trial_cursor *cursor, stoic_record *out);
-/* Its number of sites, of both kinds. */
+/* Its number of sites, of both kinds; and how many of them stoic_trial_cursor_site() has. */
 size_t stoic_trial_cursor_sites(const stoic_trial_cursor *cursor);
+size_t stoic_trial_cursor_told(const stoic_trial_cursor *cursor);
 /* Where all of them lie: -1 and false where they do not share a layer; a bit only of a single one.
  */
 bool stoic_trial_cursor_where(const stoic_trial_cursor *cursor, int *layer, int *bit);

@@ -14,6 +14,7 @@
     X(TRIAL, "INSERT INTO trials VALUES(?, ?, ?, ?, ?, ?)")                                        \
     X(MORE, "INSERT INTO more VALUES(?, ?, ?, ?, ?, ?)")                                           \
     X(SITE, "INSERT INTO sites VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                              \
+    X(CROWD, "INSERT INTO crowds VALUES(?, ?, ?)")                                                 \
     X(SPAN, "INSERT INTO spans VALUES(?, ?, ?, ?, ?, ?)")                                          \
     X(JOURNAL, "INSERT INTO journal VALUES(?, ?, ?, ?, ?)")                                        \
     X(FORGET, "DELETE FROM journal WHERE chunk = ? AND first = ?")                                 \
@@ -35,8 +36,14 @@ enum { STATEMENTS(STATEMENT_ENUM) N_STATEMENTS };
 #define STATEMENT_SQL(name, sql) sql,
 static const char *const statement_sql[] = {STATEMENTS(STATEMENT_SQL)};
 
-/* Layers from -2 (sites in several layers) on, bits from -1 (several, or a whole weight) to 191. */
-enum { LAYER_MIXED = -2, BITS = 194 };
+/* Layers from STOIC_SEVERAL_LAYERS on, bits from -1 (several, or a whole weight) to 191. */
+enum { BITS = 194 };
+
+/* What is known of a trial before its rows are written. */
+typedef struct place {
+    int32_t stratum; /* -1: none of its sites are stored bits */
+    bool crowded;    /* its sites are left out */
+} place;
 
 struct stoic_rows {
     sqlite3 *db;
@@ -47,7 +54,7 @@ struct stoic_rows {
     stoic_span_list spans;
     stoic_moments *strata; /* of this transaction */
     size_t n_strata;
-    int32_t *where; /* stratum of each trial of the piece at hand */
+    place *where; /* of each trial of the piece at hand */
     size_t where_capacity;
     uint8_t *buffer;
     size_t buffer_size;
@@ -64,6 +71,7 @@ stoic_status stoic_rows_create(stoic_campaign_file *file, const stoic_site_sourc
     rows->transient = transient;
     stoic_status status = STOIC_OK;
     int n = transient ? N_STATEMENTS : UPSET; /* older files have no table `upsets` */
+    TRY(stoic_sql_exec(rows->db, stoic_crowds_schema, err));
     for (int i = 0; i < n; i++)
         TRY(stoic_sql_prepare(rows->db, statement_sql[i], &rows->statements[i], err));
     *out = rows;
@@ -141,6 +149,8 @@ done:
 /* ---- sites ---- */
 
 static int32_t stratum_of(const stoic_site_list *sites) {
+    if (sites->left_out > 0)
+        return (sites->layer - STOIC_SEVERAL_LAYERS) * BITS;
     if (sites->count == 0)
         return 0;
     int layer = sites->items[0].layer;
@@ -148,7 +158,8 @@ static int32_t stratum_of(const stoic_site_list *sites) {
         if (sites->items[i].layer != layer)
             return 0;
     }
-    return (layer - LAYER_MIXED) * BITS + (sites->count == 1 ? sites->items[0].bit + 1 : 0);
+    return (layer - STOIC_SEVERAL_LAYERS) * BITS +
+           (sites->count == 1 ? sites->items[0].bit + 1 : 0);
 }
 
 /* NaN has no SQL value: the row keeps NULL. */
@@ -203,6 +214,14 @@ done:
     return status;
 }
 
+static stoic_status write_crowd(stoic_rows *rows, int64_t trial, stoic_error *err) {
+    sqlite3_stmt *statement = rows->statements[CROWD];
+    sqlite3_bind_int64(statement, 1, trial);
+    sqlite3_bind_int64(statement, 2, (int64_t)rows->sites.left_out);
+    sqlite3_bind_int(statement, 3, rows->sites.layer);
+    return stoic_sql_run(statement, err);
+}
+
 static bool fits_span(const stoic_rows *rows) {
     const stoic_site *site = rows->sites.items;
     return rows->source->plain && rows->sites.count == 1 && site->action == STOIC_FLIP &&
@@ -218,7 +237,10 @@ static stoic_status fold_sites(stoic_rows *rows, const stoic_complete *piece, st
     stoic_span_list_clear(&rows->spans, piece->lo);
     for (int64_t t = piece->lo; t < piece->hi; t++) {
         TRY(rows->source->draw(rows->source->user, t, &rows->sites, err));
-        rows->where[t - piece->lo] = stratum_of(&rows->sites);
+        const bool crowded = rows->sites.left_out > 0;
+        rows->where[t - piece->lo] = (place){stratum_of(&rows->sites), crowded};
+        if (crowded)
+            TRY(write_crowd(rows, t, err));
         spans = spans && fits_span(rows) && rows->spans.count <= limit;
         if (spans)
             TRY(stoic_span_list_add(&rows->spans, rows->sites.items, err));
@@ -228,6 +250,8 @@ static stoic_status fold_sites(stoic_rows *rows, const stoic_complete *piece, st
         goto done;
     }
     for (int64_t t = piece->lo; t < piece->hi; t++) {
+        if (rows->where[t - piece->lo].crowded)
+            continue;
         TRY(rows->source->draw(rows->source->user, t, &rows->sites, err));
         TRY(write_sites(rows, t, err));
     }
@@ -257,9 +281,9 @@ static stoic_status join_upsets(stoic_rows *rows, int64_t trial, int32_t *where,
         int64_t layer = sqlite3_column_int64(row, 1);
         bool one_layer = layer == sqlite3_column_int64(row, 2);
         bool one_bit = n == 1 && sqlite3_column_int64(row, 3) == 1 && *where < 0;
-        one_layer = one_layer && (*where < 0 || *where / BITS + LAYER_MIXED == layer);
+        one_layer = one_layer && (*where < 0 || *where / BITS + STOIC_SEVERAL_LAYERS == layer);
         int64_t bit = one_bit ? stoic_sql_count(row, 4) + 1 : 0;
-        *where = one_layer ? (int32_t)((layer - LAYER_MIXED) * BITS + bit) : 0;
+        *where = one_layer ? (int32_t)((layer - STOIC_SEVERAL_LAYERS) * BITS + bit) : 0;
     }
     *where = *where < 0 ? 0 : *where;
     sqlite3_reset(row);
@@ -328,7 +352,7 @@ stoic_status stoic_rows_fold(stoic_rows *rows, const stoic_complete *piece, stoi
     stoic_status status = STOIC_OK;
     size_t n = (size_t)(piece->hi - piece->lo);
     if (n > rows->where_capacity) {
-        int32_t *where = realloc(rows->where, n * sizeof *where);
+        place *where = realloc(rows->where, n * sizeof *where);
         if (!where)
             return stoic_fail_memory(err, "strata of a chunk", n * sizeof *where);
         rows->where = where;
@@ -338,13 +362,13 @@ stoic_status stoic_rows_fold(stoic_rows *rows, const stoic_complete *piece, stoi
     if (rows->source)
         TRY(fold_sites(rows, piece, err));
     for (size_t i = 0; i < n && rows->transient; i++) {
-        rows->where[i] = rows->source ? rows->where[i] : -1;
-        TRY(join_upsets(rows, piece->lo + (int64_t)i, &rows->where[i], err));
+        rows->where[i].stratum = rows->source ? rows->where[i].stratum : -1;
+        TRY(join_upsets(rows, piece->lo + (int64_t)i, &rows->where[i].stratum, err));
     }
     for (size_t i = 0; i < n; i++) {
         int64_t image = piece->images ? piece->images[i] : -1;
         TRY(write_trial(rows, piece->lo + (int64_t)i, &piece->counts[i], image, err));
-        TRY(add_to_stratum(rows, (size_t)rows->where[i], &piece->counts[i], err));
+        TRY(add_to_stratum(rows, (size_t)rows->where[i].stratum, &piece->counts[i], err));
     }
     status = finish_piece(rows, piece, err);
 done:
@@ -361,7 +385,7 @@ static stoic_status write_stratum(stoic_rows *rows, size_t stratum, stoic_error 
     sqlite3_stmt *statement = rows->statements[STRATUM];
     const stoic_moments *moments = &rows->strata[stratum];
     bool correct = moments->totals.correct >= 0, critical = moments->totals.critical >= 0;
-    sqlite3_bind_int64(statement, 1, (int64_t)(stratum / BITS) + LAYER_MIXED);
+    sqlite3_bind_int64(statement, 1, (int64_t)(stratum / BITS) + STOIC_SEVERAL_LAYERS);
     sqlite3_bind_int64(statement, 2, (int64_t)(stratum % BITS) - 1);
     sqlite3_bind_int64(statement, 3, moments->trials);
     for (int i = 0; i < STOIC_COUNT_FIELDS; i++)

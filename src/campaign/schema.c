@@ -1,5 +1,11 @@
 #include "campaign/schema.h"
 
+#define CROWDS                                                                                     \
+    "CREATE TABLE IF NOT EXISTS crowds(trial INTEGER PRIMARY KEY, sites INTEGER NOT NULL,"         \
+    " layer INTEGER NOT NULL);"
+
+const char stoic_crowds_schema[] = CROWDS;
+
 /* An exhaustive campaign has millions of trials: a row of `trials` takes about 17 bytes, NULL
  * costs one, and what few campaigns measure lies in tables of its own. */
 const char stoic_campaign_schema[] =
@@ -19,7 +25,7 @@ const char stoic_campaign_schema[] =
     " sdc5 INTEGER, sdc10 INTEGER, sdc20 INTEGER);"
     "CREATE TABLE sites(trial INTEGER, ordinal INTEGER, entry INTEGER, word INTEGER,"
     " \"index\" INTEGER, bit INTEGER, action INTEGER, role INTEGER, before REAL, after REAL,"
-    " PRIMARY KEY(trial, ordinal)) WITHOUT ROWID;"
+    " PRIMARY KEY(trial, ordinal)) WITHOUT ROWID;" CROWDS
     "CREATE TABLE spans(trial INTEGER PRIMARY KEY, entry INTEGER, word INTEGER, words INTEGER,"
     " mask INTEGER, stored BLOB);"
     "CREATE TABLE strata(layer INTEGER, bit INTEGER, trials INTEGER, images INTEGER,"
@@ -47,4 +53,4 @@ const char stoic_campaign_schema_code[] =
     "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"
     " OR (type = 'table' AND rootpage = 0)" /* a virtual one */
     " OR (type = 'view' AND lower(name) IN ('meta', 'layers', 'entries', 'golden', 'chunks',"
-    " 'journal', 'trials', 'more', 'sites', 'spans', 'strata', 'outcomes', 'upsets'))";
+    " 'journal', 'trials', 'more', 'sites', 'spans', 'strata', 'outcomes', 'upsets', 'crowds'))";

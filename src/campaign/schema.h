@@ -3,6 +3,8 @@
 #define STOIC_CAMPAIGN_SCHEMA_H
 
 extern const char stoic_campaign_schema[];
+/* The table of trials whose sites are left out, which files of older versions lack. */
+extern const char stoic_crowds_schema[];
 /* Counts what a stranger's file may not have: code of its own that runs where we read or write
  * tables, without end if it likes. Views of other names are nobody's business. */
 extern const char stoic_campaign_schema_code[];

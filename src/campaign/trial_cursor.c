@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,9 @@ static const char spans_sql[] =
     "SELECT trial, entry, word, words, mask, stored FROM spans"
     " WHERE trial >= coalesce((SELECT max(trial) FROM spans WHERE trial <= ?1), ?1)"
     " AND trial < ?2 ORDER BY trial";
+
+static const char crowds_sql[] =
+    "SELECT trial, sites, layer FROM crowds WHERE trial >= ? AND trial < ? ORDER BY trial";
 
 static stoic_status prepare_range(sqlite3 *db, const char *sql, int64_t low, int64_t high,
                                   sqlite3_stmt **out, stoic_error *err) {
@@ -113,17 +117,41 @@ done:
     return status;
 }
 
-static stoic_status open_upsets(stoic_trial_cursor *cursor, int64_t low, int64_t high,
-                                stoic_error *err) {
+/* Where a table that older files lack is there: its rows, the first of them at hand. */
+static stoic_status open_later(stoic_trial_cursor *cursor, const char *table, const char *sql,
+                               int64_t low, int64_t high, sqlite3_stmt **rows, bool *row,
+                               stoic_error *err) {
     sqlite3 *db = cursor->records->file->db;
-    int64_t table;
+    char count[96];
+    int64_t there;
     stoic_status status;
-    TRY(stoic_sql_integer(db, "SELECT count(*) FROM sqlite_master WHERE name = 'upsets'", 0, &table,
-                          err));
-    if (!table)
+    snprintf(count, sizeof count, "SELECT count(*) FROM sqlite_master WHERE name = '%s'", table);
+    TRY(stoic_sql_integer(db, count, 0, &there, err));
+    if (!there)
         return STOIC_OK;
-    TRY(prepare_range(db, stoic_upset_select, low, high, &cursor->upset_rows, err));
-    status = stoic_sql_step(cursor->upset_rows, &cursor->upset_row, err);
+    TRY(prepare_range(db, sql, low, high, rows, err));
+    status = stoic_sql_step(*rows, row, err);
+done:
+    return status;
+}
+
+/* Of a trial whose sites were left out: how many there were. */
+static stoic_status read_crowd(stoic_trial_cursor *cursor, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    cursor->list.left_out = 0;
+    while (cursor->crowd_row && sqlite3_column_int64(cursor->crowds, 0) <= cursor->trial) {
+        int64_t trial = sqlite3_column_int64(cursor->crowds, 0);
+        int64_t sites = sqlite3_column_int64(cursor->crowds, 1);
+        int64_t layer = sqlite3_column_int64(cursor->crowds, 2);
+        if (sites < 2 || layer < STOIC_SEVERAL_LAYERS ||
+            layer >= (int64_t)cursor->records->n_layers)
+            return damaged(cursor, "crowds", trial, err);
+        if (trial == cursor->trial) {
+            cursor->list.left_out = (size_t)sites;
+            cursor->list.layer = (int32_t)layer;
+        }
+        TRY(stoic_sql_step(cursor->crowds, &cursor->crowd_row, err));
+    }
 done:
     return status;
 }
@@ -142,6 +170,7 @@ static stoic_status read_sites(stoic_trial_cursor *cursor, stoic_error *err) {
     }
     while (cursor->site_row && sqlite3_column_int64(cursor->sites, 0) <= cursor->trial)
         TRY(take_site(cursor, err));
+    TRY(read_crowd(cursor, err));
     status = read_upsets(cursor, err);
 done:
     return status;
@@ -159,7 +188,9 @@ stoic_status stoic_trial_cursor_open(stoic_records *records, int64_t low, int64_
     TRY(prepare_range(db, sites_sql, low, high, &out->sites, err));
     TRY(prepare_range(db, spans_sql, low, high, &out->spans, err));
     TRY(stoic_sql_step(out->sites, &out->site_row, err));
-    TRY(open_upsets(out, low, high, err));
+    TRY(open_later(out, "upsets", stoic_upset_select, low, high, &out->upset_rows, &out->upset_row,
+                   err));
+    TRY(open_later(out, "crowds", crowds_sql, low, high, &out->crowds, &out->crowd_row, err));
     status = read_span(out, err);
 done:
     if (status != STOIC_OK)
@@ -193,6 +224,7 @@ void stoic_trial_cursor_close(stoic_trial_cursor *cursor) {
     sqlite3_finalize(cursor->sites);
     sqlite3_finalize(cursor->spans);
     sqlite3_finalize(cursor->upset_rows);
+    sqlite3_finalize(cursor->crowds);
     if (cursor->snapshot)
         sqlite3_exec(cursor->records->file->db, "RELEASE cursor", NULL, NULL, NULL);
     stoic_site_list_deinit(&cursor->list);
@@ -201,8 +233,12 @@ void stoic_trial_cursor_close(stoic_trial_cursor *cursor) {
     memset(cursor, 0, sizeof *cursor);
 }
 
-size_t stoic_trial_cursor_sites(const stoic_trial_cursor *cursor) {
+size_t stoic_trial_cursor_told(const stoic_trial_cursor *cursor) {
     return cursor->list.count + cursor->upsets.count;
+}
+
+size_t stoic_trial_cursor_sites(const stoic_trial_cursor *cursor) {
+    return stoic_trial_cursor_told(cursor) + cursor->list.left_out;
 }
 
 /* The only site of the trial: an upset of an image in which nothing else was hit, or a stored bit.
@@ -225,7 +261,11 @@ bool stoic_trial_cursor_where(const stoic_trial_cursor *cursor, int *layer, int 
     const stoic_upset *upset = only_upset(cursor);
     const stoic_site *site = only_site(cursor);
     bool one = stoic_trial_cursor_sites(cursor) > 0;
-    *layer = !one ? -1 : sites->count ? sites->items[0].layer : upsets->items[0].layer;
+    *layer = !one              ? -1
+             : sites->left_out ? sites->layer
+             : sites->count    ? sites->items[0].layer
+                               : upsets->items[0].layer;
+    one = one && *layer != STOIC_SEVERAL_LAYERS;
     for (size_t i = 0; i < sites->count; i++)
         one = one && sites->items[i].layer == *layer;
     for (size_t i = 0; i < upsets->count; i++)

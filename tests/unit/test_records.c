@@ -477,7 +477,7 @@ static void test_code_in_file(void **state) {
         assert_code_refused(&k, db, sql, undo);
     }
     sqlite3_finalize(names);
-    assert_int_equal(tables, 13);
+    assert_int_equal(tables, 14);
     assert_code_refused(&k, db, "CREATE TRIGGER t AFTER INSERT ON trials BEGIN SELECT 1; END",
                         "DROP TRIGGER t; CREATE VIEW mine AS SELECT * FROM trials");
     sqlite3_close(db);
