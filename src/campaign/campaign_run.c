@@ -210,6 +210,23 @@ static bool is_sweep(const stoic_parts *parts, const stoic_campaign_options *opt
            !options->keep_images;
 }
 
+/* A trial with so many edits stays in a worker's session over all blocks: one trial a chunk. The
+ * first trial stands for all, so that every continuation and shard finds the same. */
+static stoic_status narrow_chunk(const stoic_parts *parts, stoic_design *design, stoic_error *err) {
+    stoic_site_drawer drawer;
+    stoic_status status = STOIC_OK;
+    size_t n_edits = 0;
+    if (parts->transient || design->images_per_trial > 0 || parts->cells)
+        return STOIC_OK;
+    stoic_site_drawer_init(&drawer, parts->store, parts->faults, parts->n_faults);
+    TRY(stoic_site_drawer_hits(&drawer, 0, &n_edits, err));
+    if (n_edits >= STOIC_MANY_EDITS)
+        design->chunk = 1;
+done:
+    stoic_site_drawer_deinit(&drawer);
+    return status;
+}
+
 /* Why a trial of --images-per-trial auto has so many images. */
 static stoic_status tell_choice(const stoic_images_choice *choice, stoic_facts *facts,
                                 stoic_error *err) {
@@ -246,12 +263,14 @@ stoic_status stoic_campaign_run(const stoic_model *model, const stoic_dataset *d
     TRY(check_strata(options, &parts, err));
     if (file->fresh && options->images_per_trial == -1 && stoic_images_can_choose(&parts))
         TRY(stoic_images_choose(&parts, options, &choice, err));
-    if (file->fresh)
+    if (file->fresh) {
         design =
             stoic_engine_design(parts.golden, images, images_per_trial(options, &choice, images),
                                 parts.n_faults > 0, is_sweep(&parts, options));
-    else
+        TRY(narrow_chunk(&parts, &design, err));
+    } else {
         TRY(stoic_identity_design(&file->facts, file->path, &design, err));
+    }
     TRY(stoic_identity_facts(&parts, options, &design, &facts, err));
     TRY(tell_choice(&choice, &facts, err));
     if (!file->fresh)

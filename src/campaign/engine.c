@@ -305,6 +305,7 @@ void stoic_engine_worker_close(void *state) {
     free(w->labels);
     for (int i = 0; i < STOIC_DRAWN_TRIALS; i++)
         free(w->drawn[i].edits);
+    free(w->many.edits);
     free(w);
 }
 
@@ -391,14 +392,16 @@ stoic_status stoic_engine_worker_block(void *state, int64_t first, int64_t count
 /* The hits of all faults as edits of weights. */
 static stoic_status draw(worker *w, int64_t trial, const edit_list **out, stoic_error *err) {
     edit_list *list = &w->drawn[trial % STOIC_DRAWN_TRIALS];
-    *out = list;
-    if (list->trial == trial + 1)
+    *out = list->trial == trial + 1 ? list : &w->many;
+    if ((*out)->trial == trial + 1)
         return STOIC_OK;
-    list->trial = 0;
     size_t n;
-    stoic_status status = stoic_site_drawer_hits(&w->drawer, trial, &n, err);
-    if (status != STOIC_OK)
-        return status;
+    stoic_status status;
+    TRY(stoic_site_drawer_hits(&w->drawer, trial, &n, err));
+    const bool many = n >= STOIC_MANY_EDITS;
+    list = many ? &w->many : list;
+    *out = list;
+    list->trial = 0;
     if (n > list->room) {
         stoic_edit *edits = realloc(list->edits, n * sizeof *edits);
         if (!edits)
@@ -410,8 +413,11 @@ static stoic_status draw(worker *w, int64_t trial, const edit_list **out, stoic_
         memcpy(list->edits, w->drawer.edits, n * sizeof *list->edits);
     list->n = n;
     list->due = w->drawer.decoded.due;
+    if (many && !w->engine->transient)
+        TRY(stoic_faulty_hold(w->faulty, list->edits, n, err));
     list->trial = trial + 1;
-    return STOIC_OK;
+done:
+    return status;
 }
 
 /* One more pass, if the fault hits the image at all. */

@@ -31,6 +31,10 @@ typedef struct stoic_golden {
 stoic_design stoic_engine_design(const stoic_model *model, int64_t images, int64_t images_per_trial,
                                  bool stored, bool swept);
 
+/* A trial with so many edits keeps them in the worker's session from block to block, if the design
+ * has one trial a chunk. */
+enum { STOIC_MANY_EDITS = 4096 };
+
 /* Runs the golden pass. A trial applies the hits of all `faults`, in order, and `transient` (NULL:
  * none) in each pass; with neither the caller brings the edits (stoic_engine_worker_edits). Of
  * `options` it reads outcomes, engine, nan_rule, seed, threads, memory and cancel. */

@@ -56,6 +56,7 @@ typedef struct stoic_engine_worker {
     int32_t *spared; /* images that the transient fault leaves out */
     stoic_site_drawer drawer;
     stoic_edit_list drawn[STOIC_DRAWN_TRIALS]; /* a chunk's trials come again for every block */
+    stoic_edit_list many; /* those of one trial with STOIC_MANY_EDITS, which stay in the session */
 } stoic_engine_worker;
 
 /* As the worker API has them. */

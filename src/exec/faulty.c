@@ -7,99 +7,6 @@
 #include "base/fail.h"
 #include "exec/faulty_parts.h"
 
-stoic_session *stoic_faulty_session(stoic_faulty *f) {
-    return f->session;
-}
-
-const stoic_faulty_counts *stoic_faulty_count(const stoic_faulty *f) {
-    return &f->counts;
-}
-
-stoic_status stoic_faulty_create(const stoic_program *g, const stoic_chains *chains, bool full,
-                                 stoic_faulty **out, stoic_error *err) {
-    stoic_status status = STOIC_OK;
-    stoic_faulty *f = calloc(1, sizeof *f);
-    if (!f)
-        return stoic_fail_memory(err, "a worker", sizeof *f);
-    f->program = g;
-    f->chains = chains;
-    f->full = full || !chains;
-    f->changed = calloc((size_t)g->n_steps + 1, sizeof *f->changed);
-    f->gathered = calloc(g->model->n_values + 1, sizeof *f->gathered);
-    f->readers = calloc(g->model->n_values + 1, sizeof *f->readers);
-    f->rows = calloc((size_t)g->tile, sizeof *f->rows);
-    f->narrow.path = calloc((size_t)g->n_steps + 1, sizeof *f->narrow.path);
-    f->difference.probes = calloc((size_t)g->n_steps + 1, sizeof *f->difference.probes);
-    if (!f->changed || !f->gathered || !f->readers || !f->rows || !f->difference.probes ||
-        !f->narrow.path) {
-        status = stoic_fail_memory(err, "a worker", g->model->n_values * 8);
-        goto done;
-    }
-    for (int i = 0; i < g->n_steps; i++) {
-        for (int k = 0; k < g->steps[i].n_in; k++)
-            f->readers[g->steps[i].in[k]]++;
-        if (g->steps[i].add >= 0)
-            f->readers[g->steps[i].add]++;
-    }
-    TRY(stoic_session_create(g, &f->session, err));
-    *out = f;
-    f = NULL;
-done:
-    stoic_faulty_free(f);
-    return status;
-}
-
-void stoic_faulty_free(stoic_faulty *f) {
-    if (!f)
-        return;
-    stoic_session_free(f->session);
-    stoic_session_free(f->absolute);
-    free(f->threshold.pair);
-    free(f->threshold.one);
-    free(f->threshold.limit);
-    free(f->threshold.scratch);
-    free(f->threshold.reach);
-    free(f->threshold.room);
-    stoic_carry_free(f->carry);
-    free(f->difference.weights);
-    free(f->difference.reach);
-    free(f->difference.spread);
-    free(f->difference.change);
-    free(f->changed);
-    free(f->gathered);
-    free(f->readers);
-    free(f->selected);
-    free(f->open);
-    free(f->rows);
-    free(f->frontier);
-    free(f->narrow.path);
-    free(f->narrow.channels);
-    free(f->narrow.golden);
-    free(f->narrow.lanes);
-    free(f->narrow.input);
-    free(f->narrow.sums);
-    free(f->narrow.weights);
-    free((void *)f->difference.probes);
-    free(f);
-}
-
-void stoic_faulty_sweep(stoic_faulty *f) {
-    f->swept = true;
-}
-
-stoic_status stoic_faulty_grow(float **buffer, size_t *room, size_t count, stoic_error *err) {
-    if (count <= *room)
-        return STOIC_OK;
-    size_t bytes = (count * sizeof(float) + 63) / 64 * 64;
-    float *more = aligned_alloc(64, bytes);
-    if (!more)
-        return stoic_fail_memory(err, "changed values", bytes);
-    free(*buffer);
-    *buffer = more;
-    *room = count;
-    return STOIC_OK;
-}
-
 /* ---- rows: the canonical kernels on chosen images ---- */
 
 static void gather(stoic_faulty *f, const stoic_block *b, int value, const int32_t *images, int n) {
@@ -549,12 +456,39 @@ stoic_status stoic_faulty_narrow(stoic_faulty *f, int first, const stoic_edit *e
     return status == STOIC_OK && *fits ? find_frontier(f, first, err) : status;
 }
 
+static void release(stoic_faulty *f) {
+    if (f->held)
+        stoic_session_restore(f->session);
+    f->held = NULL;
+}
+
+stoic_session *stoic_faulty_session(stoic_faulty *f) {
+    release(f);
+    return f->session;
+}
+
+stoic_status stoic_faulty_hold(stoic_faulty *f, const stoic_edit *edits, size_t n_edits,
+                               stoic_error *err) {
+    release(f);
+    stoic_status status = stoic_session_edit(f->session, edits, n_edits, err);
+    if (status != STOIC_OK) {
+        stoic_session_restore(f->session);
+        return status;
+    }
+    f->held = edits;
+    f->n_held = n_edits;
+    return STOIC_OK;
+}
+
 stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *images, int n_images,
                               const stoic_edit *edits, size_t n_edits, const stoic_sink *sink,
                               stoic_error *err) {
     stoic_status status = STOIC_OK;
     bool narrow = false;
     int left = -1;
+    const bool held = f->held && f->held == edits && f->n_held == n_edits;
+    if (!held)
+        release(f);
     if (n_edits == 1)
         TRY(stoic_single_run(f, b, images, n_images, edits, sink, &left, err));
     if (left == 0)
@@ -562,7 +496,8 @@ stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *im
     f->carrying = left > 0;
     if (n_edits != 1 || edits->tensor != f->single.tensor || edits->index != f->single.index)
         f->single.block = 0; /* f->narrow will be another one's */
-    TRY(stoic_session_edit(f->session, edits, n_edits, err));
+    if (!held)
+        TRY(stoic_session_edit(f->session, edits, n_edits, err));
     int first = stoic_session_changed(f->session, f->changed);
     if (first == f->program->n_steps)
         goto done; /* no operator reads what was hit */
@@ -575,7 +510,8 @@ stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *im
         TRY(run_rows(f, b, images, n_images, first, sink, err));
     }
 done:
-    stoic_session_restore(f->session);
+    if (!held)
+        stoic_session_restore(f->session);
     return status;
 }
 

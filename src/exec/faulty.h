@@ -45,12 +45,18 @@ stoic_status stoic_faulty_create(const stoic_program *program, const stoic_chain
 void stoic_faulty_free(stoic_faulty *faulty);
 /* Every weight will be asked for many times in a row: what serves all of them is made at once. */
 void stoic_faulty_sweep(stoic_faulty *faulty);
+/* Its session, without any edit. */
 stoic_session *stoic_faulty_session(stoic_faulty *faulty);
 const stoic_faulty_counts *stoic_faulty_count(const stoic_faulty *faulty);
 
 /* The first operator whose weights the edits change, as "Conv 'conv1'"; empty: none. */
 stoic_status stoic_faulty_first(stoic_faulty *faulty, const stoic_edit *edits, size_t n_edits,
                                 char *name, size_t size, stoic_error *err);
+
+/* Many edits that one block after the other will ask for stay in the session until something else
+ * is asked for. Whoever changes them in place must hold them again. */
+stoic_status stoic_faulty_hold(stoic_faulty *faulty, const stoic_edit *edits, size_t n_edits,
+                               stoic_error *err);
 
 /* Evaluates the edits on the listed images (offsets, ascending; NULL: the whole block). */
 stoic_status stoic_faulty_run(stoic_faulty *faulty, stoic_block *block, const int32_t *images,

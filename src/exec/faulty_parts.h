@@ -100,6 +100,8 @@ struct stoic_faulty {
     const stoic_chains *chains;
     bool full, swept;
     stoic_session *session;
+    const stoic_edit *held; /* are in the session between runs; NULL: none */
+    size_t n_held;
     stoic_session *absolute; /* |weights|, no biases: how bounds grow; made when first needed */
     bool *changed;           /* step */
     bool *gathered;          /* value: its rows are in the frame */

@@ -10,6 +10,7 @@
 
 #include "base/pool.h"
 #include "difference_rig.h"
+#include "exec/faulty_parts.h"
 #include "random_graph.h"
 
 enum { IMAGES = 61, MOST_EDITS = 20 };
@@ -56,6 +57,22 @@ static void single_faults(rig *r, int per_layer, uint64_t seed) {
     }
 }
 
+/* Edits that stay in the session while others are asked for, of another place in memory, and again
+ * once the session was taken. */
+static void held_faults(rig *r, const stoic_edit *edits, size_t n) {
+    const stoic_edit other = edits[0];
+    MUST(stoic_faulty_hold(r->fast, edits, n, err));
+    assert_int_equal(r->fast->session->n_undo > 0, 1);
+    for (int i = 0; i < 2; i++)
+        expect_agreement(r, edits, n, NULL, 0, i == 0);
+    assert_ptr_equal(r->fast->held, edits);
+    expect_agreement(r, &other, 1, NULL, 0, true);
+    assert_null(r->fast->held);
+    expect_agreement(r, edits, n, NULL, 0, true);
+    MUST(stoic_faulty_hold(r->fast, edits, n, err));
+    assert_int_equal(stoic_faulty_session(r->fast)->n_undo, 0);
+}
+
 /* 2, 10 or 20 flips in one layer, or anywhere; batch normalisation too where there is some. */
 static void many_faults(rig *r, int rounds, uint64_t seed) {
     static const int sizes[] = {2, 10, 20};
@@ -73,6 +90,8 @@ static void many_faults(rig *r, int rounds, uint64_t seed) {
                 edits[k] = rig_flip(r, spread ? (int)kit_below(&rng, layers) : layer, &rng);
         }
         expect_agreement(r, edits, (size_t)n, NULL, 0, i % 3 != 0);
+        if (i % 8 == 0)
+            held_faults(r, edits, (size_t)n);
     }
 }
 

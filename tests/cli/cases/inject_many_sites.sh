@@ -13,6 +13,11 @@ stoic records kept.db --sites --format csv | wc -l
 stoic records whole.db >whole
 stoic records kept.db | diff whole - && echo 'the same trials'
 
+# Over several blocks of images, and alone in full.
+stoic inject $model --data fashion-mnist --images 600 --fault ber:1e-2 --store affine:5 --trials 2 \
+    --quiet -o blocks.db >summary
+stoic replay blocks.db --trial 1 --format json | grep -o '"identical": [a-z]*'
+
 # Where all lie in one layer, the layer is known; merged shards know it too.
 inject ber:1e-2,layer=conv2 layer.db
 for part in 1 2; do
