@@ -274,8 +274,8 @@ const cli_verb cli_verb_explore = {
     .text = "Finds the narrowest weights that are accurate enough without faults and lose little "
             "enough with them (FORTUNE's Algorithm 1). Beside each width tried stand the "
             "unprotected 8-bit store, and unprotected stores of the same width and of the same "
-            "memory. Time is measured: decoding every weight, and a pass over the images in "
-            "floating point. With --budget, each layer gets a width and the code or none: what "
+            "memory. Time is measured: an image from protected memory, as infer runs it. With "
+            "--budget, each layer gets a width and the code or none: what "
             "each choice loses in each layer alone is measured, and the best mixtures are "
             "measured as stores, beside the same choice in all layers.",
     .examples = {EXAMPLE "--min-accuracy 0.85 --max-drop 0.05",

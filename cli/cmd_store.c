@@ -5,6 +5,7 @@
 #include "output.h"
 #include "preprocessing_text.h"
 #include "stoic/infer.h"
+#include "stoic/study.h"
 #include "verb.h"
 
 typedef struct settings {
@@ -12,6 +13,7 @@ typedef struct settings {
     cli_data data;
     const char *store;
     int64_t calibrate;
+    bool time;
 } settings;
 
 static const cli_option options[] = {
@@ -30,6 +32,11 @@ static const cli_option options[] = {
      .high = INT64_MAX,
      .help = "with -o and --data: find the ranges of activations on its first N images and write "
              "them into the file, for infer --activations int8; 0: none"},
+    {.name = "time",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, time),
+     .help = "with --data: measure decoding, and an image in the protected runtime, beside "
+             "unprotected 8 bits"},
     CLI_THREADS_OPTION(settings),
     CLI_FORMAT_OPTION(settings),
     CLI_OUTPUT_OPTION(settings, "also write the protected weight file, for infer"),
@@ -50,12 +57,16 @@ typedef struct look {
     stoic_store_facts facts;
     stoic_evaluation golden; /* with `data` */
     const stoic_preprocessing *data;
+    bool timed;
+    stoic_store_time time; /* beside `reference`, if timed */
     double start;
 } look;
 
 static double per_weight(int64_t bits, int64_t weights) {
     return weights > 0 ? (double)bits / (double)weights : (double)NAN;
 }
+
+static const char reference[] = "affine:8"; /* of times */
 
 /* Against the same weights in 8 bits without a code. */
 static double memory_ratio(const look *at) {
@@ -82,6 +93,13 @@ static void entry_cells(const look *at, int index, cli_cell cells[COLUMNS]) {
                              cli_cell_count(entry->word_weights),
                              cli_cell_text(stoic_store_entry_text(at->store, index))};
     memcpy(cells, all, sizeof all);
+}
+
+static int put_time(json_t *object, const stoic_store_time *time) {
+    int bad = cli_put_number(object, "decode_seconds", time->decode_seconds);
+    bad |= cli_put_number(object, "image_seconds", time->image_seconds);
+    bad |= cli_put_number(object, "time_ratio", time->ratio);
+    return bad | cli_put_text(object, "time_note", *time->why ? time->why : NULL);
 }
 
 static json_t *facts_object(const look *at) {
@@ -112,11 +130,22 @@ static json_t *facts_object(const look *at) {
     bad |= json_object_set_new(object, "layers", layers);
     if (at->data)
         bad |= json_object_set_new(object, "preprocessing", cli_preprocessing_json(at->data));
+    if (at->timed)
+        bad |= put_time(object, &at->time);
     bad |= cli_put_number(object, "seconds", cli_seconds() - at->start);
     if (!bad)
         return object;
     json_decref(object);
     return NULL;
+}
+
+static void print_time(FILE *file, const stoic_store_time *time) {
+    fprintf(file, "decoding       %.3g ms, every weight once\n", 1e3 * time->decode_seconds);
+    if (*time->why)
+        fprintf(file, "an image       not measured: %s\n", time->why);
+    else
+        fprintf(file, "an image       %.4g ms from protected memory, %.4g times that of %s\n",
+                1e3 * time->image_seconds, time->ratio, reference);
 }
 
 static void print_head(FILE *file, const look *at) {
@@ -146,6 +175,8 @@ static void print_head(FILE *file, const look *at) {
         fprintf(file, "\naccuracy       %.6g without faults (%lld of %lld images)\n",
                 at->golden.accuracy, (long long)at->golden.correct, (long long)at->golden.images);
     }
+    if (at->timed)
+        print_time(file, &at->time);
     fprintf(file, "time           %.3g s\n\n", cli_seconds() - at->start);
 }
 
@@ -177,6 +208,16 @@ static stoic_status show(const look *at, int format, stoic_error *err) {
     return cli_output_close(&output, status, err);
 }
 
+static stoic_status take_time(look *at, const stoic_model *model, const stoic_store *store,
+                              const stoic_dataset *data, stoic_error *err) {
+    stoic_store *plain = NULL;
+    stoic_status status = stoic_store_create(model, reference, &plain, err);
+    if (status == STOIC_OK)
+        status = stoic_store_time_measure(store, plain, data, &at->time, err);
+    stoic_store_free(plain);
+    return status;
+}
+
 static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     const settings *set = given;
     look at = {.start = cli_seconds()};
@@ -192,6 +233,8 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
         TRY(cli_require(set->common.output, "-o F.stw, with --calibrate", err));
         TRY(cli_require(set->data.spec, "--data SPEC, with --calibrate", err));
     }
+    if (set->time)
+        TRY(cli_require(set->data.spec, "--data SPEC, with --time", err));
     TRY(stoic_model_read(call->arguments.items[0], &model, err));
     TRY(stoic_store_create(model, set->store, &store, err));
     if (stoic_store_entry_count(store) == 0) {
@@ -205,6 +248,9 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
         TRY(stoic_evaluate_model(golden, data, (int)set->common.threads, &at.golden, err));
         at.data = stoic_dataset_preprocessing(data);
     }
+    at.timed = set->time;
+    if (set->time)
+        TRY(take_time(&at, model, store, data, err));
     if (set->common.output)
         TRY(stoic_store_write(store, set->common.output, err));
     if (set->calibrate > 0)
@@ -229,7 +275,8 @@ const cli_verb cli_verb_store = {
     .text = "Puts the weights into a store and says how many bits it takes, which wrong bits its "
             "code corrects and detects, and what happened to the weights; with --data, the "
             "accuracy that is left without faults. With -o, writes the graph and the protected "
-            "weights, bit for bit as faults meet them, into one file that `stoic infer` runs.",
+            "weights, bit for bit as faults meet them, into one file that `stoic infer` runs. With "
+            "--time, what reading the store costs.",
     .examples = {"stoic store " CLI_EXAMPLE_MODEL " --store affine:5,code=msb3",
                  "stoic store " CLI_EXAMPLE_MODEL " --store int8,code=zerospace64 \\\n"
                  "      --data fashion-mnist --images 1000 --format json"},

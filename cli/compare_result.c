@@ -29,8 +29,9 @@ static const char *const columns[] = {"name",
                                       "bits_per_weight",
                                       "pareto",
                                       "due_rate",
+                                      "time_source",
                                       NULL};
-enum { COLUMNS = 21 };
+enum { COLUMNS = 22 };
 
 static double bits_a_weight(const stoic_protection *protection) {
     return (double)protection->bits / (double)protection->weights;
@@ -58,7 +59,8 @@ static void row_cells(const cli_comparison *at, const stoic_compare_row *row, cl
                                    cli_cell_double(row->coverage.high),
                                    cli_cell_double(bits_a_weight(p)),
                                    cli_cell_count(row->pareto),
-                                   cli_cell_double(row->due_rate)};
+                                   cli_cell_double(row->due_rate),
+                                   cli_cell_text(p->time_source)};
     memcpy(cells, all, sizeof all);
 }
 
@@ -188,6 +190,24 @@ static int name_width(const stoic_comparison *found) {
     return width;
 }
 
+/* Times that are not the runtime's, although they are of stores. */
+static void print_times(FILE *file, const stoic_comparison *found) {
+    const stoic_protection *first = NULL;
+    int n = 0;
+    for (int i = found->n_protections; i-- > 0;) {
+        if (found->protections[i].time_note && !found->protections[i].skipped) {
+            first = &found->protections[i];
+            n++;
+        }
+    }
+    if (!first)
+        return;
+    fprintf(file, "note       time of %s", first->name);
+    if (n > 1)
+        fprintf(file, " and %d more", n - 1);
+    fprintf(file, " is that of a float pass and of decoding: %s\n", first->time_note);
+}
+
 static void print_tables(FILE *file, const cli_comparison *at) {
     const stoic_comparison *found = at->found;
     const int width = name_width(found);
@@ -218,6 +238,7 @@ static void print_tables(FILE *file, const cli_comparison *at) {
             fprintf(file, "%s%s: %s\n", n++ ? "           " : "\nleft out   ",
                     found->protections[i].name, found->protections[i].skipped);
     }
+    print_times(file, found);
     fprintf(file, "time       %s\n", cli_duration_text(at->seconds, duration));
 }
 

@@ -28,11 +28,13 @@ static const char *const columns[] = {"store",
                                       "bits_per_weight",
                                       "decode_seconds",
                                       "evaluate_seconds",
+                                      "time_source",
+                                      "image_seconds",
                                       NULL};
 static const char *const table_columns[] = {"store",  "width",    "ber",       "bits",   "accuracy",
                                             "drop",   "drop_low", "drop_high", "memory", "time",
                                             "p_drop", "rap",      NULL};
-enum { COLUMNS = 17 };
+enum { COLUMNS = 19 };
 
 /* What a reader needs; CSV and JSON keep every bit. */
 static double rounded(double value, double steps) {
@@ -76,6 +78,8 @@ static void row_cells(const cli_exploration *at, const stoic_explore_row *row,
         cli_cell_double((double)store->bits / (double)store->weights),
         cli_cell_double(store->decode_seconds),
         cli_cell_double(store->evaluate_seconds),
+        cli_cell_text(store->time_source),
+        cli_cell_double(store->image_seconds),
     };
     memcpy(cells, all, sizeof all);
 }
@@ -114,7 +118,7 @@ static const stoic_explore_probe *chosen_probe(const cli_exploration *at) {
     return NULL;
 }
 
-enum { REMARKS = 5, REMARK = 640 };
+enum { REMARKS = 6, REMARK = 640 };
 
 /* The best store within the budget whose layers are all alike; -1: there is none. */
 static int best_alike(const stoic_budget *budget) {
@@ -144,6 +148,23 @@ static int remark_mixture(const stoic_budget *budget, char remark[REMARK]) {
     return 1;
 }
 
+/* Times that are not the runtime's. */
+static int remark_time(const stoic_exploration *found, char remark[REMARK]) {
+    int n = 0, first = 0;
+    for (int i = found->n_stores; i-- > 0;) {
+        if (found->stores[i].time_note) {
+            first = i;
+            n++;
+        }
+    }
+    if (n > 0)
+        snprintf(remark, REMARK,
+                 "time of %s is decode + float evaluation, not the runtime's: %.240s",
+                 n == found->n_stores ? "every store" : found->stores[first].text,
+                 found->stores[first].time_note);
+    return n > 0;
+}
+
 static int remarks_of(const cli_exploration *at, char remarks[REMARKS][REMARK]) {
     const stoic_exploration *found = at->found;
     const stoic_explore_probe *probe = chosen_probe(at);
@@ -166,6 +187,7 @@ static int remarks_of(const cli_exploration *at, char remarks[REMARKS][REMARK]) 
         snprintf(remarks[n++], REMARK,
                  "no width that was tried passed; the search assumes that wider is better and left "
                  "others out, --all tries every one");
+    n += remark_time(found, remarks[n]);
     for (int i = 0; i < found->n_rows; i++) {
         if (!(found->rows[i].p_drop > 1.0))
             continue;
@@ -214,7 +236,11 @@ static int put_lists(json_t *object, const cli_exploration *at) {
     return bad | json_object_set_new(object, "remarks", remarks);
 }
 
-static const char time_meaning[] = "decode + float evaluation";
+/* What the baseline's time is of; a store that differs says so in its row. */
+static const char *time_meaning(const stoic_exploration *found) {
+    return found->stores[0].time_note ? "decode + float evaluation"
+                                      : "protected runtime, an image at a time";
+}
 
 static json_t *result_object(const cli_exploration *at) {
     json_t *object = json_object();
@@ -227,7 +253,7 @@ static json_t *result_object(const cli_exploration *at) {
     bad |= cli_put_number(object, "max_drop", at->options->max_drop);
     bad |= cli_put_number(object, "lifetime_flips", at->options->lifetime_flips);
     bad |= cli_put_number(object, "confidence", at->options->confidence);
-    bad |= cli_put_text(object, "time", time_meaning);
+    bad |= cli_put_text(object, "time", time_meaning(at->found));
     bad |= put_lists(object, at);
     if (at->budget)
         bad |= cli_budget_put(object, at->budget);
@@ -250,13 +276,17 @@ static void print_head(FILE *file, const cli_exploration *at) {
     fprintf(file, ", widths %d to %d\n", options->narrowest, options->widest);
     fprintf(file, "campaigns  %lld trials each, %lld images\n", (long long)options->trials,
             (long long)at->found->images);
-    fprintf(file, "baseline   %s: %lld bits; decoding %.3g s + evaluation %.3g s\n", baseline->text,
-            (long long)baseline->bits, baseline->decode_seconds, baseline->evaluate_seconds);
+    fprintf(file, "baseline   %s: %lld bits; ", baseline->text, (long long)baseline->bits);
+    if (baseline->time_note)
+        fprintf(file, "decoding %.3g s + evaluation %.3g s\n", baseline->decode_seconds,
+                baseline->evaluate_seconds);
+    else
+        fprintf(file, "%.3g ms an image\n", 1e3 * baseline->image_seconds);
     fprintf(file,
             "           memory and time are ratios to it; time is %s, measured\n"
             "           drop is a mean with its %g %% interval; P_drop and RAP are taken at the "
             "row's rate\n\n",
-            time_meaning, 100.0 * options->confidence);
+            time_meaning(at->found), 100.0 * options->confidence);
 }
 
 static void print_probes(FILE *file, const cli_exploration *at) {

@@ -13,6 +13,7 @@
 
 #include "stoic/campaign.h"
 #include "stoic/harden.h"
+#include "stoic/study.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -62,9 +63,13 @@ typedef struct stoic_protection {
     char *skipped; /* why "all" left it out; NULL: it was run */
     int64_t weights, bits;
     double clean_accuracy;
-    /* Of one pass over the images, measured: what the graph takes against the baseline's, and of a
-     * store decoding every weight once besides. */
+    /* Measured against the baseline. A store ("runtime"): an image from protected memory against
+     * one from fp32 in the same runtime (stoic_store_time_measure()); where that cannot run it
+     * ("decode+float"): a pass over the images, and decoding every weight once besides. A changed
+     * graph ("float"): a pass in floating point. */
     double time_ratio;
+    const char *time_source; /* which of these; static; NULL: the baseline, or left out */
+    char *time_note;         /* why not the runtime; NULL where it was, or was not asked */
 } stoic_protection;
 
 /* One protection under one fault. */

@@ -13,6 +13,7 @@
 
 #include "stoic/campaign.h"
 #include "stoic/metrics.h"
+#include "stoic/study.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -71,6 +72,12 @@ typedef struct stoic_explore_store {
      * floating point (median of three and more). */
     double decode_seconds, evaluate_seconds;
     double memory, time; /* ratios to the baseline */
+    /* "runtime": `time` is of an image from protected memory, as stoic_store_time_measure() takes
+     * it, beside the baseline. "decode+float", where that cannot run the store: the sum of both
+     * seconds above. Static. */
+    const char *time_source;
+    double image_seconds; /* in the runtime; NaN otherwise */
+    char *time_note;      /* why not the runtime; NULL where it was */
 } stoic_explore_store;
 
 /* One store at one bit error rate. */

@@ -2,13 +2,16 @@
  * Studies: questions about formats and stores that need no campaign.
  *
  * How far bit flips move a stored weight, as a curve over the weights (paper 1, Fig. 2), and bit by
- * bit. Both return an array of rows, which the caller frees with free().
+ * bit: both return an array of rows, which the caller frees with free(). And what reading a store
+ * costs in time.
  *
- * Thread-safety: the functions may run side by side; results do not depend on `threads`.
+ * Thread-safety: the functions may run side by side, though times are then those of a busy machine;
+ * results do not depend on `threads`.
  */
 #ifndef STOIC_STUDY_H
 #define STOIC_STUDY_H
 
+#include "stoic/dataset.h"
 #include "stoic/store.h"
 
 #ifdef __cplusplus
@@ -72,6 +75,24 @@ typedef struct stoic_bit_row {
 STOIC_API stoic_status stoic_bits_measure(const stoic_model *model, const char *spec,
                                           stoic_bit_row **rows, size_t *n,
                                           stoic_error *err) STOIC_MUST_CHECK;
+
+/* ---- time: what reading a store costs ---- */
+
+typedef struct stoic_store_time {
+    double decode_seconds; /* decoding every weight once, tensor after tensor: median of five */
+    double image_seconds;  /* of an image from protected memory; NaN: that runtime cannot run it */
+    double ratio;          /* of image_seconds to that under the reference; NaN likewise */
+    char why[256];         /* why not; "" where it can */
+} stoic_store_time;
+
+/* Measured on one thread. An image's time is that of the protected runtime (stoic/infer.h), with
+ * float32 activations, image by image, over the first images of `data`: the store's words lie in
+ * memory as a protected weight file has them. Store and `reference` (NULL: the store itself) take
+ * turns; the ratio is the median over 5 to 11 rounds. */
+STOIC_API stoic_status stoic_store_time_measure(const stoic_store *store,
+                                                const stoic_store *reference,
+                                                const stoic_dataset *data, stoic_store_time *out,
+                                                stoic_error *err) STOIC_MUST_CHECK;
 
 #ifdef __cplusplus
 }

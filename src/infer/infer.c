@@ -22,8 +22,7 @@ extern const stoic_byte_kernels stoic_byte_kernels_avx2, stoic_byte_kernels_vbmi
 
 enum { MOST_PIECE = 32, ALIGN = 64 }; /* images a thread runs at once */
 
-/* The best loops of this processor. */
-static stoic_run_set best_set(void) {
+stoic_run_set stoic_infer_best_set(void) {
     const stoic_store_kernels *sets[3];
     const int best = stoic_store_kernels_all(sets) - 1;
     stoic_run_set set = {sets[best], &stoic_byte_kernels_portable, &stoic_run_loops_portable};
@@ -287,7 +286,7 @@ stoic_status stoic_infer_run(stoic_infer *infer, const stoic_dataset *data,
                              const stoic_infer_options *options, stoic_inference *out,
                              stoic_error *err) {
     inference at = {.infer = infer, .data = data, .options = options};
-    const stoic_run_set set = best_set();
+    const stoic_run_set set = stoic_infer_best_set();
     const double start = stoic_clock();
     stoic_team *team = NULL;
     uint64_t bytes;

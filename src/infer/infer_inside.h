@@ -16,6 +16,8 @@ struct stoic_infer {
     uint64_t strikes;         /* batches that faults have struck before */
 };
 
+/* The best loops of this processor. */
+stoic_run_set stoic_infer_best_set(void);
 /* Writes ranges of the inputs of Conv and Gemm, one for each node, into a file in memory. */
 stoic_status stoic_infer_set_ranges(uint8_t *bytes, const stoic_stw *file, const char *name,
                                     const stoic_range *seen, stoic_error *err);

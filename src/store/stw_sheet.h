@@ -22,4 +22,8 @@ typedef struct stoic_stw_sheet {
  * that the core does not run. */
 stoic_status stoic_stw_sheet_fill(stoic_stw_sheet *sheet, stoic_error *err);
 
+/* The bytes that stoic_store_write() would write; the caller frees them. */
+stoic_status stoic_store_write_memory(const stoic_store *store, uint8_t **bytes, size_t *size,
+                                      stoic_error *err) STOIC_MUST_CHECK;
+
 #endif

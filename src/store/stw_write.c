@@ -174,15 +174,18 @@ done:
     return status;
 }
 
+static const void *words_of(const stoic_stw_sheet *s, uint32_t tensor) {
+    const stoic_lines *lines = &s->store->lines[entry_of(s->store, s->constants[tensor])];
+    return lines->image ? (const void *)lines->image : lines->weights;
+}
+
 static void write_words(const stoic_stw_sheet *s, const stoic_stw_tensor *tensors, FILE *file) {
     static const char zeros[STOIC_STW_ALIGN + STOIC_STW_BEHIND] = {0};
     for (uint32_t i = 0; i < s->n_tensors; i++) {
         if (!tensors[i].packed)
             continue;
-        const stoic_lines *lines = &s->store->lines[entry_of(s->store, s->constants[i])];
-        const void *words = lines->image ? (const void *)lines->image : lines->weights;
         const uint64_t bytes = tensors[i].bytes;
-        fwrite(words, 1, (size_t)bytes, file);
+        fwrite(words_of(s, i), 1, (size_t)bytes, file);
         fwrite(zeros, 1,
                (size_t)((bytes + STOIC_STW_BEHIND + STOIC_STW_ALIGN - 1) / STOIC_STW_ALIGN *
                             STOIC_STW_ALIGN -
@@ -191,56 +194,93 @@ static void write_words(const stoic_stw_sheet *s, const stoic_stw_tensor *tensor
     }
 }
 
-static stoic_status write_file(const stoic_stw_sheet *s, const char *path, stoic_error *err) {
+/* A file on its way: what stands in front of the words, and what becomes of them. */
+typedef struct sheaf {
+    stoic_stw_sheet sheet;
+    stoic_model *golden;
+    stoic_text front;
+    stoic_stw_header head;
+    stoic_stw_tensor *tensors;
+} sheaf;
+
+static void unbind(sheaf *f) {
+    free(f->sheet.value_of);
+    free(f->sheet.values);
+    free(f->sheet.nodes);
+    free(f->tensors);
+    stoic_text_deinit(&f->sheet.refused);
+    stoic_text_deinit(&f->front);
+    stoic_model_free(f->golden);
+}
+
+static stoic_status make_head(sheaf *f, stoic_error *err) {
+    const stoic_stw_sheet *s = &f->sheet;
+    f->head = (stoic_stw_header){.version = STOIC_STW_VERSION,
+                                 .header_bytes = sizeof f->head,
+                                 .n_tensors = s->n_tensors,
+                                 .n_nodes = s->n_nodes,
+                                 .n_values = s->n_values,
+                                 .output = (uint32_t)s->value_of[s->model->output],
+                                 .layers = (uint32_t)s->store->model->n_layers};
+    memcpy(f->head.magic, STOIC_STW_MAGIC, sizeof f->head.magic);
+    f->tensors = calloc(s->n_tensors + 1, sizeof *f->tensors);
+    return f->tensors ? make_front(s, f->tensors, &f->head, &f->front, err)
+                      : stoic_fail_memory(err, "a file", s->n_tensors * sizeof *f->tensors);
+}
+
+/* To be unbound, also on failure. */
+static stoic_status bind(const stoic_store *store, sheaf *f, stoic_error *err) {
+    stoic_stw_sheet *s = &f->sheet;
     stoic_status status = STOIC_OK;
-    stoic_text front = {0};
-    stoic_file_writer writer;
-    stoic_stw_header h = {.version = STOIC_STW_VERSION,
-                          .header_bytes = sizeof h,
-                          .n_tensors = s->n_tensors,
-                          .n_nodes = s->n_nodes,
-                          .n_values = s->n_values,
-                          .output = (uint32_t)s->value_of[s->model->output],
-                          .layers = (uint32_t)s->store->model->n_layers};
-    stoic_stw_tensor *tensors = calloc(s->n_tensors + 1, sizeof *tensors);
-    memcpy(h.magic, STOIC_STW_MAGIC, sizeof h.magic);
-    if (!tensors) {
-        status = stoic_fail_memory(err, "a file", s->n_tensors * sizeof *tensors);
-        goto done;
-    }
-    TRY(make_front(s, tensors, &h, &front, err));
-    TRY(stoic_file_create(path, &writer, err));
-    fwrite(front.data, 1, front.length, writer.stream);
-    write_words(s, tensors, writer.stream);
-    status = stoic_file_commit(&writer, err);
+    *f = (sheaf){.sheet.store = store};
+    TRY(stoic_store_golden(store, &f->golden, err));
+    s->model = f->golden;
+    s->value_of = calloc(3 * s->model->n_values + 1, sizeof *s->value_of);
+    s->values = calloc(STOIC_STW_MOST, sizeof *s->values);
+    s->nodes = calloc(STOIC_STW_MOST, sizeof *s->nodes);
+    if (!s->value_of || !s->values || !s->nodes)
+        return stoic_fail_memory(err, "a file", 3 * s->model->n_values * sizeof *s->value_of);
+    s->tensor_of = s->value_of + s->model->n_values;
+    s->constants = s->tensor_of + s->model->n_values;
+    TRY(stoic_stw_sheet_fill(s, err));
+    TRY(make_head(f, err));
 done:
-    stoic_text_deinit(&front);
-    free(tensors);
     return status;
 }
 
 stoic_status stoic_store_write(const stoic_store *store, const char *path, stoic_error *err) {
     stoic_status status = STOIC_OK;
-    stoic_model *golden = NULL;
-    stoic_stw_sheet s = {.store = store};
-    TRY(stoic_store_golden(store, &golden, err));
-    s.model = golden;
-    s.value_of = calloc(3 * golden->n_values + 1, sizeof *s.value_of);
-    s.values = calloc(STOIC_STW_MOST, sizeof *s.values);
-    s.nodes = calloc(STOIC_STW_MOST, sizeof *s.nodes);
-    if (!s.value_of || !s.values || !s.nodes) {
-        status = stoic_fail_memory(err, "a file", 3 * golden->n_values * sizeof *s.value_of);
+    stoic_file_writer writer;
+    sheaf f;
+    TRY(bind(store, &f, err));
+    TRY(stoic_file_create(path, &writer, err));
+    fwrite(f.front.data, 1, f.front.length, writer.stream);
+    write_words(&f.sheet, f.tensors, writer.stream);
+    status = stoic_file_commit(&writer, err);
+done:
+    unbind(&f);
+    return status;
+}
+
+stoic_status stoic_store_write_memory(const stoic_store *store, uint8_t **out, size_t *size,
+                                      stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    sheaf f;
+    *out = NULL;
+    TRY(bind(store, &f, err));
+    *size = (size_t)f.head.file_bytes;
+    uint8_t *bytes = calloc(*size, 1);
+    if (!bytes) {
+        status = stoic_fail_memory(err, "a protected weight file", *size);
         goto done;
     }
-    s.tensor_of = s.value_of + golden->n_values;
-    s.constants = s.tensor_of + golden->n_values;
-    TRY(stoic_stw_sheet_fill(&s, err));
-    TRY(write_file(&s, path, err));
+    memcpy(bytes, f.front.data, f.front.length);
+    for (uint32_t i = 0; i < f.sheet.n_tensors; i++) {
+        if (f.tensors[i].packed)
+            memcpy(bytes + f.tensors[i].at, words_of(&f.sheet, i), (size_t)f.tensors[i].bytes);
+    }
+    *out = bytes;
 done:
-    free(s.value_of);
-    free(s.values);
-    free(s.nodes);
-    stoic_text_deinit(&s.refused);
-    stoic_model_free(golden);
+    unbind(&f);
     return status;
 }

@@ -85,6 +85,28 @@ static stoic_status try_faults(const comparing *c, const stoic_variant *variant,
     return STOIC_OK;
 }
 
+/* `pass`: seconds of a pass over the images in floating point. */
+static stoic_status time_store(const comparing *c, const stoic_store *store, double pass,
+                               stoic_protection *protection, stoic_error *err) {
+    stoic_store *baseline = NULL;
+    stoic_store_time taken;
+    stoic_status status = STOIC_OK;
+    TRY(stoic_store_create(c->model, c->variants.items[0].store, &baseline, err));
+    TRY(stoic_store_time_measure(store, baseline, c->data, &taken, err));
+    protection->time_ratio = taken.ratio;
+    protection->time_source = stoic_time_runtime;
+    if (*taken.why) {
+        protection->time_ratio = 1.0 + taken.decode_seconds / (pass > 0 ? pass : 1e-9);
+        protection->time_source = stoic_time_decode_float;
+        protection->time_note = strdup(taken.why);
+        if (!protection->time_note)
+            status = stoic_fail_memory(err, "a note", sizeof taken.why);
+    }
+done:
+    stoic_store_free(baseline);
+    return status;
+}
+
 /* Sizes and time of a variant. */
 static stoic_status look_at(comparing *c, int i, stoic_error *err) {
     const stoic_variant *variant = &c->variants.items[i];
@@ -92,7 +114,6 @@ static stoic_status look_at(comparing *c, int i, stoic_error *err) {
     stoic_store *store = NULL;
     stoic_model *golden = NULL;
     stoic_store_facts facts;
-    double decoding = 0, once = 0;
     stoic_status status = STOIC_OK;
     stoic_evaluation clean;
     TRY(check_cancel(c, err));
@@ -105,13 +126,12 @@ static stoic_status look_at(comparing *c, int i, stoic_error *err) {
     TRY(stoic_evaluate_model(golden, c->data, c->options->threads, &clean, err));
     protection->clean_accuracy = clean.accuracy;
     protection->time_ratio = 1.0;
-    if (protection->kind == STOIC_PROTECT_PASS || protection->kind == STOIC_PROTECT_MODEL)
+    if (protection->kind == STOIC_PROTECT_PASS || protection->kind == STOIC_PROTECT_MODEL) {
+        protection->time_source = stoic_time_float;
         TRY(stoic_model_time_ratio(c->model, golden, c->data, &protection->time_ratio, err));
-    if (protection->kind == STOIC_PROTECT_STORE) {
-        TRY(stoic_store_time(store, &decoding, err));
-        once = clean.seconds > 0 ? clean.seconds : 1e-9;
-        protection->time_ratio = 1.0 + decoding / once;
     }
+    if (protection->kind == STOIC_PROTECT_STORE)
+        TRY(time_store(c, store, clean.seconds, protection, err));
 done:
     stoic_model_free(golden);
     stoic_store_free(store);

@@ -337,7 +337,7 @@ void stoic_exploration_free(stoic_exploration *exploration) {
     if (!exploration)
         return;
     for (int i = 0; exploration->stores && i < exploration->n_stores; i++)
-        free(exploration->stores[i].text);
+        stoic_explore_store_deinit(&exploration->stores[i]);
     free(exploration->stores);
     free(exploration->rows);
     free(exploration->probes);

@@ -38,8 +38,9 @@ static stoic_status evaluate(const stoic_explorer *explorer, const stoic_store *
     const bool timed = explorer->out->n_stores == 0 || !stoic_store_divides(store);
     TRY(stoic_store_golden(store, &golden, err));
     TRY(stoic_program_compile(golden, &compile, &program, err));
+    const bool long_enough = isnan(out->image_seconds); /* otherwise `time` is the runtime's */
     while (n < (timed ? EVALUATIONS : 1) ||
-           (timed && n < MAX_EVALUATIONS && spent < enough_seconds)) {
+           (timed && long_enough && n < MAX_EVALUATIONS && spent < enough_seconds)) {
         stoic_evaluation once;
         TRY(check_cancel(explorer, err));
         TRY(stoic_evaluate(program, explorer->data, explorer->options->threads, NULL, &once, err));
@@ -55,6 +56,27 @@ done:
     return status;
 }
 
+/* The runtime's time where it runs the store, beside the baseline, which is the first. */
+static stoic_status take_time(const stoic_explorer *explorer, const stoic_store *store,
+                              stoic_explore_store *out, stoic_error *err) {
+    stoic_store *baseline = NULL;
+    stoic_store_time taken;
+    stoic_status status = STOIC_OK;
+    if (explorer->out->n_stores > 0)
+        TRY(stoic_store_create(explorer->model, explorer->out->stores[0].text, &baseline, err));
+    TRY(stoic_store_time_measure(store, baseline, explorer->data, &taken, err));
+    out->decode_seconds = taken.decode_seconds;
+    out->image_seconds = taken.image_seconds;
+    out->time = taken.ratio;
+    out->time_source = *taken.why ? stoic_time_decode_float : stoic_time_runtime;
+    out->time_note = *taken.why ? strdup(taken.why) : NULL;
+    if (*taken.why && !out->time_note)
+        status = stoic_fail_memory(err, "a note", sizeof taken.why);
+done:
+    stoic_store_free(baseline);
+    return status;
+}
+
 static double seconds_of(const stoic_explore_store *store) {
     return store->decode_seconds + store->evaluate_seconds;
 }
@@ -65,6 +87,12 @@ static int find_store(const stoic_exploration *out, const char *text) {
             return i;
     }
     return -1;
+}
+
+void stoic_explore_store_deinit(stoic_explore_store *store) {
+    free(store->text);
+    free(store->time_note);
+    store->text = store->time_note = NULL;
 }
 
 stoic_status stoic_explorer_measure(stoic_explorer *explorer, const char *spec,
@@ -83,7 +111,7 @@ stoic_status stoic_explorer_measure(stoic_explorer *explorer, const char *spec,
     stoic_explore_store *added = &out->stores[out->n_stores];
     *added = (stoic_explore_store){
         .kind = kind, .width = width, .weights = facts.weights, .bits = facts.total_bits};
-    TRY(stoic_store_time(store, &added->decode_seconds, err));
+    TRY(take_time(explorer, store, added, err));
     TRY(evaluate(explorer, store, added, err));
     added->text = strdup(stoic_store_text(store));
     if (!added->text) {
@@ -92,8 +120,11 @@ stoic_status stoic_explorer_measure(stoic_explorer *explorer, const char *spec,
     }
     *at = out->n_stores++;
     added->memory = (double)added->bits / (double)out->stores[0].bits;
-    added->time = seconds_of(added) / seconds_of(&out->stores[0]);
+    if (isnan(added->image_seconds))
+        added->time = seconds_of(added) / seconds_of(&out->stores[0]);
 done:
+    if (status != STOIC_OK && out->n_stores < STOIC_EXPLORE_STORES)
+        stoic_explore_store_deinit(&out->stores[out->n_stores]);
     stoic_store_free(store);
     return status;
 }

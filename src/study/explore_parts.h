@@ -31,6 +31,7 @@ void stoic_explorer_close(stoic_explorer *explorer);
 /* Into the order in which a reader wants the stores. */
 void stoic_exploration_sort(stoic_exploration *out);
 
+void stoic_explore_store_deinit(stoic_explore_store *store);
 /* Measures a store without faults, unless it is there already; *at is its position. */
 stoic_status stoic_explorer_measure(stoic_explorer *explorer, const char *spec,
                                     stoic_explore_kind kind, int width, int *at,

@@ -44,6 +44,7 @@ void stoic_protection_deinit(stoic_protection *protection) {
     free(protection->name);
     free(protection->needs);
     free(protection->skipped);
+    free(protection->time_note);
 }
 
 void stoic_variants_deinit(stoic_variants *variants) {

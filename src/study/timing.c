@@ -1,11 +1,17 @@
 #include "study/timing.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "infer/stopwatch.h"
 
 enum { DECODINGS = 5 };
+
+const char stoic_time_runtime[] = "runtime", stoic_time_decode_float[] = "decode+float",
+           stoic_time_float[] = "float";
 
 static int compare_doubles(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -30,7 +36,7 @@ static stoic_status decode_all(const stoic_store *store, float *weights, double 
     return STOIC_OK;
 }
 
-stoic_status stoic_store_time(const stoic_store *store, double *out, stoic_error *err) {
+static stoic_status time_decoding(const stoic_store *store, double *out, stoic_error *err) {
     stoic_status status = STOIC_OK;
     int64_t most = 1;
     double seconds[DECODINGS];
@@ -47,5 +53,24 @@ stoic_status stoic_store_time(const stoic_store *store, double *out, stoic_error
     *out = stoic_median(seconds, DECODINGS);
 done:
     free(weights);
+    return status;
+}
+
+stoic_status stoic_store_time_measure(const stoic_store *store, const stoic_store *reference,
+                                      const stoic_dataset *data, stoic_store_time *out,
+                                      stoic_error *err) {
+    stoic_error why = {0};
+    stoic_status status = STOIC_OK;
+    *out = (stoic_store_time){.image_seconds = NAN, .ratio = NAN};
+    TRY(time_decoding(store, &out->decode_seconds, err));
+    status = stoic_stopwatch(store, reference, data, &out->image_seconds, &out->ratio, &why);
+    if (status == STOIC_ERR_UNSUPPORTED) {
+        snprintf(out->why, sizeof out->why, "%.60s%s%.190s", why.place, *why.place ? ": " : "",
+                 why.message);
+        return STOIC_OK;
+    }
+    if (status != STOIC_OK && err)
+        *err = why;
+done:
     return status;
 }

@@ -4,11 +4,10 @@
 
 #include <stddef.h>
 
-#include "stoic/store.h"
+#include "stoic/study.h"
 
 double stoic_median(double *values, size_t n); /* sorts them */
-/* Decoding every weight of a store once, tensor after tensor, on one thread: the median of five. */
-stoic_status stoic_store_time(const stoic_store *store, double *seconds,
-                              stoic_error *err) STOIC_MUST_CHECK;
+/* What a time was taken of (see stoic/explore.h, stoic/compare.h). */
+extern const char stoic_time_runtime[], stoic_time_decode_float[], stoic_time_float[];
 
 #endif

@@ -21,7 +21,7 @@ unset STOIC_DATA
 
 # Clocks differ from run to run; nothing else may.
 normalise() {
-    sed -E -e 's/("(seconds|images_per_second|time_ratio)": )[0-9.e+-]+/\1T/g' \
+    sed -E -e 's/("([a-z_]*seconds|images_per_second|time_ratio)": )[0-9.e+-]+/\1T/g' \
         -e 's/^(time +).*/\1T/' -e "s|$work|WORK|g" "$1"
 }
 

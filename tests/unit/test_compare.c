@@ -213,11 +213,32 @@ static void refusals(void **state) {
     }
 }
 
+static void whose_time_it_is(void **state) {
+    static const char *const faults[] = {"flips:1"};
+    static const char *const with[] = {"store:int8", "store:fp64", "pass:relu6"};
+    static const char *const sources[] = {NULL, "runtime", "decode+float", "float"};
+    stoic_compare_options options = options_of(faults, 1, with, 3);
+    (void)state;
+    options.trials = 2;
+    stoic_comparison *c = compare(&options);
+    assert_int_equal(c->n_protections, 4);
+    for (int i = 1; i < 4; i++) {
+        assert_string_equal(c->protections[i].time_source, sources[i]);
+        assert_true(c->protections[i].time_ratio > 0);
+        assert_int_equal(c->protections[i].time_note != NULL, i == 2);
+    }
+    assert_null(c->protections[0].time_source);
+    assert_true(c->protections[0].time_ratio == 1.0 && c->protections[2].time_ratio > 1.0);
+    assert_non_null(strstr(c->protections[2].time_note, "fp64 has 64"));
+    stoic_comparison_free(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(coverage_is_that_of_the_trials),
         cmocka_unit_test(the_front_and_the_recommendation),
         cmocka_unit_test(all_leaves_out_what_cannot_be),
+        cmocka_unit_test(whose_time_it_is),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);

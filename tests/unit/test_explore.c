@@ -78,6 +78,21 @@ static bool alike(const stoic_interval *a, const stoic_interval *b) {
     return !memcmp(a, b, sizeof *a);
 }
 
+/* The runtime's where it runs the store; otherwise the sum says so. */
+static void check_time(const stoic_explore_store *base, const stoic_explore_store *store) {
+    const double seconds = store->decode_seconds + store->evaluate_seconds;
+    const bool runs = strncmp(store->text, "fp64", 4) != 0;
+    assert_string_equal(store->time_source, runs ? "runtime" : "decode+float");
+    assert_int_equal(runs, store->time_note == NULL);
+    assert_int_equal(runs, store->image_seconds > 0.0);
+    if (!runs)
+        assert_true(store->time == seconds / (base->decode_seconds + base->evaluate_seconds));
+    /* measured side by side, so near the ratio of what was measured apart */
+    else
+        assert_true(store->time > 0.2 * store->image_seconds / base->image_seconds &&
+                    store->time < 5.0 * store->image_seconds / base->image_seconds);
+}
+
 static void check_rows(const stoic_exploration *found) {
     const stoic_explore_store *base = &found->stores[0];
     assert_int_equal(base->kind, STOIC_EXPLORE_BASELINE);
@@ -85,12 +100,11 @@ static void check_rows(const stoic_exploration *found) {
     for (int i = 0; i < found->n_rows; i++) {
         const stoic_explore_row *row = &found->rows[i];
         const stoic_explore_store *store = &found->stores[row->store];
-        double seconds = store->decode_seconds + store->evaluate_seconds;
         assert_int_equal(row->trials, 3);
         assert_true(row->ber == rates[1 - i % 2]);
         assert_true(store->memory == (double)store->bits / (double)base->bits);
         assert_true(store->decode_seconds > 0.0 && store->evaluate_seconds > 0.0);
-        assert_true(store->time == seconds / (base->decode_seconds + base->evaluate_seconds));
+        check_time(base, store);
         assert_true(row->rap == stoic_rap(row->drop.value, store->memory, store->time));
         assert_true(row->p_drop == stoic_p_drop((double)store->bits, found->lifetime_flips,
                                                 row->ber, row->drop.value));
@@ -290,12 +304,25 @@ static void families(void **state) {
     assert_false(stoic_family_varies("affine:{m}"));
 }
 
+static void time_without_the_runtime(void **state) {
+    (void)state;
+    stoic_explore_options options = options_of("fp64", NAN, NAN);
+    options.narrowest = options.widest = 8;
+    options.all = true;
+    stoic_exploration *found = explore(&options);
+    check_rows(found);
+    assert_int_equal(found->n_stores, 2);
+    assert_non_null(strstr(found->stores[1].time_note, "fp64 has 64"));
+    stoic_exploration_free(found);
+}
+
 /* Values that leave an axis nothing to be made from: still pictures, and gnuplot says nothing. */
 static void figures(void **state) {
     static char text[] = "affine:8", other[] = "a<b&'c\"";
     stoic_explore_store stores[] = {
-        {STOIC_EXPLORE_BASELINE, text, 8, 10, 80, 0.9, 1.0, 1.0, 1.0, 1.0},
-        {STOIC_EXPLORE_CANDIDATE, other, 3, 10, 50, 0.9, 1.0, 1.0, 0.625, 1.0}};
+        {STOIC_EXPLORE_BASELINE, text, 8, 10, 80, 0.9, 1.0, 1.0, 1.0, 1.0, "runtime", 1.0, NULL},
+        {STOIC_EXPLORE_CANDIDATE, other, 3, 10, 50, 0.9, 1.0, 1.0, 0.625, 1.0, "runtime", 1.0,
+         NULL}};
     stoic_explore_row rows[] = {{0, 1e-4, 2, {0.0, 0.0, 0.0}, 0.0, 0.0},
                                 {0, 2e-3, 1, {0.1, -INFINITY, INFINITY}, 0.0, 0.0},
                                 {1, 1e-4, 2, {0.0, 0.0, 0.0}, 0.0, 0.0},
@@ -335,6 +362,7 @@ int main(void) {
         cmocka_unit_test(nothing_is_good_enough),
         cmocka_unit_test(an_unprotected_family),
         cmocka_unit_test(a_wider_width_may_fail),
+        cmocka_unit_test(time_without_the_runtime),
         cmocka_unit_test(refusals),
         cmocka_unit_test(interruption),
         cmocka_unit_test(families),
