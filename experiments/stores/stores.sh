@@ -10,15 +10,18 @@
 # CIFAR_IMAGES    so many of CIFAR-10, the same number of each class (1000); CIFAR_TRIALS (10)
 # NETWORK, DATA   another network and its --data, instead of these two; OPTIONS: more for inject,
 #                 such as '--resize 224'
+# TIMES=only      no campaigns: measure what reading costs, for the rows of OUT/results.csv, on a
+#                 machine that does nothing else
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -ge 1 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 stoic=${STOIC:-$here/../../build/stoic}
 models=${MODELS:-$here/../../models}
 out=$1
 cifar=${2:-}
 trials=${TRIALS:-20}
 rates=${RATES:-1e-5,1e-4,1e-3,1e-2}
+measure=${TIMES:-}
 began=$(date +%s)
 mkdir -p "$out"
 
@@ -56,10 +59,18 @@ stop() {
     exit 1
 }
 
+# take_times MODEL INJECT-OPTIONS…: the columns that are measured without faults.
+take_times() {
+    model=$1
+    shift
+    STOIC=$stoic python3 "$here/stores_times.py" "$out/results.csv" "$(basename "$model" .onnx)" "$model" "$@" || stop
+}
+
 # sweep MODEL TRIALS INJECT-OPTIONS…: every store and rate; the answers lie beside the campaign files.
 sweep() {
     model=$1 name=$(basename "$1" .onnx) count=$2
     shift 2
+    [ -z "$measure" ] || { take_times "$model" "$@"; return; }
     mkdir -p "$out/$name"
     for store in $stores; do
         file=$out/$name/$(printf %s "$store" | tr ',:=' '---')
@@ -74,21 +85,28 @@ sweep() {
     echo "$name" >> "$out/networks"
 }
 
-: > "$out/networks"
-if [ -n "${NETWORK:-}" ]; then
-    # shellcheck disable=SC2086
-    sweep "$NETWORK" "$trials" --data "$DATA" ${OPTIONS:-}
-else
+networks() {
+    if [ -n "${NETWORK:-}" ]; then
+        # shellcheck disable=SC2086
+        sweep "$NETWORK" "$trials" --data "$DATA" ${OPTIONS:-}
+        return
+    fi
     sweep "$models/lenet5-fashion-mnist.onnx" "$trials" --data fashion-mnist:test \
         ${IMAGES:+--images "$IMAGES"}
-    if [ -n "$cifar" ]; then
-        subset=$out/cifar10-images
-        python3 "$here/stores_spread.py" "$cifar" "${CIFAR_IMAGES:-1000}" "$subset"
-        sweep "$models/resnet20-cifar10.onnx" "${CIFAR_TRIALS:-10}" --data "dir:$subset"
-    fi
-fi
+    [ -n "$cifar" ] || return 0
+    subset=$out/cifar10-images
+    python3 "$here/stores_spread.py" "$cifar" "${CIFAR_IMAGES:-1000}" "$subset"
+    sweep "$models/resnet20-cifar10.onnx" "${CIFAR_TRIALS:-10}" --data "dir:$subset"
+}
 
-printf '%s\n' "$stores" | python3 "$here/stores_gather.py" "$out" "$rates" > "$out/results.csv"
+if [ -z "$measure" ]; then
+    : > "$out/networks"
+    networks
+    printf '%s\n' "$stores" | python3 "$here/stores_gather.py" "$out" "$rates" > "$out/results.csv"
+    measure=now
+fi
+networks
+[ "$measure" = now ] || exit 0
 if command -v gnuplot > /dev/null; then
     while read -r name; do
         gnuplot -e "results='$out/results.csv'; network='$name'; figure='$out/$name.png'" \

@@ -1,6 +1,6 @@
 """usage: stores_gather.py OUT RATES < STORES: the answers of stores.sh as one CSV file.
 
-decode_ms stays empty: neither verb measures decoding alone (stoic explore does).
+decode_ms, image_ms and time_ratio stay empty: stores_times.py fills them.
 """
 import csv
 import json
@@ -23,7 +23,7 @@ def short(number):
 
 table = csv.writer(sys.stdout, lineterminator="\n")
 table.writerow("model store bits_per_weight side_bits ber images trials golden accuracy drop drop_low "
-               "drop_high decode_ms".split())
+               "drop_high decode_ms image_ms time_ratio".split())
 with open(os.path.join(out, "networks"), encoding="utf-8") as stream:
     networks = stream.read().split()
 for network in networks:
@@ -36,4 +36,4 @@ for network in networks:
             table.writerow([network, store, short(cost["bits_per_weight"]), cost["side_bits"], rate,
                             run["images"], run["trials"], short(run["golden"]["accuracy"]),
                             short(run["accuracy"]["mean"]), short(drop["mean"]), short(drop["low"]),
-                            short(drop["high"]), ""])
+                            short(drop["high"]), "", "", ""])
