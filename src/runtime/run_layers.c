@@ -27,6 +27,8 @@ uint64_t stoic_run_scratch(const stoic_stw *file, const stoic_stw_node *n, uint6
     *padded = 0;
     if (n->op == STOIC_STW_NORM)
         return 4 * (uint64_t)in->channels;
+    if (n->op == STOIC_STW_MUL)
+        return in->channels;
     if (n->op == STOIC_STW_GEMM) {
         uint64_t row =
             n->flags & STOIC_STW_TRANSPOSED ? ROWS * stoic_stw_elements(in) : out->channels;

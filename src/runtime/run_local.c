@@ -6,9 +6,11 @@
 
 /* One node on one image. */
 typedef struct local {
+    const stoic_run *run;
+    int i; /* the image */
     const stoic_stw_node *node;
     const stoic_stw_value *in, *out;
-    const float *x, *other; /* the second is Add's */
+    const float *x, *other; /* the second is NULL where there is none */
     float *y;
     const float *scale, *shift; /* of each channel */
 } local;
@@ -60,6 +62,35 @@ static void add(const local *at) {
     const int64_t n = (int64_t)stoic_stw_elements(at->in);
     for (int64_t i = 0; i < n; i++)
         at->y[i] = at->x[i] + at->other[i];
+}
+
+static void mul(const local *at) {
+    const int64_t plane = (int64_t)at->in->height * at->in->width;
+    const int64_t n = at->in->channels * plane;
+    const stoic_stw_value *by = at->other ? &at->run->file.values[at->node->in[1]] : NULL;
+    const float *each = at->other ? at->other : at->scale;
+    if (by && (int64_t)stoic_stw_elements(by) == n) {
+        for (int64_t i = 0; i < n; i++)
+            at->y[i] = at->x[i] * each[i];
+        return;
+    }
+    for (int64_t c = 0, i = 0; c < at->in->channels; c++) {
+        const float factor = each[c];
+        for (int64_t end = i + plane; i < end; i++)
+            at->y[i] = at->x[i] * factor;
+    }
+}
+
+static void concat(const local *at) {
+    float *y = at->y;
+    for (int k = 0; k < STOIC_STW_JOINED; k++) {
+        const uint32_t value = stoic_stw_input(at->node, k);
+        if (value == STOIC_STW_NONE)
+            return;
+        const size_t n = (size_t)stoic_stw_elements(&at->run->file.values[value]);
+        memcpy(y, stoic_run_in(at->run, value, at->i), n * sizeof *y);
+        y += n;
+    }
 }
 
 /* The taps of an axis inside the input, and how many an average counts: with padding those that lie
@@ -144,7 +175,8 @@ static void pool(const local *at) {
 static void (*const ways[STOIC_STW_OPS])(const local *at) = {
     [STOIC_STW_NORM] = norm,         [STOIC_STW_RELU] = relu,       [STOIC_STW_CLIP] = clip,
     [STOIC_STW_SIGMOID] = sigmoid,   [STOIC_STW_SOFTMAX] = softmax, [STOIC_STW_MAX_POOL] = pool,
-    [STOIC_STW_AVERAGE_POOL] = pool, [STOIC_STW_ADD] = add,
+    [STOIC_STW_AVERAGE_POOL] = pool, [STOIC_STW_ADD] = add,         [STOIC_STW_CONCAT] = concat,
+    [STOIC_STW_MUL] = mul,
 };
 
 /* (x - mean) / sqrt(variance + epsilon) * scale + bias as one product and one sum. */
@@ -162,16 +194,29 @@ static void prepare_norm(stoic_run *run, const stoic_stw_node *n, int64_t channe
     }
 }
 
+/* A constant factor for each channel. */
+static void prepare_mul(stoic_run *run, const stoic_stw_node *n, int64_t channels) {
+    float *scale = run->scratch;
+    stoic_run_read(run, n->tensor[0], scale);
+    for (int64_t c = 1; run->tensors[n->tensor[0]].record->weights == 1 && c < channels; c++)
+        scale[c] = scale[0];
+}
+
 void stoic_run_local(stoic_run *run, const stoic_stw_node *n) {
     const stoic_stw_value *in = &run->file.values[n->in[0]];
+    const bool two = n->in[1] != STOIC_STW_NONE;
     if (n->op == STOIC_STW_NORM)
         prepare_norm(run, n, in->channels);
+    if (n->op == STOIC_STW_MUL && !two)
+        prepare_mul(run, n, in->channels);
     for (int i = 0; i < run->n; i++) {
-        const local at = {.node = n,
+        const local at = {.run = run,
+                          .i = i,
+                          .node = n,
                           .in = in,
                           .out = &run->file.values[n->out],
                           .x = stoic_run_in(run, n->in[0], i),
-                          .other = n->op == STOIC_STW_ADD ? stoic_run_in(run, n->in[1], i) : NULL,
+                          .other = two ? stoic_run_in(run, n->in[1], i) : NULL,
                           .y = stoic_run_out(run, n->out, i),
                           .scale = run->scratch,
                           .shift = run->scratch + in->channels};

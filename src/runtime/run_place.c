@@ -43,7 +43,7 @@ static bool in_place(const placing *p, uint32_t node) {
     const stoic_stw_node *n = &p->file->nodes[node];
     const bool elementwise = n->op == STOIC_STW_NORM || n->op == STOIC_STW_RELU ||
                              n->op == STOIC_STW_CLIP || n->op == STOIC_STW_SIGMOID ||
-                             n->op == STOIC_STW_ADD;
+                             n->op == STOIC_STW_ADD || n->op == STOIC_STW_MUL;
     return elementwise && n->in[0] != p->file->head->input && p->last[n->in[0]] == node;
 }
 
@@ -55,9 +55,10 @@ uint64_t stoic_run_place(const stoic_stw *file, uint64_t places[STOIC_STW_MOST])
         const stoic_stw_node *n = &file->nodes[i];
         p.made[n->out] = (uint16_t)i;
         p.last[n->out] = (uint16_t)i;
-        p.last[n->in[0]] = (uint16_t)i;
-        if (n->in[1] != STOIC_STW_NONE)
-            p.last[n->in[1]] = (uint16_t)i;
+        for (int k = 0; k < STOIC_STW_JOINED; k++) {
+            if (stoic_stw_input(n, k) != STOIC_STW_NONE)
+                p.last[stoic_stw_input(n, k)] = (uint16_t)i;
+        }
     }
     p.last[h->output] = (uint16_t)h->n_nodes;
     memset(places, 0, h->n_values * sizeof *places);

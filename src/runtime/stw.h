@@ -83,7 +83,9 @@ typedef struct stoic_stw_sparse {
     X(SOFTMAX, 7)                                                                                  \
     X(MAX_POOL, 8)                                                                                 \
     X(AVERAGE_POOL, 9)                                                                             \
-    X(ADD, 10)
+    X(ADD, 10)                                                                                     \
+    X(CONCAT, 11)                                                                                  \
+    X(MUL, 12)
 #define STOIC_STW_OP_ENUM(name, number) STOIC_STW_##name = number,
 typedef enum stoic_stw_op { STOIC_STW_OP_LIST(STOIC_STW_OP_ENUM) STOIC_STW_OPS } stoic_stw_op;
 #undef STOIC_STW_OP_ENUM
@@ -100,9 +102,12 @@ typedef enum stoic_stw_code {
 } stoic_stw_code;
 enum { STOIC_STW_TRANSPOSED = 1, STOIC_STW_COUNT_PADDING = 2 }; /* flags of a node */
 
+/* CONCAT: values that a node reads; those from the third on stand where others have tensors. */
+enum { STOIC_STW_JOINED = 6 };
+
 typedef struct stoic_stw_node {
     uint32_t op, in[2], out;
-    uint32_t tensor[4]; /* weight, bias; scale, bias, mean, variance */
+    uint32_t tensor[4]; /* weight, bias; scale, bias, mean, variance; MUL: what it multiplies by */
     uint32_t kernel[2], stride[2], dilation[2], pad_low[2], pad_high[2];
     uint32_t groups, flags;
     float alpha, beta; /* GEMM; NORM: alpha is epsilon; CLIP: the bounds */
@@ -141,6 +146,10 @@ stoic_status stoic_stw_check_nodes(const stoic_stw *file, const char *name, stoi
 
 /* What a record says of its words: weights a word and bits. false: no such code over such data. */
 bool stoic_stw_words(const stoic_stw_tensor *tensor, stoic_words *out);
+/* The k-th value that a node reads, k < STOIC_STW_JOINED; STOIC_STW_NONE. */
+static inline uint32_t stoic_stw_input(const stoic_stw_node *n, int k) {
+    return k < 2 ? n->in[k] : n->op == STOIC_STW_CONCAT ? n->tensor[k - 2] : STOIC_STW_NONE;
+}
 /* Elements of a value of one image. */
 static inline uint64_t stoic_stw_elements(const stoic_stw_value *v) {
     return (uint64_t)v->channels * v->height * v->width;

@@ -89,6 +89,36 @@ static bool add_fits(const check *c) {
            no_tensors(c, 0);
 }
 
+/* Behind each other: channels of images of one size, or elements of a row. */
+static bool concat_fits(const check *c) {
+    uint64_t channels = 0, elements = 0;
+    bool one_size = c->out->rank == 3;
+    for (int k = 0; k < STOIC_STW_JOINED; k++) {
+        const uint32_t i = stoic_stw_input(c->node, k);
+        if (i == STOIC_STW_NONE)
+            continue;
+        const stoic_stw_value *v = &c->file->values[i];
+        channels += v->channels;
+        elements += stoic_stw_elements(v);
+        one_size = one_size && v->height == c->out->height && v->width == c->out->width;
+    }
+    return one_size ? channels == c->out->channels
+                    : c->out->rank == 1 && elements == c->out->channels;
+}
+
+/* By a constant for each channel or for all of them, by a value of the same shape, or by one that
+ * has a number for each channel. */
+static bool mul_fits(const check *c) {
+    const uint32_t other = c->node->in[1];
+    if (!same_shape(c->in, c->out) || !no_tensors(c, 1))
+        return false;
+    if (other == STOIC_STW_NONE)
+        return tensor_fits(c, 0, c->in->channels, false) || tensor_fits(c, 0, 1, false);
+    const stoic_stw_value *v = &c->file->values[other];
+    const bool gate = v->channels == c->in->channels && v->height == 1 && v->width == 1;
+    return no_tensors(c, 0) && (gate || same_shape(c->in, v));
+}
+
 static bool alone_fits(const check *c) {
     return same_shape(c->in, c->out) && no_tensors(c, 0);
 }
@@ -103,7 +133,24 @@ static bool (*const fits[STOIC_STW_OPS])(const check *c) = {
     [STOIC_STW_CLIP] = alone_fits,        [STOIC_STW_SIGMOID] = alone_fits,
     [STOIC_STW_SOFTMAX] = softmax_fits,   [STOIC_STW_MAX_POOL] = pool_fits,
     [STOIC_STW_AVERAGE_POOL] = pool_fits, [STOIC_STW_ADD] = add_fits,
+    [STOIC_STW_CONCAT] = concat_fits,     [STOIC_STW_MUL] = mul_fits,
 };
+
+/* Does a node read as many values as its operator takes, all of them made before? */
+static bool inputs_fit(const stoic_stw_node *n, uint32_t n_values, const bool *made) {
+    const bool open = n->op == STOIC_STW_CONCAT || n->op == STOIC_STW_MUL;
+    bool ended = false;
+    for (int k = 0; k < STOIC_STW_JOINED; k++) {
+        const uint32_t i = stoic_stw_input(n, k);
+        if (i == STOIC_STW_NONE) {
+            ended = true;
+        } else if (ended || i >= n_values || !made[i] ||
+                   (k > 0 && !open && n->op != STOIC_STW_ADD)) {
+            return false;
+        }
+    }
+    return n->in[0] != STOIC_STW_NONE && (n->op != STOIC_STW_ADD || n->in[1] != STOIC_STW_NONE);
+}
 
 /* Ranges of activations: in a calibrated file of every product, and of nothing else. */
 static bool range_fits(const stoic_stw *file, const stoic_stw_node *n) {
@@ -126,11 +173,9 @@ stoic_status stoic_stw_check_nodes(const stoic_stw *file, const char *name, stoi
     made[h->input] = true;
     for (; i < h->n_nodes && !what; i++) {
         const stoic_stw_node *n = &file->nodes[i];
-        const bool two = n->op == STOIC_STW_ADD;
         if (n->op >= STOIC_STW_OPS || !fits[n->op])
             what = "an unknown operator";
-        else if (n->in[0] >= h->n_values || !made[n->in[0]] ||
-                 (two ? n->in[1] >= h->n_values || !made[n->in[1]] : n->in[1] != STOIC_STW_NONE))
+        else if (!inputs_fit(n, h->n_values, made))
             what = "a node reads what is not there";
         else if (n->out >= h->n_values || made[n->out])
             what = "a node writes what is there";

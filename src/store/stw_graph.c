@@ -7,6 +7,8 @@
 #include "op/geometry.h"
 #include "store/stw_sheet.h"
 
+enum { MOST_INPUTS = 64 };
+
 /* One node on its way: what it means, and what it becomes. */
 typedef struct draft {
     stoic_stw_sheet *sheet;
@@ -59,13 +61,21 @@ static bool shape_of(const stoic_shape *shape, stoic_stw_value *out) {
     return stoic_stw_elements(out) <= 1 << 24;
 }
 
-/* Does the value lie in the file as the node sees it? Behind a Flatten it does not: the file has no
- * such operator. */
-static bool seen_as_is(const draft *d) {
+/* Does a value lie in the file as the node sees it, which reads it as input i? Behind a Flatten it
+ * does not: the file has no such operator. */
+static bool seen_as(const draft *d, size_t i) {
     stoic_stw_value seen;
-    const stoic_stw_value *in = &d->sheet->values[d->out.in[0]];
-    return shape_of(&d->call.in[0].shape, &seen) && seen.channels == in->channels &&
+    const stoic_stw_value *in = &d->sheet->values[input_of(d, i)];
+    return shape_of(&d->call.in[i].shape, &seen) && seen.channels == in->channels &&
            seen.height == in->height && seen.width == in->width;
+}
+
+static bool seen_as_is(const draft *d) {
+    return seen_as(d, 0);
+}
+
+static int64_t elements_of(const stoic_stw_value *v) {
+    return (int64_t)stoic_stw_elements(v);
 }
 
 static bool put_window(draft *d, const stoic_window *w) {
@@ -173,32 +183,110 @@ static bool draft_add(draft *d) {
            draft_alone(d);
 }
 
+/* A constant by which the channels of the first input are multiplied: one number, or one for each,
+ * along the second axis. */
+static bool take_factor(draft *d) {
+    const int first = input_of(d, 0) < 0, rank = d->call.in[first].shape.rank;
+    const stoic_shape *shape = &d->call.in[!first].shape;
+    const int64_t channels = d->call.in[first].shape.dim[1];
+    if (take_tensor(d, (size_t)!first, 0, 1))
+        return true;
+    for (int i = 0; i < shape->rank; i++) {
+        const bool along = i - shape->rank == 1 - rank;
+        if (shape->dim[i] != (along ? channels : 1))
+            return false;
+    }
+    return take_tensor(d, (size_t)!first, 0, channels);
+}
+
+/* By a constant, by a value of the same shape, or by one that has a number for each channel. */
+static bool draft_mul(draft *d) {
+    int a = input_of(d, 0), b = input_of(d, 1);
+    const stoic_shape *out = &d->call.out[0].shape;
+    stoic_stw_value *values = d->sheet->values;
+    if (a < 0 || b < 0) {
+        d->out.in[0] = (uint32_t)(a < 0 ? b : a);
+        d->shape = values[d->out.in[0]];
+        return seen_as(d, a < 0 ? 1 : 0) && stoic_shape_count(out) == elements_of(&d->shape) &&
+               take_factor(d);
+    }
+    const bool turned = stoic_shape_count(&d->call.in[0].shape) != stoic_shape_count(out);
+    d->out.in[0] = (uint32_t)(turned ? b : a);
+    d->out.in[1] = (uint32_t)(turned ? a : b);
+    const stoic_stw_value *x = &values[d->out.in[0]], *by = &values[d->out.in[1]];
+    const int64_t n = elements_of(x);
+    const stoic_shape *gate = &d->call.in[turned ? 0 : 1].shape;
+    d->shape = *x;
+    if (stoic_shape_count(out) != n)
+        return false;
+    if (elements_of(by) == n && stoic_shape_count(gate) == n)
+        return x->channels == by->channels && x->height == by->height && x->width == by->width;
+    return seen_as(d, turned ? 1 : 0) && out->rank == 4 && gate->rank == 4 &&
+           gate->dim[1] == out->dim[1] && gate->dim[2] == 1 && gate->dim[3] == 1 &&
+           by->channels == x->channels && by->height == 1 && by->width == 1;
+}
+
+/* Along the channels. What has more inputs than a node becomes several, one behind the other. */
+static bool draft_concat(draft *d) {
+    stoic_stw_sheet *s = d->sheet;
+    int axis, room = 0;
+    const int rank = d->call.out[0].shape.rank;
+    if (stoic_axis_resolve(&d->call, 0, rank, &axis, NULL) != STOIC_OK || axis != 1)
+        return false;
+    const stoic_stw_value whole = d->shape;
+    d->shape.channels = 0;
+    for (size_t i = 0; i < d->node->n_in; i++) {
+        const int from = input_of(d, i);
+        if (from < 0 || !(rank == 2 || seen_as(d, i)))
+            return false;
+        if (room == STOIC_STW_JOINED) {
+            if (s->n_nodes + 2 > STOIC_STW_MOST || s->n_values + 2 > STOIC_STW_MOST)
+                return false;
+            s->nodes[s->n_nodes++] = d->out;
+            s->values[s->n_values] = d->shape;
+            for (int k = 0; k < 4; k++)
+                d->out.tensor[k] = STOIC_STW_NONE;
+            d->out.in[0] = s->n_values++;
+            d->out.in[1] = STOIC_STW_NONE;
+            d->out.out = s->n_values;
+            room = 1;
+        }
+        *(room < 2 ? &d->out.in[room] : &d->out.tensor[room - 2]) = (uint32_t)from;
+        d->shape.channels += (uint32_t)d->call.in[i].shape.dim[1];
+        room++;
+    }
+    return d->shape.channels == whole.channels;
+}
+
 typedef struct rule {
     const stoic_op *op;
     stoic_stw_op becomes; /* 0: its output is its input */
     bool (*fill)(draft *d);
+    bool either; /* the first of two inputs may be the constant */
 } rule;
 
 static const rule rules[] = {
-    {&stoic_op_conv, STOIC_STW_CONV, draft_conv},
-    {&stoic_op_gemm, STOIC_STW_GEMM, draft_product},
-    {&stoic_op_mat_mul, STOIC_STW_GEMM, draft_product},
-    {&stoic_op_batch_normalization, STOIC_STW_NORM, draft_norm},
-    {&stoic_op_relu, STOIC_STW_RELU, draft_alone},
-    {&stoic_op_clip, STOIC_STW_CLIP, draft_clip},
-    {&stoic_op_sigmoid, STOIC_STW_SIGMOID, draft_alone},
-    {&stoic_op_softmax, STOIC_STW_SOFTMAX, draft_softmax},
-    {&stoic_op_max_pool, STOIC_STW_MAX_POOL, draft_pool},
-    {&stoic_op_average_pool, STOIC_STW_AVERAGE_POOL, draft_pool},
-    {&stoic_op_global_average_pool, STOIC_STW_AVERAGE_POOL, draft_whole},
-    {&stoic_op_add, STOIC_STW_ADD, draft_add},
+    {&stoic_op_conv, STOIC_STW_CONV, draft_conv, false},
+    {&stoic_op_gemm, STOIC_STW_GEMM, draft_product, false},
+    {&stoic_op_mat_mul, STOIC_STW_GEMM, draft_product, false},
+    {&stoic_op_batch_normalization, STOIC_STW_NORM, draft_norm, false},
+    {&stoic_op_relu, STOIC_STW_RELU, draft_alone, false},
+    {&stoic_op_clip, STOIC_STW_CLIP, draft_clip, false},
+    {&stoic_op_sigmoid, STOIC_STW_SIGMOID, draft_alone, false},
+    {&stoic_op_softmax, STOIC_STW_SOFTMAX, draft_softmax, false},
+    {&stoic_op_max_pool, STOIC_STW_MAX_POOL, draft_pool, false},
+    {&stoic_op_average_pool, STOIC_STW_AVERAGE_POOL, draft_pool, false},
+    {&stoic_op_global_average_pool, STOIC_STW_AVERAGE_POOL, draft_whole, false},
+    {&stoic_op_add, STOIC_STW_ADD, draft_add, false},
+    {&stoic_op_mul, STOIC_STW_MUL, draft_mul, true},
+    {&stoic_op_concat, STOIC_STW_CONCAT, draft_concat, false},
     /* same elements, same order */
-    {&stoic_op_dropout, 0, NULL},
-    {&stoic_op_flatten, 0, NULL},
-    {&stoic_op_identity, 0, NULL},
-    {&stoic_op_reshape, 0, NULL},
-    {&stoic_op_squeeze, 0, NULL},
-    {&stoic_op_unsqueeze, 0, NULL},
+    {&stoic_op_dropout, 0, NULL, false},
+    {&stoic_op_flatten, 0, NULL, false},
+    {&stoic_op_identity, 0, NULL, false},
+    {&stoic_op_reshape, 0, NULL, false},
+    {&stoic_op_squeeze, 0, NULL, false},
+    {&stoic_op_unsqueeze, 0, NULL, false},
 };
 
 static const rule *rule_of(const stoic_op *op) {
@@ -213,10 +301,13 @@ static const rule *rule_of(const stoic_op *op) {
 static void add_node(stoic_stw_sheet *s, size_t index) {
     const stoic_node *node = &s->model->nodes[index];
     const rule *found = rule_of(node->op);
-    stoic_operand in[8], out[2];
+    stoic_operand in[MOST_INPUTS], out[2];
     draft d = {.sheet = s, .node = node};
-    bool fits = found && node->n_in <= 8 && node->n_out >= 1 && node->n_out <= 2;
-    const int from = input_of(&d, 0), to = node->out[0];
+    bool fits = found && node->n_in <= MOST_INPUTS && node->n_out >= 1 && node->n_out <= 2;
+    const int to = node->out[0];
+    int from = input_of(&d, 0);
+    if (from < 0 && fits && found->either)
+        from = input_of(&d, 1);
     if (fits && from >= 0 && !found->fill) {
         s->value_of[to] = from;
         return;

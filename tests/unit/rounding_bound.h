@@ -105,14 +105,29 @@ static inline double bound_slope(const stoic_model *m, size_t node) {
     return op == &stoic_op_sigmoid ? 0.25 : op == &stoic_op_hard_swish ? 1.5 : 1;
 }
 
-static inline void bound_pair(const stoic_node *n, const bounded *values, bounded *y) {
+/* Which element of operand k meets element i of the output: one number a channel, or the last axes.
+ */
+static inline int64_t bound_meets(const stoic_model *m, const stoic_node *n, int k, int64_t count,
+                                  int64_t i) {
+    const stoic_value *v = &m->values[n->in[k]];
+    const stoic_shape *shape = v->constant ? stoic_tensor_shape(v->constant) : &v->shape;
+    const stoic_shape *out = &m->values[n->out[0]].shape;
+    const int r = shape->rank;
+    if (out->rank == 4 && r >= 3 && shape->dim[r - 1] == 1 && shape->dim[r - 2] == 1)
+        i /= out->dim[2] * out->dim[3];
+    return i % count;
+}
+
+static inline void bound_pair(const stoic_model *m, const stoic_node *n, const bounded *values,
+                              bounded *y) {
     const bounded *a = &values[n->in[0]], *b = &values[n->in[1]];
     for (int64_t i = 0; i < y->n; i++) {
-        double ea = a->e[i], eb = b->e[i % b->n];
+        const int64_t p = bound_meets(m, n, 0, a->n, i), q = bound_meets(m, n, 1, b->n, i);
+        double ea = a->e[p], eb = b->e[q];
         if (n->op == &stoic_op_mul)
-            y->e[i] = fabs(a->x[i]) * eb + fabs(b->x[i % b->n]) * ea + ea * eb;
+            y->e[i] = fabs(a->x[p]) * eb + fabs(b->x[q]) * ea + ea * eb;
         else if (n->op == &stoic_op_div)
-            y->e[i] = (ea + fabs(y->x[i]) * eb) / (fabs(b->x[i % b->n]) - eb);
+            y->e[i] = (ea + fabs(y->x[i]) * eb) / (fabs(b->x[q]) - eb);
         else
             y->e[i] = ea + eb;
     }
@@ -141,7 +156,7 @@ static inline void bound_node(const stoic_model *m, size_t node, const bounded *
         bound_softmax(n, values, y);
     } else if (op == &stoic_op_add || op == &stoic_op_sub || op == &stoic_op_mul ||
                op == &stoic_op_div) {
-        bound_pair(n, values, y);
+        bound_pair(m, n, values, y);
     } else if (m->values[n->out[0]].dtype == STOIC_BOOL) {
         for (int64_t i = 0; i < y->n; i++) /* NaN or not: no rounding changes that */
             y->e[i] = 0;

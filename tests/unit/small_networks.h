@@ -146,4 +146,50 @@ static inline stoic_model *small_mobile(void) {
     return small_finish(&g);
 }
 
+/* Products with a constant for each channel, for all of them, with equals and with a gate, on
+ * either side; concatenations of images, the input among them, of more than one node can take, and
+ * of rows.
+ */
+static inline stoic_model *small_gated(void) {
+    stoic_rng rng = kit_rng(4);
+    graph g = small_start(&rng, 4, 6, 5);
+    char k[16], a[16], b[16], gate[16];
+    small_conv(&g, 4, 3, 1, 1, true);
+    graph_constant(&g, k, 3, (const int64_t[]){4, 1, 1}, 0.5, 1.5);
+    small_join(&g, &stoic_op_mul, k);
+    memcpy(a, g.value, sizeof a);
+    graph_constant(&g, k, 0, NULL, -1.25, -1.25);
+    graph_node(&g, &stoic_op_mul, (const char *[]){a, k}, 2);
+    memcpy(a, g.value, sizeof a);
+    graph_simple(&g, &stoic_op_global_average_pool);
+    g.h = g.w = 1;
+    small_conv(&g, 3, 1, 1, 1, true);
+    graph_simple(&g, &stoic_op_relu);
+    small_conv(&g, 4, 1, 1, 1, true);
+    graph_simple(&g, &stoic_op_sigmoid);
+    memcpy(gate, g.value, sizeof gate);
+    graph_node(&g, &stoic_op_mul, (const char *[]){a, gate}, 2);
+    memcpy(b, g.value, sizeof b);
+    graph_node(&g, &stoic_op_mul, (const char *[]){gate, "x"}, 2);
+    small_join(&g, &stoic_op_mul, b);
+    memcpy(k, g.value, sizeof k);
+    graph_int(&g, "axis", 1);
+    graph_node(&g, &stoic_op_concat, (const char *[]){"x", a, b, k, a, "x", k, b}, 8);
+    g.c = 32;
+    g.h = 6;
+    g.w = 5;
+    small_conv(&g, 6, 3, 2, 1, true);
+    small_flatten(&g);
+    memcpy(a, g.value, sizeof a);
+    graph_product(&g, 7);
+    memcpy(b, g.value, sizeof b);
+    graph_int(&g, "axis", -1);
+    graph_node(&g, &stoic_op_concat, (const char *[]){a, b, a}, 3);
+    g.c += 2 * 6 * 3 * 3;
+    graph_constant(&g, k, 1, &g.c, 0.5, 1.5);
+    small_join(&g, &stoic_op_mul, k);
+    graph_product(&g, 4);
+    return small_finish(&g);
+}
+
 #endif

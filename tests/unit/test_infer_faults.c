@@ -93,11 +93,13 @@ static void test_refused(void **state) {
     size_t size;
     MUST(stoic_store_create(model, "int8", &store, err));
     assert_int_equal(stw_write(store, &bytes, &size, &told), STOIC_ERR_UNSUPPORTED);
-    static const char *const named[] = {"(Concat)", "(HardSwish)",  "(HardSigmoid)",
-                                        "(Mul)",    "(ReduceMean)", "(LogSoftmax)"};
+    static const char *const named[] = {"(HardSwish)", "(HardSigmoid)", "(ReduceMean)",
+                                        "(LogSoftmax)"};
     for (size_t i = 0; i < sizeof named / sizeof *named; i++)
         assert_non_null(strstr(told.message, named[i]));
     assert_null(strstr(told.message, "(Conv)"));
+    assert_null(strstr(told.message, "(Concat)"));
+    assert_null(strstr(told.message, "(Mul)"));
     stoic_store_free(store);
     stoic_model_free(model);
     model = small_resnet();

@@ -200,13 +200,16 @@ static void check_network(const stoic_model *model, const char *spec, double nea
 static void test_networks(void **state) {
     (void)state;
     stoic_model *resnet = kit_random_norms(small_resnet(), 4);
+    stoic_model *gated = small_gated();
     stoic_model *lenet = kit_shipped("lenet5-fashion-mnist.onnx");
     for (int i = 0; i < SPECS; i++) {
         check_network(resnet, specs[i], 0.05);
+        check_network(gated, specs[i], 0.05);
         if (lenet)
             check_network(lenet, specs[i], 0.05);
     }
     stoic_model_free(resnet);
+    stoic_model_free(gated);
     stoic_model_free(lenet);
 }
 
@@ -214,7 +217,7 @@ static void test_networks(void **state) {
 static void test_random(void **state) {
     (void)state;
     int ran = 0;
-    for (uint64_t seed = 0; seed < 400; seed++) {
+    for (uint64_t seed = 0; seed < 300; seed++) {
         stoic_model *model = graph_random(seed);
         stoic_store *store = NULL;
         uint8_t *bytes = NULL;
