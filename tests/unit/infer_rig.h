@@ -17,6 +17,7 @@
 #include "small_networks.h"
 #include "stoic/infer.h"
 #include "store/bulk.h"
+#include "store/stw_sheet.h"
 
 extern const stoic_run_loops stoic_run_loops_portable;
 extern const stoic_byte_kernels stoic_byte_kernels_portable;
@@ -52,6 +53,12 @@ static inline stw_file stw_make(const stoic_model *model, const char *spec) {
     MUST(stoic_store_create(model, spec, &f.store, err));
     MUST(stoic_store_golden(f.store, &f.golden, err));
     MUST(stw_write(f.store, &f.bytes, &f.size, err));
+    uint8_t *same = NULL; /* without a file */
+    size_t size;
+    MUST(stoic_store_write_memory(f.store, &same, &size, err));
+    assert_int_equal(size, f.size);
+    assert_memory_equal(same, f.bytes, size);
+    free(same);
     MUST(stoic_run_look(f.bytes, f.size, "file", &f.facts, err));
     return f;
 }
