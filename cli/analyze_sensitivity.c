@@ -6,6 +6,7 @@
 
 #include "options.h"
 #include "output.h"
+#include "sensitivity_cover.h"
 #include "stoic/parse.h"
 #include "stoic/records.h"
 #include "stoic/sensitivity.h"
@@ -20,6 +21,7 @@ typedef struct ranking {
     unsigned by;
     stoic_sensitivity_row *rows;
     size_t n, shown;
+    cli_numbers shares; /* of the critical outcomes, that sets are to hold; else empty */
 } ranking;
 
 static const char *const words[] = {"layer", "channel", "weight", "bit", NULL};
@@ -123,6 +125,11 @@ static double confidence_of(const ranking *at) {
     return value;
 }
 
+static cli_cover cover_of(const ranking *at) {
+    return (cli_cover){&at->shares, at->rows, at->n, at->by,
+                       stoic_records_info(at->records, "store")};
+}
+
 static json_t *result_object(const ranking *at) {
     json_t *object = json_object(), *rows = json_array();
     int bad = cli_put_text(object, "campaign", at->campaign);
@@ -131,6 +138,10 @@ static json_t *result_object(const ranking *at) {
     bad |= cli_put_text(object, "fault", stoic_records_info(at->records, "fault"));
     bad |= cli_put_number(object, "confidence", confidence_of(at));
     bad |= cli_put_count(object, "groups", (int64_t)at->n);
+    if (at->shares.count) {
+        const cli_cover cover = cover_of(at);
+        bad |= json_object_set_new(object, "cover", cli_cover_json(&cover));
+    }
     for (size_t i = 0; i < at->shown; i++) {
         cli_cell cells[COLUMNS];
         row_cells(at, &at->rows[i], cells);
@@ -164,23 +175,27 @@ static void print_layers(FILE *file, const ranking *at) {
     fprintf(file, " hold %.3g %% of the critical outcomes\n", 100 * at->rows[i - 1].cumulative);
 }
 
+static stoic_status show_table(const ranking *at, cli_output *output, stoic_error *err) {
+    const cli_cover cover = cover_of(at);
+    print_head(output->file, at);
+    if (at->shares.count)
+        return cli_cover_table(&cover, output, err);
+    stoic_status status = write_rows(at, output, err);
+    if (at->shown < at->n)
+        fprintf(output->file, "… and %zu more; --top N and --format csv show them\n",
+                at->n - at->shown);
+    print_layers(output->file, at);
+    return status;
+}
+
 static stoic_status show(const ranking *at, const char *path, int format, stoic_error *err) {
     cli_output output = {.file = NULL};
     stoic_status status = cli_output_open(&output, path, format, err);
     if (status != STOIC_OK)
         return status;
-    if (output.format == CLI_JSON) {
-        status = cli_output_json(&output, result_object(at), err);
-    } else {
-        if (output.format == CLI_TABLE)
-            print_head(output.file, at);
-        status = write_rows(at, &output, err);
-        if (output.format == CLI_TABLE && at->shown < at->n)
-            fprintf(output.file, "… and %zu more; --top N and --format csv show them\n",
-                    at->n - at->shown);
-        if (output.format == CLI_TABLE)
-            print_layers(output.file, at);
-    }
+    status = output.format == CLI_JSON    ? cli_output_json(&output, result_object(at), err)
+             : output.format == CLI_TABLE ? show_table(at, &output, err)
+                                          : write_rows(at, &output, err);
     return cli_output_close(&output, status, err);
 }
 
@@ -201,17 +216,22 @@ stoic_status cli_sensitivity_run(const cli_sensitivity *asked, const char *outpu
     ranking at = {.campaign = asked->campaign};
     stoic_status status = STOIC_OK;
     TRY(parse_by(asked->by ? asked->by : "layer", &at.by, err));
+    if (asked->cover)
+        TRY(cli_cover_parse(asked->cover, &at.shares, err));
     TRY(stoic_records_open(asked->campaign, &at.records, err));
     TRY(open_model(asked, &at, err));
     TRY(stoic_sensitivity_measure(asked->campaign, at.model, at.by, &at.rows, &at.n, err));
     at.shown = at.n;
-    if (asked->top && (size_t)asked->top < at.n)
+    if (asked->cover)
+        TRY(cli_cover_find(&at.shares, asked->campaign, at.rows, at.n, &at.shown, err));
+    else if (asked->top && (size_t)asked->top < at.n)
         at.shown = (size_t)asked->top;
     else if (!asked->top && at.n > SHOWN && !output && format == CLI_TABLE)
         at.shown = SHOWN;
     status = show(&at, output, format, err);
 done:
     free(at.rows);
+    cli_numbers_deinit(&at.shares);
     stoic_model_free(at.model);
     stoic_records_free(at.records);
     return status;

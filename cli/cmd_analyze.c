@@ -11,7 +11,7 @@
 
 typedef struct settings {
     cli_common common;
-    const char *store, *weights, *scales, *ber, *protect, *figure, *by, *model;
+    const char *store, *weights, *scales, *ber, *protect, *figure, *by, *cover, *model;
     int64_t rounds, top;
 } settings;
 
@@ -73,6 +73,12 @@ static const cli_option options[] = {
      .high = INT64_MAX,
      .help = "sensitivity: the first N only",
      .fallback = "20 in a table, else all"},
+    {.name = "cover",
+     .kind = CLI_TEXT,
+     .argument = "SHARES",
+     .offset = offsetof(settings, cover),
+     .help = "sensitivity: the smallest sets that hold these shares of the critical outcomes, such "
+             "as 0.5,0.9,0.99"},
     {.name = "model",
      .kind = CLI_TEXT,
      .argument = "M.onnx",
@@ -227,7 +233,7 @@ static stoic_status refuse_options(const settings *set, int form, stoic_error *e
                   {"--ber", set->ber, SCALING},         {"--rounds", set->rounds != 0, SCALING},
                   {"--figure", set->figure, SCALING},   {"--protect", set->protect, SCALING},
                   {"--by", set->by, SENSITIVITY},       {"--top", set->top != 0, SENSITIVITY},
-                  {"--model", set->model, SENSITIVITY}};
+                  {"--model", set->model, SENSITIVITY}, {"--cover", set->cover, SENSITIVITY}};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         if (checks[i].given && checks[i].form != form)
             return cli_fail(err, STOIC_ERR_ARGUMENT, "", "option %s belongs to 'analyze %s'",
@@ -306,7 +312,11 @@ static stoic_status run_sensitivity(const settings *set, const cli_call *call, s
         status = cli_call_keeps(call, set->common.output, err);
     if (status != STOIC_OK)
         return status;
-    const cli_sensitivity asked = {call->arguments.items[1], set->model, set->by, set->top};
+    if (set->cover && set->top)
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "",
+                        "options --cover and --top both say how many rows there are");
+    const cli_sensitivity asked = {call->arguments.items[1], set->model, set->by, set->top,
+                                   set->cover};
     return cli_sensitivity_run(&asked, set->common.output, set->common.format, err);
 }
 
@@ -336,7 +346,9 @@ const cli_verb cli_verb_analyze = {
         "weights from -0.5 to 0.5; shown are the median of the absolute change and the share "
         "of weights that are not finite any more. sensitivity: layers, output channels, weights or "
         "bits by the critical rate of the trials that hit them, from a campaign of single "
-        "sites; the most critical first, by the lower end of the interval.",
+        "sites; the most critical first, by the lower end of the interval. With --cover a line for "
+        "each share: how many groups hold it, the most critical outcomes first; CSV and JSON have "
+        "the groups of the largest share, a list that harden and compare read as --sensitivity.",
     .examples = {"stoic analyze scaling --rounds 10k --figure scaling.svg",
                  "stoic analyze bits " CLI_EXAMPLE_MODEL " --store fp16,scale=max:1.9999"},
     .options = options,

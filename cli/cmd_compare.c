@@ -54,9 +54,10 @@ static const cli_option options[] = {
      .fallback = "the training part of a known set"},
     {.name = "sensitivity",
      .kind = CLI_TEXT,
-     .argument = "RUN.db",
+     .argument = "RUN.db|LIST.csv",
      .offset = offsetof(settings, sensitivity),
-     .help = "duplicate: a campaign of single faults on MODEL, which ranks its channels"},
+     .help = "duplicate: a campaign of single faults on MODEL, which ranks its channels, or a list "
+             "of them"},
     {.name = "loss",
      .kind = CLI_NUMBER,
      .argument = "L",

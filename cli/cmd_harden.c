@@ -27,9 +27,10 @@ static const cli_option options[] = {
      .help = "what is done, in the order given:" STOIC_PASS_LIST(USAGE)},
     {.name = "sensitivity",
      .kind = CLI_TEXT,
-     .argument = "RUN.db",
+     .argument = "RUN.db|LIST.csv",
      .offset = offsetof(settings, sensitivity),
-     .help = "duplicate: a campaign of single faults on this network, which ranks its channels"},
+     .help = "duplicate: a campaign of single faults on this network, which ranks its channels, or "
+             "a list of them"},
     CLI_DATA_OPTIONS(settings, data),
     CLI_THREADS_OPTION(settings),
     CLI_FORMAT_OPTION(settings),

@@ -29,7 +29,7 @@ typedef struct stoic_sensitivity_row {
     const char *tensor; /* "weight", "bias", "bn", or of a computed value "map", "op"; NULL where
                          * grouped by layer or bit alone. Static */
     int bit;
-    int64_t trials;
+    int64_t trials, critical; /* critical: outcomes, of all images of these trials */
     stoic_interval critical_rate;
     double share;      /* of all critical outcomes; NaN: there are none */
     double cumulative; /* the same of this row and those before it */
@@ -45,9 +45,19 @@ STOIC_API stoic_status stoic_sensitivity_measure(const char *campaign, const sto
                                                  unsigned by, stoic_sensitivity_row **rows,
                                                  size_t *n, stoic_error *err) STOIC_MUST_CHECK;
 
-/* The channels alone, in this order, for stoic_harden_options; biases count as their channel. The
- * caller frees *channels. */
-STOIC_API stoic_status stoic_sensitivity_channels(const char *campaign, const stoic_model *model,
+/* Puts rows in the order of their share, largest first, equal ones in the order of the file, and
+ * sums `cumulative` anew. The first stoic_sensitivity_cover() are then the smallest set that holds
+ * a share. Of an exhaustive campaign that is the truth of its faults; of a sample it is what the
+ * sample found, and a set chosen by chance holds less than it seems to. */
+STOIC_API void stoic_sensitivity_by_share(stoic_sensitivity_row *rows, size_t n);
+/* How many rows in that order hold at least `share` of the critical outcomes; 0: there are none. */
+STOIC_API size_t stoic_sensitivity_cover(const stoic_sensitivity_row *rows, size_t n, double share);
+
+/* The channels alone, for stoic_harden_options; biases count as their channel. `source` is a
+ * campaign, of which they come in the order of stoic_sensitivity_measure(), or a CSV file with the
+ * columns layer and channel (others are passed over), whose order is kept. The caller frees
+ * *channels. Also fails with STOIC_ERR_FORMAT (names the line of a list). */
+STOIC_API stoic_status stoic_sensitivity_channels(const char *source, const stoic_model *model,
                                                   stoic_channel **channels, size_t *n,
                                                   stoic_error *err) STOIC_MUST_CHECK;
 

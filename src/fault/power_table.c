@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv_rows.h"
 #include "base/fail.h"
-#include "fault/csv_rows.h"
 #include "fault/map.h"
 
 enum { WEIGHT, XMIN, ALPHA, MAX_LAWS = 1 << 20 };

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv_rows.h"
 #include "base/fail.h"
-#include "fault/csv_rows.h"
 #include "fault/space.h"
 #include "fault/spelling.h"
 #include "model/layer_list.h"

@@ -183,12 +183,7 @@ done:
 
 /* ---- the ranking ---- */
 
-static int compare_rows(const void *a, const void *b) {
-    const stoic_sensitivity_row *x = a, *y = b;
-    if (x->critical_rate.low != y->critical_rate.low)
-        return x->critical_rate.low > y->critical_rate.low ? -1 : 1;
-    if (x->critical_rate.value != y->critical_rate.value)
-        return x->critical_rate.value > y->critical_rate.value ? -1 : 1;
+static int compare_places(const stoic_sensitivity_row *x, const stoic_sensitivity_row *y) {
     if (x->layer != y->layer)
         return x->layer < y->layer ? -1 : 1;
     if (x->tensor != y->tensor) /* not NULL: rows of one ranking are told alike */
@@ -200,12 +195,51 @@ static int compare_rows(const void *a, const void *b) {
     return (x->bit > y->bit) - (x->bit < y->bit);
 }
 
+static int compare_rows(const void *a, const void *b) {
+    const stoic_sensitivity_row *x = a, *y = b;
+    if (x->critical_rate.low != y->critical_rate.low)
+        return x->critical_rate.low > y->critical_rate.low ? -1 : 1;
+    if (x->critical_rate.value != y->critical_rate.value)
+        return x->critical_rate.value > y->critical_rate.value ? -1 : 1;
+    return compare_places(x, y);
+}
+
+static int compare_shares(const void *a, const void *b) {
+    const stoic_sensitivity_row *x = a, *y = b;
+    if (x->critical != y->critical)
+        return x->critical > y->critical ? -1 : 1;
+    return compare_places(x, y);
+}
+
+static void sum_up(stoic_sensitivity_row *rows, size_t n) {
+    int64_t critical = 0, before = 0;
+    for (size_t i = 0; i < n; i++)
+        critical += rows[i].critical;
+    for (size_t i = 0; i < n; i++) {
+        stoic_sensitivity_row *row = &rows[i];
+        before += row->critical;
+        row->share = critical > 0 ? (double)row->critical / (double)critical : (double)NAN;
+        row->cumulative = critical > 0 ? (double)before / (double)critical : (double)NAN;
+    }
+}
+
+void stoic_sensitivity_by_share(stoic_sensitivity_row *rows, size_t n) {
+    qsort(rows, n, sizeof *rows, compare_shares);
+    sum_up(rows, n);
+}
+
+size_t stoic_sensitivity_cover(const stoic_sensitivity_row *rows, size_t n, double share) {
+    size_t k = 0;
+    while (k < n && !(rows[k].cumulative >= share))
+        k++;
+    return k < n ? k + 1 : 0;
+}
+
 static stoic_status rank(const scan *s, int64_t trials, stoic_sensitivity_row **rows, size_t *n,
                          stoic_error *err) {
     const stoic_records *records = s->records;
     stoic_basis basis = stoic_estimate_basis(records->file);
     basis.complete = stoic_estimate_complete(records->file, trials);
-    int64_t critical = 0, before = 0;
     *rows = calloc(s->table.used + 1, sizeof **rows);
     if (!*rows)
         return stoic_fail_memory(err, "a ranking", s->table.used * sizeof **rows);
@@ -220,17 +254,11 @@ static stoic_status rank(const scan *s, int64_t trials, stoic_sensitivity_row **
                                     .tensor = name_of(in->key.tensor),
                                     .bit = in->key.bit,
                                     .trials = in->moments.trials,
-                                    .share = (double)in->moments.totals.critical,
+                                    .critical = in->moments.totals.critical,
                                     .critical_rate = stoic_moments_critical(&in->moments, &basis)};
-        critical += in->moments.totals.critical;
     }
     qsort(*rows, *n, sizeof **rows, compare_rows);
-    for (size_t i = 0; i < *n; i++) {
-        stoic_sensitivity_row *row = &(*rows)[i];
-        before += (int64_t)row->share;
-        row->share = critical > 0 ? row->share / (double)critical : (double)NAN;
-        row->cumulative = critical > 0 ? (double)before / (double)critical : (double)NAN;
-    }
+    sum_up(*rows, *n);
     return STOIC_OK;
 }
 
@@ -282,23 +310,4 @@ done:
     free(s.table.slots);
     stoic_records_free(s.records);
     return status;
-}
-
-stoic_status stoic_sensitivity_channels(const char *campaign, const stoic_model *model,
-                                        stoic_channel **channels, size_t *n, stoic_error *err) {
-    stoic_sensitivity_row *rows = NULL;
-    size_t ranked = 0;
-    *channels = NULL;
-    *n = 0;
-    stoic_status status =
-        stoic_sensitivity_measure(campaign, model, STOIC_BY_CHANNEL, &rows, &ranked, err);
-    if (status != STOIC_OK)
-        return status;
-    *channels = calloc(ranked + 1, sizeof **channels);
-    for (size_t i = 0; *channels && i < ranked; i++) {
-        if (rows[i].layer >= 0) /* batch normalisation is no layer */
-            (*channels)[(*n)++] = (stoic_channel){rows[i].layer, rows[i].channel};
-    }
-    free(rows);
-    return *channels ? STOIC_OK : stoic_fail_memory(err, "channels", ranked * sizeof **channels);
 }

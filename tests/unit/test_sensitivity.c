@@ -18,7 +18,7 @@ enum { IMAGES = 40, TRIALS = 400, MOST = 4096 };
 static stoic_model *model;
 static stoic_dataset *data;
 static char folder[] = "/tmp/stoic-sensitivity-XXXXXX";
-static char flips[64], rates[64], sums[64];
+static char flips[64], rates[64], sums[64], list[64];
 
 static void run(const char *path, const char *fault, int64_t trials) {
     stoic_campaign_options options = stoic_campaign_options_default();
@@ -45,6 +45,7 @@ static int open_all(void **state) {
     assert_int_equal(stoic_dataset_open("fashion-mnist", &options, &data, NULL), STOIC_OK);
     run(flips, "flips:1,bits=exponent", TRIALS);
     run(rates, "ber:1e-4", 3);
+    snprintf(list, sizeof list, "%s/list.csv", folder);
     snprintf(sums, sizeof sums, "%s/sums.db", folder);
     run(sums, "op:flip", 300);
     return 0;
@@ -167,6 +168,90 @@ static void computed_values_have_channels_too(void **state) {
     free(r.items);
 }
 
+static int descending(const void *a, const void *b) {
+    const int64_t *x = a, *y = b;
+    return (*x < *y) - (*x > *y);
+}
+
+/* No set of k - 1 groups holds the share, as the k - 1 largest do not. */
+static void the_smallest_set_that_holds_a_share(void **state) {
+    (void)state;
+    static const double shares[] = {0.25, 0.5, 0.9, 0.99, 1.0};
+    rows r = rank(flips, STOIC_BY_WEIGHT);
+    int64_t *critical = calloc(r.n, sizeof *critical), all = 0;
+    assert_non_null(critical);
+    for (size_t i = 0; i < r.n; i++)
+        all += critical[i] = r.items[i].critical;
+    qsort(critical, r.n, sizeof *critical, descending);
+    stoic_sensitivity_by_share(r.items, r.n);
+    for (size_t s = 0; s < sizeof shares / sizeof *shares; s++) {
+        size_t k = stoic_sensitivity_cover(r.items, r.n, shares[s]);
+        int64_t held = 0, listed = 0;
+        assert_true(k > 0 && k < r.n);
+        for (size_t i = 0; i < k; i++) {
+            assert_true((double)held < shares[s] * (double)all);
+            held += critical[i];
+            listed += r.items[i].critical;
+        }
+        assert_int_equal(listed, held);
+        assert_true((double)held >= shares[s] * (double)all);
+        assert_true(r.items[k - 1].cumulative == (double)held / (double)all);
+    }
+    for (size_t i = 0; i < r.n; i++)
+        r.items[i].critical = 0;
+    stoic_sensitivity_by_share(r.items, r.n);
+    assert_int_equal(stoic_sensitivity_cover(r.items, r.n, 0.5), 0);
+    free(critical);
+    free(r.items);
+}
+
+static stoic_status read_list(const char *text, stoic_channel **channels, size_t *n,
+                              stoic_error *err) {
+    FILE *file = fopen(list, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    return stoic_sensitivity_channels(list, model, channels, n, err);
+}
+
+static void channels_from_a_list(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *what;
+    } bad[] = {{"layer,channel\n0,20\n", "line 2: channel: expected 0 to 19"},
+               {"layer,channel\n0,\n", "line 2: channel: expected"},
+               {"layer,channel\n0,1e0\n", "line 2: channel: expected"},
+               {"layer,channel\n9,0\n", "line 2: "},
+               {"layer,channel\n", "no channel"},
+               {"layer,index\n0,0\n", "no column 'channel'"}};
+    stoic_channel *channels = NULL;
+    size_t n = 0;
+    stoic_error err = {0};
+    assert_int_equal(
+        read_list("name,channel,tensor,layer\nfc3,4,weight,4\n,3,bn,\n,0,weight,conv2\n", &channels,
+                  &n, &err),
+        STOIC_OK);
+    assert_int_equal(n, 2);
+    assert_true(channels[0].layer == 4 && channels[0].channel == 4);
+    assert_true(channels[1].layer == 1 && channels[1].channel == 0);
+    free(channels);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(read_list(bad[i].text, &channels, &n, &err), STOIC_ERR_FORMAT);
+        if (!strstr(err.message, bad[i].what))
+            fail_msg("%s", err.message);
+        assert_true(channels == NULL && n == 0);
+    }
+    unlink(list);
+    assert_int_equal(stoic_sensitivity_channels(flips, model, &channels, &n, &err), STOIC_OK);
+    rows r = rank(flips, STOIC_BY_CHANNEL);
+    assert_int_equal(n, r.n);
+    for (size_t i = 0; i < n; i++)
+        assert_true(channels[i].layer == r.items[i].layer &&
+                    channels[i].channel == r.items[i].channel);
+    free(r.items);
+    free(channels);
+}
+
 static void refusals(void **state) {
     (void)state;
     stoic_sensitivity_row *items = NULL;
@@ -197,6 +282,8 @@ int main(void) {
         cmocka_unit_test(rates_are_those_of_the_trials),
         cmocka_unit_test(the_worst_bit_is_first),
         cmocka_unit_test(computed_values_have_channels_too),
+        cmocka_unit_test(the_smallest_set_that_holds_a_share),
+        cmocka_unit_test(channels_from_a_list),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);

@@ -1,4 +1,4 @@
-#include "fault/csv_rows.h"
+#include "base/csv_rows.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -115,6 +115,8 @@ static stoic_status read_header(stoic_csv *csv, stoic_error *err) {
         int column = 0;
         while (csv->form->columns[column] && strcmp(fields[i], csv->form->columns[column]))
             column++;
+        if (!csv->form->columns[column] && csv->form->others)
+            continue;
         if (!csv->form->columns[column])
             return stoic_csv_fail(csv, err, csv->form->expected, fields[i]);
         if (csv->at[column] >= 0)

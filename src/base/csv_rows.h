@@ -1,13 +1,14 @@
-/* CSV files of fault models: a header whose columns stand in any order, then a row a line. Fields
+/* CSV files that are read: a header whose columns stand in any order, then a row a line. Fields
  * may be quoted; a byte order mark, CRLF and empty lines are accepted. */
-#ifndef STOIC_FAULT_CSV_ROWS_H
-#define STOIC_FAULT_CSV_ROWS_H
+#ifndef STOIC_BASE_CSV_ROWS_H
+#define STOIC_BASE_CSV_ROWS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "stoic/status.h"
 
-enum { STOIC_CSV_COLUMNS = 4, STOIC_CSV_FIELDS = 8 };
+enum { STOIC_CSV_COLUMNS = 4, STOIC_CSV_FIELDS = 24 };
 
 /* What a kind of file looks like. */
 typedef struct stoic_csv_form {
@@ -16,6 +17,7 @@ typedef struct stoic_csv_form {
     const char *expected;                       /* the columns in words */
     const char *columns[STOIC_CSV_COLUMNS + 1]; /* the required ones first */
     int required;
+    bool others; /* may the file have more columns? They are passed over. */
 } stoic_csv_form;
 
 /* The reader's place in a file. */
