@@ -55,12 +55,21 @@ stoic_status stoic_fig_rates(const stoic_loaded_runs *runs, int part, stoic_figu
                              stoic_error *err) STOIC_MUST_CHECK;
 stoic_status stoic_fig_course(const stoic_loaded_runs *runs, int part, stoic_figures *figures,
                               stoic_error *err) STOIC_MUST_CHECK;
+stoic_status stoic_fig_map(const stoic_loaded_runs *runs, int part, stoic_figures *figures,
+                           stoic_error *err) STOIC_MUST_CHECK;
+stoic_status stoic_fig_worst(const stoic_loaded_runs *runs, int part, stoic_figures *figures,
+                             stoic_error *err) STOIC_MUST_CHECK;
 stoic_status stoic_fig_weights(const stoic_model *model, stoic_figures *figures,
                                stoic_error *err) STOIC_MUST_CHECK;
 
 /* Those that lay campaigns of several parts side by side. */
 stoic_status stoic_fig_variants(const stoic_loaded_runs *all, stoic_figures *figures,
                                 stoic_error *err) STOIC_MUST_CHECK;
+
+/* Every single-bit fault of weights, of one fault model. */
+bool stoic_fig_is_exhaustive(const stoic_loaded_run *run);
+/* Colours for rates from 1e<decade> to 1, on a logarithmic scale. */
+void stoic_fig_rate_colours(stoic_figure *figure, int decade);
 
 /* A run of so many single-site trials is shown as a scatter over its trials. */
 bool stoic_fig_is_scatter(const stoic_loaded_run *run);

@@ -138,10 +138,11 @@ stoic_status stoic_figure_draw(stoic_figure *figure, bool *drawn, stoic_error *e
     stoic_status status;
     *drawn = false;
     TRY(make_folder(&folder, err));
-    snprintf(before, sizeof before,
-             "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,13' name 'f'\n"
-             "set encoding utf8\nset output 'figure.svg'\n",
-             figure->width, figure->height);
+    snprintf(
+        before, sizeof before,
+        "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,13' name 'f' standalone\n"
+        "set encoding utf8\nset output 'figure.svg'\n",
+        figure->width, figure->height);
     TRY(write_file(folder, "figure.gp", before, &figure->script, err));
     TRY(write_file(folder, "data", "", &figure->data, err));
     TRY(spawn_gnuplot(folder, drawn, &result, err));

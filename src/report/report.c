@@ -22,6 +22,8 @@ static stoic_status make_figures(const stoic_loaded_runs *runs, const char *mode
     }
     for (int part = 0; part < runs->parts; part++) {
         TRY(stoic_fig_bits(runs, part, figures, err));
+        TRY(stoic_fig_map(runs, part, figures, err));
+        TRY(stoic_fig_worst(runs, part, figures, err));
         TRY(stoic_fig_strips(runs, part, figures, err));
         TRY(stoic_fig_scatter(runs, part, figures, err));
         TRY(stoic_fig_rates(runs, part, figures, err));

@@ -73,6 +73,7 @@ static const char *const rewrites[][2] = {
     {"id='gp", "id='KEY-gp"},
     {"href='#gp", "href='#KEY-gp"},
     {" id=\"gnuplot_canvas\"", ""},
+    {"<image ", "<image style='image-rendering:pixelated' "}, /* cells, not a photograph */
 };
 
 static bool rewrite(const stoic_figure *figure, const char **s, stoic_text *out) {

@@ -81,6 +81,8 @@ static void test_page_is_whole(void **state) {
     assert_non_null(strstr(page, "id=\"scatter\""));
     assert_non_null(strstr(page, "id=\"rate-layer\""));
     assert_non_null(strstr(page, "id=\"rate-bit\""));
+    assert_null(strstr(page, "id=\"map\"")); /* these need every fault */
+    assert_null(strstr(page, "id=\"worst-bit\""));
     assert_non_null(strstr(page, "3,840"));
     assert_non_null(strstr(page, "0.7500")); /* accuracy without faults */
     assert_null(strstr(page, "src="));       /* nothing from elsewhere */
@@ -113,6 +115,26 @@ static void test_margin(void **state) {
     assert_non_null(strstr(page, " --margin 0.01 --margin-of drop --confidence 0.9 --seed "));
     assert_null(strstr(page, "--trials"));
     assert_non_null(strstr(page, "intervals</dt><dd>98.3333 %</dd>"));
+    free(page);
+    kit_remove(k.path);
+}
+
+/* Figures of every fault; a layer's name goes through none of them unescaped. */
+static void test_exhaustive(void **state) {
+    (void)state;
+    kit k;
+    stoic_report_options options = stoic_report_options_default();
+    make_campaign(&k, "exhaustive", "exhaustive,layer=all,bits=all,tensor=weight");
+    sql(k.path, "UPDATE layers SET name = ?", hostile, NULL);
+    char *page = report(&k, &options);
+    assert_true(well_formed(page));
+    assert_non_null(strstr(page, "id=\"map\""));
+    assert_non_null(strstr(page, "id=\"worst-bit\""));
+    assert_non_null(strstr(page, "id=\"worst-rate\""));
+    assert_non_null(strstr(page, "xlink:href='data:image/png;base64,"));
+    assert_null(strstr(page, "<script"));
+    assert_null(strstr(page, "src="));
+    assert_null(strstr(page, "url("));
     free(page);
     kit_remove(k.path);
 }
@@ -475,6 +497,7 @@ int main(void) {
         cmocka_unit_test(test_markup),
         cmocka_unit_test(test_page_is_whole),
         cmocka_unit_test(test_margin),
+        cmocka_unit_test(test_exhaustive),
         cmocka_unit_test(test_hostile_strings),
         cmocka_unit_test(test_hostile_fault),
         cmocka_unit_test(test_without_gnuplot),
