@@ -10,7 +10,7 @@ static volatile int cancelled;
 
 static void on_signal(int number) {
     (void)number;
-    cancelled = 1;
+    __atomic_store_n(&cancelled, 1, __ATOMIC_RELAXED); /* workers read it */
 }
 
 const volatile int *cli_interrupt_catch(void) {

@@ -87,7 +87,7 @@ typedef struct stoic_attack_options {
     int64_t memory; /* bytes; 0: half of what is available */
     void (*progress)(void *user, const stoic_attack_progress *progress); /* from one thread */
     void *user;
-    const volatile int *cancel; /* set to non-zero (a signal handler may) to stop; may be NULL */
+    const volatile int *cancel; /* as in a campaign; may be NULL */
 } stoic_attack_options;
 
 /* fp32, one flip, no threshold, 200 candidates. */

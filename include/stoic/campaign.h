@@ -110,8 +110,10 @@ typedef struct stoic_campaign_options {
     int64_t memory; /* bytes; 0: half of what is available */
     void (*progress)(void *user, const stoic_campaign_progress *progress); /* from one thread */
     void *user;
-    const volatile int *cancel; /* set to non-zero (a signal handler may) to stop; may be NULL */
-    stoic_cluster *cluster;     /* other processes that help; NULL: none */
+    /* Set to non-zero to stop; may be NULL. A signal handler or another thread may, and so that it
+     * is no data race does it by an atomic store: workers read it as an atomic. */
+    const volatile int *cancel;
+    stoic_cluster *cluster; /* other processes that help; NULL: none */
 } stoic_campaign_options;
 
 STOIC_API stoic_campaign_options stoic_campaign_options_default(void);

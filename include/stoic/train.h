@@ -89,7 +89,7 @@ typedef struct stoic_train_options {
     /* After each epoch, with the curves so far. */
     void (*epoch_done)(void *user, const stoic_epoch *epochs, int64_t count);
     void *user;
-    const volatile int *cancel; /* set to non-zero (a signal handler may) to stop; may be NULL */
+    const volatile int *cancel; /* as in a campaign; may be NULL */
 } stoic_train_options;
 
 /* SGD, 10 epochs, batch 128, lr 0.1, momentum 0.9, 50 clean batches, everything else off, a

@@ -23,6 +23,12 @@ static inline bool stoic_cancel_test(const stoic_cancel *cancel) {
     return cancel && atomic_load_explicit(&cancel->requested, memory_order_acquire);
 }
 
+/* Does a flag of the caller's say to stop? A signal handler or another thread may set it meanwhile,
+ * so it is read as an atomic, which the public headers cannot name for C++. */
+static inline bool stoic_stop_asked(const volatile int *flag) {
+    return flag && __atomic_load_n(flag, __ATOMIC_RELAXED);
+}
+
 /* Calls fn(worker, user) for worker = 0 … threads-1, each in a thread of its own, and returns
  * when all have returned. Either every worker runs or none does (STOIC_ERR_MEMORY: the system
  * gives no more threads; STOIC_ERR_ARGUMENT: threads outside 1 … 4096). Workers take no signals:

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/pool.h"
 #include "campaign/cluster_state.h"
 #include "campaign/wire.h"
 
@@ -64,7 +65,7 @@ stoic_status stoic_cluster_wait(stoic_cluster *cluster, const volatile int *canc
         size_t bytes;
         int from;
         stoic_message message;
-        *stop = cancel && *cancel;
+        *stop = stoic_stop_asked(cancel);
         if (*stop)
             return STOIC_OK;
         stoic_status status = t->receive(t->user, 0.02, &from, &data, &bytes, err);

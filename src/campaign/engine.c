@@ -140,7 +140,7 @@ static stoic_status golden_blocks(golden_pass *pass, worker *w, stoic_error *err
         int64_t index = atomic_fetch_add(&pass->next, 1);
         if (index >= e->n_blocks)
             return STOIC_OK;
-        if (e->options.cancel && *e->options.cancel)
+        if (stoic_stop_asked(e->options.cancel))
             return stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped");
         stoic_status status = run_block(w, index, err);
         if (status != STOIC_OK)

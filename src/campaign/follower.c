@@ -298,7 +298,7 @@ static stoic_status talk_to_the_end(follower *f, stoic_error *err) {
         if (from >= 0)
             TRY(take_message(f, data, bytes, err));
         TRY(send_results(f, err));
-        if (cancel && *cancel)
+        if (stoic_stop_asked(cancel))
             return stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped");
         pthread_mutex_lock(&f->mutex);
         stop = f->stop;

@@ -108,7 +108,7 @@ static stoic_status run_blocks(pilot *p, stoic_unit *unit, stoic_unit_state *sta
         unit->block = atomic_fetch_add(&p->next, 1);
         if (unit->block * design->block >= design->images)
             break;
-        if (p->options->cancel && *p->options->cancel)
+        if (stoic_stop_asked(p->options->cancel))
             return stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped");
         TRY(stoic_unit_run(unit, state, &p->stop, err));
         pthread_mutex_lock(&p->mutex);

@@ -334,7 +334,7 @@ static void open_next_round(runner *run) {
 static bool commit_round(runner *run, stoic_error *err, stoic_status *status) {
     pthread_mutex_lock(&run->mutex);
     wait_for_results(run, stoic_clock() + commit_interval);
-    if (run->options->cancel && *run->options->cancel) {
+    if (stoic_stop_asked(run->options->cancel)) {
         run->stop = true;
         if (run->options->cluster) /* a launcher does not wait long until it kills */
             atomic_store(&run->abort, true);

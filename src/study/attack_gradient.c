@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/pool.h"
 #include "study/attack_inside.h"
 #include "train/gradient.h"
 
@@ -124,7 +125,7 @@ stoic_status stoic_attack_gradient(stoic_attack_run *run, stoic_error *err) {
                                       .images = b.images,
                                       .labels = b.labels,
                                       .finite_only = true};
-        if (run->options->cancel && *run->options->cancel)
+        if (stoic_stop_asked(run->options->cancel))
             break;
         TRY(read_batch(&b, first, &batch.count, err));
         TRY(stoic_gradient_run(&batch, err));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/pool.h"
 #include "study/attack_inside.h"
 
 enum { STRETCH = 4096 }; /* sites that a member reads at once */
@@ -125,7 +126,7 @@ static stoic_status rank_sites(ranking *k, int member, stoic_move_reader *reader
     bool exists;
     for (int64_t s = (int64_t)member * STRETCH; s < run->sites;
          s += (int64_t)run->members * STRETCH) {
-        if (atomic_load(&k->status) != STOIC_OK || (run->options->cancel && *run->options->cancel))
+        if (atomic_load(&k->status) != STOIC_OK || (stoic_stop_asked(run->options->cancel)))
             return STOIC_OK;
         for (int64_t i = s; i < s + STRETCH && i < run->sites; i++) {
             stoic_status status = stoic_move_at(reader, i, &move, &effect, &exists, err);

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/fail.h"
+#include "base/pool.h"
 #include "base/rng.h"
 #include "exec/faulty.h"
 #include "study/attack_inside.h"
@@ -46,7 +47,7 @@ struct search {
 };
 
 static bool cancelled(const search *s) {
-    return s->run->options->cancel && *s->run->options->cancel;
+    return stoic_stop_asked(s->run->options->cancel);
 }
 
 static void report(const search *s, int64_t done) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/pool.h"
 #include "campaign/transient.h"
 #include "stoic/fault.h"
 #include "stoic/records.h"
@@ -42,7 +43,8 @@ static void tell(const comparing *c, const char *name, const char *fault,
 
 static stoic_status check_cancel(const comparing *c, stoic_error *err) {
     const volatile int *cancel = c->options->cancel;
-    return cancel && *cancel ? stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped") : STOIC_OK;
+    return stoic_stop_asked(cancel) ? stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped")
+                                    : STOIC_OK;
 }
 
 /* ---- before the first campaign ---- */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/pool.h"
 #include "base/text.h"
 #include "stoic/session.h"
 #include "store/layout.h"
@@ -15,7 +16,8 @@ static const double enough_seconds = 1.0; /* of evaluations, for their median to
 
 static stoic_status check_cancel(const stoic_explorer *explorer, stoic_error *err) {
     const volatile int *cancel = explorer->options->cancel;
-    return cancel && *cancel ? stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped") : STOIC_OK;
+    return stoic_stop_asked(cancel) ? stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped")
+                                    : STOIC_OK;
 }
 
 static void tell_measuring(const stoic_explorer *explorer, const stoic_store *store) {

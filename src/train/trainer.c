@@ -215,7 +215,7 @@ static stoic_status loop(stoic_trainer *t, stoic_error *err) {
     double start = stoic_clock(), saved = start;
     int64_t before = t->state.step;
     while (t->state.step < t->steps) {
-        if (t->options->cancel && *t->options->cancel)
+        if (stoic_stop_asked(t->options->cancel))
             return interrupted(t, err);
         double began = stoic_clock();
         TRY(stoic_trainer_step(t, err));

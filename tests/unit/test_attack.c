@@ -431,7 +431,7 @@ static int64_t seen;
 static void stop_later(void *user, const stoic_attack_progress *progress) {
     (void)user;
     seen++;
-    cancel = progress->flips_done >= 2;
+    __atomic_store_n(&cancel, progress->flips_done >= 2, __ATOMIC_RELAXED);
 }
 
 static void a_stop_keeps_what_was_found(void **state) {
