@@ -1,13 +1,13 @@
-"""usage: stoic records RUN.db --format csv | exhaustive_table.py OUT (standard library only)
+"""usage: stoic records RUN.db --format csv | exhaustive_table.py OUT RANKING (standard library only)
 
-From the records of exhaustive campaigns, one after the other: layers.csv, bits.csv (layer and bit),
-weights.csv (the harm of weights, the largest first), plans.csv (what sampled campaigns would have
+From the records of exhaustive campaigns, one after the other, and the weights of the largest one that do
+harm, as 'analyze sensitivity --by weight --cover 1' lists them: layers.csv, bits.csv (layer and bit),
+weights.csv (what share of the harm the worst so many weights hold), plans.csv (what sampled campaigns would have
 said), rankings.csv (what sampled rankings would have found). Sampled is from the largest campaign, with
 fixed seeds; a sampled fault sees all images.
 """
 import bisect
 import csv
-import itertools
 import math
 import random
 import sys
@@ -52,13 +52,12 @@ def by_bit(layers):
                    min(t[3] for t in hit) / images]
 
 
-def harm_of_weights(layers):
-    """[(sum of the critical rates of a weight's bits, layer, index)], the largest first."""
-    harm = {}
-    for layer, trials in layers.items():
-        for index, _, images, _, critical, _ in trials:
-            harm[layer, index] = harm.get((layer, index), 0) + critical / images
-    return sorted(((h, *w) for w, h in harm.items()), reverse=True)
+def read_ranking(path):
+    """[(layer, index)] and what share of the harm each holds, alone and with those before it."""
+    with open(path, encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return ([(int(r["layer"]), int(r["index"])) for r in rows], [float(r["share"]) for r in rows],
+            [float(r["cumulative"]) for r in rows])
 
 
 def largest_campaign(layers):
@@ -80,13 +79,11 @@ def plans(layers, repeat=2000):
                found[runs - 1 - runs // 40], inside]
 
 
-def rankings(layers, ranked, repeat=20):
+def rankings(layers, ranked, share, held, repeat=20):
     """Of the K weights that hold half of the harm: what the K best of a sampled ranking hold."""
     faults = [(layer, t[0], t[4] / t[2]) for layer, trials in layers.items() for t in trials]
-    harm = {(layer, index): h for h, layer, index in ranked}
-    total = sum(harm.values())
-    held = list(itertools.accumulate(h for h, _, _ in ranked))
-    k = bisect.bisect_left(held, total / 2) + 1
+    harm = dict(zip(ranked, share))
+    k = bisect.bisect_left(held, 0.5) + 1
     rng = random.Random(2)
     for n in (1000, 10_000, 100_000, 1_000_000):
         shares = []
@@ -96,27 +93,27 @@ def rankings(layers, ranked, repeat=20):
                 seen[layer, index] = seen.get((layer, index), 0) + rate
             best = sorted(seen, key=lambda w: (-seen[w], w))[:k]
             best = [w for w in best if seen[w] > 0]
-            shares.append(sum(harm[w] for w in best) / total)
-        yield [n, k, held[k - 1] / total, sum(shares) / repeat, min(shares), max(shares)]
+            shares.append(sum(harm[w] for w in best))
+        yield [n, k, held[k - 1], sum(shares) / repeat, min(shares), max(shares)]
 
 
 def main():
     out = sys.argv[1]
+    ranked, share, held = read_ranking(sys.argv[2])
     layers = read(sys.stdin)
     write(out, "layers", ["layer", "faults", "images", "critical_rate", "harmful", "accuracy",
                           "lowest", "nan"], by_layer(layers))
     write(out, "bits", ["layer", "bit", "faults", "critical_rate", "lowest"], by_bit(layers))
     whole = largest_campaign(layers)
-    ranked = harm_of_weights(whole)
-    held = list(itertools.accumulate(h for h, _, _ in ranked))
-    steps = sorted({int(10 ** (i / 20)) for i in range(0, int(20 * math.log10(len(held))) + 1)}
-                   | {bisect.bisect_left(held, share * held[-1]) + 1 for share in (.5, .9, .99)})
+    weights = len({(layer, t[0]) for layer, trials in whole.items() for t in trials})
+    steps = sorted({int(10 ** (i / 20)) for i in range(0, int(20 * math.log10(weights)) + 1)}
+                   | {bisect.bisect_left(held, part) + 1 for part in (.5, .9, .99)})
     write(out, "weights", ["weights", "share_of_weights", "share_of_harm"],
-          [[n, n / len(held), held[n - 1] / held[-1]] for n in steps if n <= len(held)])
+          [[n, n / weights, held[min(n, len(held)) - 1]] for n in steps if n <= weights])
     write(out, "plans", ["margin", "faults", "campaigns", "true_rate", "low", "median", "high",
                          "inside"], plans(whole))
     write(out, "rankings", ["injections", "weights", "true_share", "mean_share", "least", "most"],
-          rankings(whole, ranked))
+          rankings(whole, ranked, share, held))
 
 
 if __name__ == "__main__":
