@@ -41,6 +41,10 @@ bench: all
 	python3 bench/compare.py --peers $(PEERS)
 	python3 bench/train.py --peers $(PEERS)
 
+# Hours: everything in torture/, a campaign killed a thousand times, every allocation failing
+torture: all
+	KILLS=1000 sh tests/cli/torture.sh $(BUILD)/cli/stoic campaigns by_hand interrupted trainings designs bad_models bad_data bad_files adversary exhausted
+
 verify: all
 	scripts/verify $(PEERS)
 
@@ -74,4 +78,4 @@ lint: $(BUILD)/build.ninja
 clean:
 	rm -rf build build-* demo
 
-.PHONY: all setup demo test asan tsan cluster-test bench verify verify-exact onednn3 fuzz package package-test install format lint clean
+.PHONY: all setup demo test asan tsan cluster-test torture bench verify verify-exact onednn3 fuzz package package-test install format lint clean

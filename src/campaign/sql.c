@@ -16,9 +16,12 @@ static stoic_status io_failure(sqlite3 *db, const char *file, stoic_error *err) 
 }
 
 stoic_status stoic_sql_fail(sqlite3 *db, const char *what, stoic_error *err) {
+    int code = sqlite3_errcode(db) & 0xff;
+    if (code == SQLITE_NOMEM) /* of opening, too: then the handle does not know its file yet */
+        return stoic_fail(err, STOIC_ERR_MEMORY, "", "out of memory in SQLite: %s", what);
     const char *name = sqlite3_db_filename(db, "main");
     const char *file = name ? name : "";
-    switch (sqlite3_errcode(db) & 0xff) {
+    switch (code) {
     case SQLITE_FULL:
         return stoic_fail(err, STOIC_ERR_IO, file,
                           "the disk is full; what was committed before is kept");
@@ -37,8 +40,6 @@ stoic_status stoic_sql_fail(sqlite3 *db, const char *what, stoic_error *err) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return stoic_fail(err, STOIC_ERR_IO, file, "another program holds the file locked");
-    case SQLITE_NOMEM:
-        return stoic_fail(err, STOIC_ERR_MEMORY, file, "out of memory in SQLite: %s", what);
     default:
         return stoic_fail(err, STOIC_ERR_BACKEND, file, "%s: %s", what, sqlite3_errmsg(db));
     }
