@@ -215,7 +215,8 @@ const cli_verb cli_verb_compare = {
     .summary = "every protection on the same faults, in one table",
     .text = "Runs the same faults on the network as it is and on what --with names: the network "
             "under a store, after hardening passes, or another one, trained for it. The same "
-            "trials hit the same sites and see the same images. A row says what a protection "
+            "trials see the same images and, where as many bits can be hit, hit the same sites. A "
+            "row says what a protection "
             "keeps, what it costs and what it needs; under each table stand the safest one and "
             "the cheapest that covers nine tenths of what is critical for the baseline, of those "
             "that cost at most --loss of the clean accuracy.",

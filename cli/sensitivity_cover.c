@@ -141,9 +141,13 @@ static void line_cells(const cli_cover *at, size_t i, char *texts[2], cli_cell c
 stoic_status cli_cover_table(const cli_cover *at, cli_output *output, stoic_error *err) {
     const bool listed = at->by == STOIC_BY_LAYER || at->by == STOIC_BY_BIT;
     const char *names[COLUMNS + 1];
-    char *store = NULL;
+    char *stores = NULL;
+    size_t length;
     cli_rows rows;
     bool go = true;
+    FILE *beside = open_memstream(&stores, &length);
+    if (!beside)
+        return cli_fail(err, STOIC_ERR_MEMORY, "", "not enough memory for a table");
     memcpy(names, columns, sizeof columns);
     names[listed ? LIST + 1 : LIST] = NULL; /* a store is too long for a table */
     cli_rows_begin(&rows, output, names);
@@ -152,18 +156,20 @@ stoic_status cli_cover_table(const cli_cover *at, cli_output *output, stoic_erro
         char *texts[2];
         line_cells(at, i, texts, cells);
         go = cli_rows_add(&rows, cells);
+        if (texts[1])
+            fprintf(beside, "%sstore     %s holds %g\n", i ? "" : "\n", texts[1],
+                    at->shares->items[i]);
         free(texts[0]);
-        free(store); /* that of the last share is told */
-        store = texts[1];
+        free(texts[1]);
     }
     stoic_status status = cli_rows_end(&rows, err);
-    if (store)
-        fprintf(output->file, "\nstore     %s\n", store);
+    fclose(beside);
+    fputs(stores, output->file);
     if (!is_truth(at))
         fputs("\nnote      a sample of the faults: counted are the groups that it hit, and of all "
               "faults a set that it\n          found holds less than this share\n",
               output->file);
-    free(store);
+    free(stores);
     return status;
 }
 

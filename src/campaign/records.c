@@ -188,7 +188,7 @@ stoic_status stoic_records_each_site(stoic_records *records,
     if (crowds > 0)
         stoic_log(STOIC_LOG_WARNING,
                   "%s: without the sites of %lld trials, which have more than %d each; 'inject "
-                  "--keep sites' keeps them",
+                  "--keep sites' keeps them, in a file of its own",
                   records->file->path, (long long)crowds, STOIC_MOST_SITES);
 done:
     stoic_trial_cursor_close(&cursor);

@@ -46,7 +46,8 @@ static stoic_status read_channel(const stoic_csv *csv, const stoic_model *model,
     const int64_t most = stoic_tensor_shape(stoic_model_layer(model, out->layer).weights)
                              ->dim[stoic_model_channel_axis(model, out->layer)];
     char what[96];
-    snprintf(what, sizeof what, "channel: expected 0 to %lld, as 'sensitivity --by channel' writes",
+    snprintf(what, sizeof what,
+             "channel: expected 0 to %lld, as 'analyze sensitivity --by channel' writes",
              (long long)most - 1);
     if (strspn(channel, "0123456789") != strlen(channel) ||
         stoic_parse_count(channel, "", 0, most - 1, &out->channel, NULL) != STOIC_OK)

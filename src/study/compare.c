@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "base/pool.h"
+#include "base/spec.h"
 #include "campaign/transient.h"
 #include "stoic/fault.h"
 #include "stoic/records.h"
@@ -49,6 +50,11 @@ static stoic_status check_cancel(const comparing *c, stoic_error *err) {
 
 /* ---- before the first campaign ---- */
 
+static bool is_exhaustive(const char *spec) {
+    const size_t head = strcspn(spec, ",");
+    return head == strlen("exhaustive") && strncmp(spec, "exhaustive", head) == 0;
+}
+
 static stoic_status check_options(const comparing *c, stoic_error *err) {
     if (c->options->n_faults < 1)
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--fault", "a comparison needs a fault model");
@@ -68,6 +74,44 @@ static stoic_status check_options(const comparing *c, stoic_error *err) {
     return STOIC_OK;
 }
 
+/* Numbers of layers mean the layers of the model that was given. A network whose layers are
+ * numbered otherwise would be hit somewhere else, and look protected. */
+static stoic_status check_numbers(const comparing *c, const stoic_variant *variant,
+                                  const char *text, stoic_error *err) {
+    stoic_spec spec;
+    stoic_status status = stoic_spec_parse(text, &spec, err);
+    if (status != STOIC_OK)
+        return status;
+    const char *layers = stoic_spec_get(&spec, "layer");
+    const bool numbers = layers && strcspn(layers, "0123456789") < strlen(layers) &&
+                         strspn(layers, "0123456789+-") == strlen(layers);
+    const int n = stoic_model_layer_count(c->model), m = stoic_model_layer_count(variant->model);
+    for (int i = 0; numbers && status == STOIC_OK && i < n && i < m; i++) {
+        const char *ours = stoic_model_layer(c->model, i).name;
+        const char *theirs = stoic_model_layer(variant->model, i).name;
+        if (strcmp(ours, theirs) != 0)
+            status = stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                                "%s: layer %d is '%s' here, and '%s' in the given network: name "
+                                "the layers instead of counting them",
+                                text, i, theirs, ours);
+    }
+    stoic_spec_deinit(&spec);
+    return status;
+}
+
+/* The first faults of many stand for nothing. */
+static stoic_status check_all_run(const comparing *c, const char *spec, const stoic_fault *fault,
+                                  stoic_error *err) {
+    const int64_t faults = fault && is_exhaustive(spec) ? stoic_fault_population(fault) : 0;
+    if (faults > c->options->trials)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                          "%s has %lld faults, of which %lld trials are but the first: give "
+                          "--trials %lld",
+                          spec, (long long)faults, (long long)c->options->trials,
+                          (long long)faults);
+    return STOIC_OK;
+}
+
 /* Can every fault hit a variant? `store` is its own. */
 static stoic_status try_faults(const comparing *c, const stoic_variant *variant,
                                const stoic_store *store, stoic_error *err) {
@@ -79,6 +123,10 @@ static stoic_status try_faults(const comparing *c, const stoic_variant *variant,
             stoic_transient_is_spec(spec)
                 ? stoic_transient_create(variant->model, spec, c->options->seed, &transient, err)
                 : stoic_fault_create(store, spec, c->options->seed, &fault, err);
+        if (status == STOIC_OK)
+            status = check_all_run(c, spec, fault, err);
+        if (status == STOIC_OK)
+            status = check_numbers(c, variant, spec, err);
         stoic_transient_free(transient);
         stoic_fault_free(fault);
         if (status != STOIC_OK)
@@ -293,11 +341,15 @@ static stoic_status run_one(comparing *c, int protection, int fault, stoic_error
                                                                        (double)summary.totals.images
                                                                  : 0,
                                .coverage = {NAN, NAN, NAN}};
+    /* every fault there is: what a store protects is no trial of its own, and masked */
+    const bool all = is_exhaustive(spec);
     if (p->kind == STOIC_PROTECT_NOTHING)
         memcpy(baseline, g.critical, (size_t)g.n * sizeof *baseline);
     else
-        row->coverage = coverage_of(g.critical, baseline, g.n, &row->critical_rate, summary.images,
-                                    c->options->confidence);
+        row->coverage = coverage_of(g.critical, baseline, all ? g.room : g.n, &row->critical_rate,
+                                    summary.images, c->options->confidence);
+    if (all)
+        row->coverage.low = row->coverage.high = row->coverage.value;
 done:
     free(g.critical);
     free(path);

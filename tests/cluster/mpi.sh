@@ -77,7 +77,7 @@ campaign shard --fault flips:1 --trials 500 --shard 2/3
 
 # ---- ranks that die ----
 
-long="--data fashion-mnist --images 300 --fault ber:1e-5 --trials 200 --engine full --threads 1"
+long="--data fashion-mnist --images 300 --fault ber:1e-5 --trials 500 --engine full --threads 1"
 "$STOIC" inject "$LENET" $long -o alone.db >/dev/null
 bytes alone.db >expected
 
@@ -111,7 +111,7 @@ disturb() { # RUN.db SIGNAL [RANK]: to mpirun or a rank, while the job runs; on 
         [ -n "$target" ] && kill "-$2" "$target"
         wait $job
         status=$?
-        [ "$("$STOIC" records "$1" --format csv | wc -l)" -lt 201 ] && return
+        [ "$("$STOIC" records "$1" --format csv | wc -l)" -lt 501 ] && return
     done
 }
 for victim in 2 0; do

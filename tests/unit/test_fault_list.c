@@ -116,7 +116,7 @@ static const struct {
     {"layer,index\n0,0\n", "line 1: no column 'bit'"},
     {"layer,index,bit,colour\n0,0,0,0\n", "found 'colour'"},
     {"layer,index,bit,bit\n0,0,0,0\n", "named twice"},
-    {"a,b,c,d,e,f,g,h,i\n", "too many fields"},
+    {"a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w,x,y\n", "too many fields"},
     {"layer,index,bit\n", "has no site"},
     {"layer,index,bit\n0,0\n", "line 2: 2 fields, the header has 3"},
     {"layer,index,bit\n0,0,0\n0,0,0,0\n", "line 3: 4 fields"},
