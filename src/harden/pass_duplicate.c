@@ -17,6 +17,7 @@
 
 #include "base/fail.h"
 #include "harden/pass.h"
+#include "tensor/shape_span.h"
 
 /* What is done in one layer. */
 typedef struct doubled {
@@ -30,11 +31,8 @@ typedef struct doubled {
 static stoic_status take(const stoic_tensor *from, int axis, const doubled *d, stoic_tensor **out,
                          stoic_error *err) {
     stoic_shape shape = *stoic_tensor_shape(from);
-    int64_t inner = 1, outer = 1;
-    for (int i = 0; i < shape.rank; i++) {
-        outer *= i < axis ? shape.dim[i] : 1;
-        inner *= i > axis ? shape.dim[i] : 1;
-    }
+    const int64_t outer = stoic_shape_span(&shape, 0, axis);
+    const int64_t inner = stoic_shape_span(&shape, axis + 1, shape.rank);
     shape.dim[axis] = d->n;
     stoic_status status = stoic_tensor_create(STOIC_F32, &shape, out, err);
     if (status != STOIC_OK)

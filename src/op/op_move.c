@@ -1,5 +1,6 @@
 /* Operators that copy elements to other places: Concat, Transpose, Slice, Pad, Gather, Expand. */
 #include "op/op_kit.h"
+#include "tensor/shape_span.h"
 
 static stoic_status concat_infer(const stoic_op_call *call, stoic_error *err) {
     stoic_status status;
@@ -43,11 +44,8 @@ static stoic_status extent_resolve(const stoic_op_call *call, const stoic_shape 
     if (status != STOIC_OK)
         return status;
     e->dim = shape->dim[e->axis];
-    e->outer = e->inner = 1;
-    for (int i = 0; i < shape->rank; i++) {
-        e->outer *= i < e->axis ? shape->dim[i] : 1;
-        e->inner *= i > e->axis ? shape->dim[i] : 1;
-    }
+    e->outer = stoic_shape_span(shape, 0, e->axis);
+    e->inner = stoic_shape_span(shape, e->axis + 1, shape->rank);
     return STOIC_OK;
 }
 

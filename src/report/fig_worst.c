@@ -11,6 +11,7 @@
 #include "model/graph.h"
 #include "report/fig_kit.h"
 #include "report/markup.h"
+#include "tensor/shape_span.h"
 
 enum {
     MAX_PANELS = 24,
@@ -78,16 +79,11 @@ static void shape_panel(panel *p, const stoic_model *model) {
         return;
     const stoic_shape *shape = stoic_tensor_shape(stoic_model_layer(model, p->layer).weights);
     const int axis = stoic_model_channel_axis(model, p->layer);
-    int64_t all = 1, inner = 1;
-    for (int i = 0; i < shape->rank; i++) {
-        all *= shape->dim[i];
-        inner *= i > axis ? shape->dim[i] : 1;
-    }
-    if (all != p->weights)
+    if (stoic_shape_count(shape) != p->weights)
         return;
     p->channels = shape->dim[axis];
-    p->inner = inner;
-    p->outer = all / inner / p->channels;
+    p->inner = stoic_shape_span(shape, axis + 1, shape->rank);
+    p->outer = stoic_shape_span(shape, 0, axis);
 }
 
 static stoic_status add_panel(sheet *sh, int layer, const stoic_loaded_run *run,

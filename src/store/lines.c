@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "store/bulk.h"
 #include "store/scaling.h"
+#include "tensor/shape_span.h"
 
 /* ---- grids ---- */
 
@@ -16,9 +17,7 @@ static stoic_status plan_channels(const stoic_store *store, int entry, stoic_err
     bool whole = lines->layout->granularity == STOIC_PER_TENSOR || e->role != STOIC_ROLE_WEIGHT;
     int axis = whole ? -1 : stoic_model_channel_axis(store->model, e->layer);
     lines->channels = axis < 0 ? 1 : e->shape.dim[axis];
-    lines->inner = 1;
-    for (int i = axis + 1; axis >= 0 && i < e->shape.rank; i++)
-        lines->inner *= e->shape.dim[i];
+    lines->inner = axis < 0 ? 1 : stoic_shape_span(&e->shape, axis + 1, e->shape.rank);
     lines->grids = calloc((size_t)lines->channels + 1, sizeof *lines->grids);
     return lines->grids
                ? STOIC_OK

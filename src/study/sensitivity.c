@@ -10,6 +10,7 @@
 #include "campaign/estimate.h"
 #include "campaign/records_file.h"
 #include "model/graph.h"
+#include "tensor/shape_span.h"
 
 /* What trials of one group have in common; -1 where they need not. */
 typedef struct group_key {
@@ -96,10 +97,7 @@ static int64_t channel_of(const stoic_model *model, int layer, stoic_role role, 
         return index; /* one element an output channel */
     const stoic_shape *shape = stoic_tensor_shape(stoic_model_layer(model, layer).weights);
     int axis = stoic_model_channel_axis(model, layer);
-    int64_t inner = 1;
-    for (int i = axis + 1; i < shape->rank; i++)
-        inner *= shape->dim[i];
-    return index / inner % shape->dim[axis];
+    return index / stoic_shape_span(shape, axis + 1, shape->rank) % shape->dim[axis];
 }
 
 static stoic_status refuse_several(const scan *s, int64_t trial, stoic_error *err) {
@@ -113,10 +111,7 @@ static stoic_status refuse_several(const scan *s, int64_t trial, stoic_error *er
 /* Channel of an element of a layer's output: of an image its map, else itself. */
 static int64_t output_channel(const stoic_model *model, int layer, int64_t index) {
     const stoic_shape shape = stoic_model_layer(model, layer).output;
-    int64_t inner = 1;
-    for (int i = 2; i < shape.rank; i++)
-        inner *= shape.dim[i];
-    return index / inner;
+    return index / stoic_shape_span(&shape, 2, shape.rank);
 }
 
 /* The group of a trial that hit a single site; a computed value is an element, not a weight. */
