@@ -123,6 +123,19 @@ void stoic_options_settle(stoic_campaign_options *options) {
 
 /* ---- facts ---- */
 
+/* The fact `keep`, by keep_images + 2 * keep_sites. */
+static const char *const kept[] = {"nothing", "images", "sites", "images,sites"};
+
+void stoic_identity_read_kept(const stoic_facts *facts, stoic_campaign_options *out) {
+    const char *text = stoic_facts_get(facts, "keep");
+    for (int i = 0; i < 4 && text; i++) {
+        if (strcmp(text, kept[i]) == 0) {
+            out->keep_images = i & 1;
+            out->keep_sites = i >> 1;
+        }
+    }
+}
+
 #define SET(key, ...)  TRY(stoic_facts_set(facts, true, key, err, __VA_ARGS__))
 #define TELL(key, ...) TRY(stoic_facts_set(facts, false, key, err, __VA_ARGS__))
 
@@ -165,11 +178,7 @@ static stoic_status add_rules(const stoic_campaign_options *options, const stoic
     SET("outcomes", "%s", options->outcomes == STOIC_OUTCOMES_ALL ? "all" : "critical");
     SET("engine", "%s", options->engine == STOIC_ENGINE_FULL ? "full" : "auto");
     SET("nan", "%s", options->nan_rule == STOIC_NAN_ARGMAX ? "argmax" : "strict");
-    SET("keep", "%s%s%s", options->keep_images ? "images" : "",
-        options->keep_images && options->keep_sites ? "," : "",
-        options->keep_sites    ? "sites"
-        : options->keep_images ? ""
-                               : "nothing");
+    SET("keep", "%s", kept[options->keep_images + 2 * options->keep_sites]);
     SET("chunk", "%lld", (long long)design->chunk);
     SET("block", "%lld", (long long)design->block);
     int64_t used = design->images_per_trial ? design->images_per_trial : design->images;

@@ -39,6 +39,9 @@ stoic_status stoic_identity_facts(const stoic_parts *parts, const stoic_campaign
 stoic_status stoic_identity_golden(stoic_facts *facts, const stoic_golden *golden,
                                    stoic_error *err) STOIC_MUST_CHECK;
 
+/* keep_images and keep_sites as the facts say. */
+void stoic_identity_read_kept(const stoic_facts *facts, stoic_campaign_options *out);
+
 /* The design frozen among the facts of a file, or of what else `place` is. */
 stoic_status stoic_identity_design(const stoic_facts *facts, const char *place,
                                    stoic_design *design, stoic_error *err) STOIC_MUST_CHECK;

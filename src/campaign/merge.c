@@ -77,11 +77,8 @@ static stoic_status begin_or_match(stoic_campaign_file *out, const stoic_campaig
 static stoic_status copy_later_tables(stoic_campaign_file *out, stoic_error *err) {
     stoic_status status = STOIC_OK;
     for (size_t i = 0; i < sizeof later_tables / sizeof *later_tables; i++) {
-        char sql[96];
-        int64_t there;
-        snprintf(sql, sizeof sql, "SELECT count(*) FROM part.sqlite_master WHERE name = '%s'",
-                 later_tables[i].name);
-        TRY(stoic_sql_integer(out->db, sql, 0, &there, err));
+        bool there;
+        TRY(stoic_sql_has_table(out->db, "part", later_tables[i].name, &there, err));
         if (there)
             TRY(stoic_sql_exec(out->db, later_tables[i].copy, err));
     }

@@ -200,15 +200,13 @@ stoic_status stoic_records_positions(stoic_records *records, stoic_group **group
     enum { THIRDS = 3 };
     sqlite3_stmt *row = NULL;
     stoic_status status = STOIC_OK;
-    int64_t prefix = stoic_estimate_prefix(records->file), table;
-    bool any = true;
+    int64_t prefix = stoic_estimate_prefix(records->file);
+    bool table, any = true;
     *n = 0;
     *groups = calloc(THIRDS, sizeof **groups);
     if (!*groups)
         return stoic_fail_memory(err, "groups", THIRDS * sizeof **groups);
-    TRY(stoic_sql_integer(records->file->db,
-                          "SELECT count(*) FROM sqlite_master WHERE name = 'upsets'", 0, &table,
-                          err));
+    TRY(stoic_sql_has_table(records->file->db, "main", "upsets", &table, err));
     if (!table || records->images != 1)
         return STOIC_OK;
     TRY(stoic_sql_prepare(records->file->db, position_sql, &row, err));

@@ -65,9 +65,7 @@ static stoic_status read_options(replay *r, stoic_error *err) {
     r->options.sampling =
         stoic_campaign_is_stratified(file) ? STOIC_SAMPLING_STRATIFIED : STOIC_SAMPLING_SIMPLE;
     r->options.nan_rule = fact_is(file, "nan", "argmax") ? STOIC_NAN_ARGMAX : STOIC_NAN_STRICT;
-    r->options.keep_images =
-        fact_is(file, "keep", "images") || fact_is(file, "keep", "images,sites");
-    r->options.keep_sites = fact_is(file, "keep", "sites") || fact_is(file, "keep", "images,sites");
+    stoic_identity_read_kept(&file->facts, &r->options);
     r->options.images_per_trial = stoic_campaign_file_integer(
         file, "images_per_trial", fact_is(file, "images_per_trial", "auto") ? -1 : 0);
     return read_faults(r, err);

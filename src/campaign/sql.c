@@ -1,5 +1,6 @@
 #include "campaign/sql.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fail.h"
@@ -85,6 +86,17 @@ stoic_status stoic_sql_integer(sqlite3 *db, const char *sql, int64_t missing, in
     *out = present ? sqlite3_column_int64(statement, 0) : missing;
 done:
     sqlite3_finalize(statement);
+    return status;
+}
+
+stoic_status stoic_sql_has_table(sqlite3 *db, const char *database, const char *table, bool *there,
+                                 stoic_error *err) {
+    char sql[128];
+    int64_t count = 0;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s.sqlite_master WHERE name = '%s'", database,
+             table);
+    stoic_status status = stoic_sql_integer(db, sql, 0, &count, err);
+    *there = count > 0;
     return status;
 }
 

@@ -22,6 +22,10 @@ stoic_status stoic_sql_run(sqlite3_stmt *statement, stoic_error *err) STOIC_MUST
 stoic_status stoic_sql_integer(sqlite3 *db, const char *sql, int64_t missing, int64_t *out,
                                stoic_error *err) STOIC_MUST_CHECK;
 
+/* Has a database ("main", or what was attached) this table? Files of older versions lack some. */
+stoic_status stoic_sql_has_table(sqlite3 *db, const char *database, const char *table, bool *there,
+                                 stoic_error *err) STOIC_MUST_CHECK;
+
 /* Binding and reading of what may be absent: -1 in memory is NULL in the file. */
 void stoic_sql_bind_count(sqlite3_stmt *statement, int column, int64_t value);
 int64_t stoic_sql_count(sqlite3_stmt *statement, int column);

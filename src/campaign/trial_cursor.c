@@ -1,5 +1,4 @@
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,11 +121,9 @@ static stoic_status open_later(stoic_trial_cursor *cursor, const char *table, co
                                int64_t low, int64_t high, sqlite3_stmt **rows, bool *row,
                                stoic_error *err) {
     sqlite3 *db = cursor->records->file->db;
-    char count[96];
-    int64_t there;
+    bool there;
     stoic_status status;
-    snprintf(count, sizeof count, "SELECT count(*) FROM sqlite_master WHERE name = '%s'", table);
-    TRY(stoic_sql_integer(db, count, 0, &there, err));
+    TRY(stoic_sql_has_table(db, "main", table, &there, err));
     if (!there)
         return STOIC_OK;
     TRY(prepare_range(db, sql, low, high, rows, err));

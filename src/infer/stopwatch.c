@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "infer/infer_inside.h"
+#include "stats/median.h"
 #include "store/stw_sheet.h"
 
 enum { IMAGES = 8, ROUNDS = 11, FEWEST = 5, ALIGN = 64, MOST_TURN = 1024 };
@@ -85,16 +86,6 @@ static stoic_status run(const side *s, const course *c, int n, double *seconds, 
     return STOIC_OK;
 }
 
-static int compare_doubles(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int n) {
-    qsort(values, (size_t)n, sizeof *values, compare_doubles);
-    return values[n / 2];
-}
-
 /* Who begins changes from round to round: neither gains by a cache that the other has filled. */
 static stoic_status race(side sides[2], const course *c, double *seconds, double *ratio,
                          stoic_error *err) {
@@ -113,8 +104,8 @@ static stoic_status race(side sides[2], const course *c, double *seconds, double
             TRY(run(&sides[(i + k) % 2], c, each, &times[(i + k) % 2][i], err));
         ratios[i] = times[0][i] / times[1][i];
     }
-    *seconds = median(times[0], n);
-    *ratio = median(ratios, n);
+    *seconds = stoic_median(times[0], (size_t)n);
+    *ratio = stoic_median(ratios, (size_t)n);
 done:
     return status;
 }

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/pool.h"
 #include "base/text.h"
+#include "stats/median.h"
 #include "stoic/session.h"
 #include "store/layout.h"
 #include "study/explore_parts.h"

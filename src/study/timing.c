@@ -7,21 +7,12 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "infer/stopwatch.h"
+#include "stats/median.h"
 
 enum { DECODINGS = 5 };
 
 const char stoic_time_runtime[] = "runtime", stoic_time_decode_float[] = "decode+float",
            stoic_time_float[] = "float";
-
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double stoic_median(double *values, size_t n) {
-    qsort(values, n, sizeof *values, compare_doubles);
-    return values[n / 2];
-}
 
 /* Every weight once, tensor after tensor. */
 static stoic_status decode_all(const stoic_store *store, float *weights, double *seconds,
