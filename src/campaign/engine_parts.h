@@ -40,7 +40,7 @@ typedef struct stoic_edit_list {
     bool due;
 } stoic_edit_list;
 
-enum { STOIC_DRAWN_TRIALS = 256 };
+enum { STOIC_DRAWN_TRIALS = 1024 };
 
 /* One worker's part. */
 typedef struct stoic_engine_worker {

@@ -65,8 +65,9 @@ static stoic_status block_allocate(const stoic_program *g, int64_t first, int co
     b->sums = calloc((size_t)g->n_layers + 1, sizeof *b->sums);
     b->probes = calloc((size_t)g->n_layers + 1, sizeof *b->probes);
     b->errors = calloc((size_t)g->n_layers + 1, sizeof *b->errors);
+    b->quiet = calloc((size_t)g->n_layers + 1, sizeof *b->quiet);
     b->lines = calloc((size_t)g->n_layers + 1, sizeof *b->lines);
-    bool ok = b->lines && b->golden && b->lanes && b->sums && b->probes && b->errors;
+    bool ok = b->lines && b->golden && b->lanes && b->sums && b->probes && b->errors && b->quiet;
     for (size_t v = 0; ok && v < g->model->n_values; v++) {
         if (stoic_block_keeps(g, (int)v))
             ok = (b->golden[v] = floats(g->values[v].size * count)) != NULL;
@@ -123,6 +124,8 @@ void stoic_block_free(stoic_block *b) {
             free(b->probes[l].totals);
         if (b->errors)
             free(b->errors[l]);
+        if (b->quiet)
+            free(b->quiet[l]);
         if (b->lines)
             stoic_line_free(b->lines[l]);
     }
@@ -131,6 +134,7 @@ void stoic_block_free(stoic_block *b) {
     free(b->sums);
     free(b->probes);
     free(b->errors);
+    free(b->quiet);
     free((void *)b->lines);
     pthread_mutex_destroy(&b->lock);
     free(b);

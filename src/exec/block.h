@@ -35,6 +35,7 @@ typedef struct stoic_block {
     float **sums;        /* layer -> count x size, where something is fused behind */
     stoic_probe *probes; /* layer */
     float **errors;      /* layer -> count x classes: difference.c */
+    float **quiet;       /* layer -> count x classes: relay_quiet.c */
     stoic_line **lines;  /* layer: line.c */
     pthread_mutex_t lock;
 } stoic_block;

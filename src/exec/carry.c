@@ -16,6 +16,7 @@ void stoic_carry_free(carry *c) {
     free(c->input);
     free(c->at);
     free(c->scratch);
+    free(c->plain);
     free(c);
 }
 
@@ -30,11 +31,36 @@ static double largest_row(const stoic_product *p) {
     return most * slack;
 }
 
-/* Do Sigmoids saturate as classify() takes for granted? */
-static bool saturates(const stoic_kernels *kernels) {
+bool stoic_tail_saturates(const stoic_kernels *kernels) {
     float ends[] = {18, 0x1p127f, -110, -0x1p127f, 15};
     kernels->unary(STOIC_SIGMOID, 0, 0, ends, ends, 5);
     return ends[0] == 1 && ends[1] == 1 && ends[2] == 0 && ends[3] == 0 && ends[4] < 1;
+}
+
+/* Images of which nothing golden is NaN or large. */
+static stoic_status find_plain(const stoic_block *b, carry *c, stoic_error *err) {
+    const stoic_program *g = b->program;
+    int64_t classes = g->values[g->output].size;
+    if (c->plain_block == b->serial && c->plain_step == c->step)
+        return STOIC_OK;
+    if ((size_t)b->count > c->plain_room) {
+        bool *more = realloc(c->plain, (size_t)b->count * sizeof *more);
+        if (!more)
+            return stoic_fail_memory(err, "a choice of images", (size_t)b->count);
+        c->plain = more;
+        c->plain_room = (size_t)b->count;
+    }
+    for (int image = 0; image < b->count; image++) {
+        bool nan;
+        stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
+        bool plain = !nan && (double)c->hit->peak[image] < 0x1p100;
+        for (int i = 0; i < c->tail.n; i++)
+            plain = plain && (double)c->probes[i]->peak[image] < 0x1p100;
+        c->plain[image] = plain;
+    }
+    c->plain_block = b->serial;
+    c->plain_step = c->step;
+    return STOIC_OK;
 }
 
 /* The tail as products; `elements` values of its input are hit, from `first` on, `stride` apart. */
@@ -76,7 +102,8 @@ static stoic_status find_products(stoic_faulty *f, stoic_block *b, carry *c, int
     p->start = p->end = NULL;
     c->norms[0] = largest_row(p);
     TRY(stoic_tail_logits(f, b, t, &c->logits, err));
-    status = stoic_block_sums(b, f->session, t->step[0], &c->first, err);
+    TRY(stoic_block_sums(b, f->session, t->step[0], &c->first, err));
+    status = find_plain(b, c, err);
 done:
     return status;
 }
@@ -116,7 +143,7 @@ stoic_status stoic_carry_line(stoic_faulty *f, stoic_block *b, int first, int64_
     TRY(find_products(f, b, c, 1, channel, 1, err));
     TRY(stoic_block_sums(b, f->session, first, &c->sums, err));
     set_reach(f, c, line->reach + channel * f->program->values[f->program->output].size);
-    c->use = !c->sigmoid || saturates(f->program->kernels);
+    c->use = !c->sigmoid || stoic_tail_saturates(f->program->kernels);
 done:
     return status;
 }
@@ -146,12 +173,7 @@ static stoic_status find_places(carry *c, const stoic_chain *chain, int64_t ky, 
         c->at = more;
         c->at_room = (size_t)c->pixels;
     }
-    for (int64_t p = 0; p < c->pixels; p++) {
-        int64_t y = p / chain->ow * chain->stride_h + ky * chain->dilation_h - chain->pad_top;
-        int64_t x = p % chain->ow * chain->stride_w + kx * chain->dilation_w - chain->pad_left;
-        bool inside = y >= 0 && y < chain->ih && x >= 0 && x < chain->iw;
-        c->at[p] = inside ? (int32_t)(y * chain->iw + x) : -1;
-    }
+    stoic_chain_places(chain, ky, kx, c->at);
     return STOIC_OK;
 }
 
@@ -202,7 +224,7 @@ stoic_status stoic_carry_limit(stoic_faulty *f, stoic_block *b, const stoic_tail
     TRY(stoic_faulty_grow(&c->scratch, &c->scratch_room,
                           (size_t)((WIDE + 4 * w->widest + c->places) * STOIC_LANES), err));
     set_reach(f, c, reach);
-    c->use = !c->sigmoid || saturates(g->kernels);
+    c->use = !c->sigmoid || stoic_tail_saturates(g->kernels);
 done:
     return status;
 }

@@ -34,8 +34,9 @@ static int64_t stoic_above(const float *limit, int64_t groups, float change, uin
 }
 
 static void stoic_least_room(const float *reach, const float *x, int64_t step, int64_t n,
-                             int64_t columns, const float *const room[2], float least[2]) {
-    float lowest[2][STOIC_LANES], moved[STOIC_LANES];
+                             int64_t columns, const float *const room[2], float *moved,
+                             float least[2]) {
+    float lowest[2][STOIC_LANES];
     int32_t fine[STOIC_LANES], all = 1;
     for (int l = 0; l < STOIC_LANES; l++) {
         lowest[0][l] = lowest[1][l] = INFINITY;
@@ -45,15 +46,15 @@ static void stoic_least_room(const float *reach, const float *x, int64_t step, i
         lanes sum = lanes_set(0.0f);
         for (int64_t p = 0; p < n; p++)
             sum = lanes_fma(lanes_set(x[p * step]), lanes_load(reach + p * columns + c), sum);
-        lanes_store(moved, sum);
+        lanes_store(moved + c, sum);
         for (int j = 0; j < 2; j++) {
             for (int l = 0; l < STOIC_LANES; l++) {
-                float q = room[j][c + l] / (1.05f * moved[l] + 1e-36f);
+                float q = room[j][c + l] / (1.05f * moved[c + l] + 1e-36f);
                 lowest[j][l] = q < lowest[j][l] ? q : lowest[j][l];
             }
         }
         for (int l = 0; l < STOIC_LANES; l++)
-            fine[l] &= moved[l] < 3e38f;
+            fine[l] &= moved[c + l] < 3e38f;
     }
     least[0] = least[1] = INFINITY;
     for (int l = 0; l < STOIC_LANES; l++) {
@@ -114,6 +115,48 @@ static void stoic_product_sum(const stoic_product *p, const float *in, float *ou
         product_part(p, in, o, 1, out, watched);
     if (peak)
         lanes_store(peak, lanes_max(top, lanes_load(peak)));
+}
+
+/* As many outputs as sums and totals fit into registers. */
+static inline __attribute__((always_inline)) void probe_part(const stoic_product *p,
+                                                             const float *in, int64_t o, int n,
+                                                             float *out, float *total,
+                                                             lanes *peak) {
+    lanes sum[PRODUCT_OUTPUTS / 2], all[PRODUCT_OUTPUTS / 2], zero = lanes_set(0.0f);
+    lanes small = lanes_set(0x1p-12f);
+    for (int k = 0; k < n; k++) {
+        sum[k] = p->start ? lanes_set(p->start[o + k]) : zero;
+        all[k] = lanes_mul(lanes_abs(sum[k]), small);
+    }
+    for (int64_t i = 0; i < p->in; i++) {
+        const float *w = p->weights + i * p->step + o;
+        lanes x = lanes_load(in + i * STOIC_LANES);
+        for (int k = 0; k < n; k++) {
+            sum[k] = lanes_fma(x, lanes_set(w[k]), sum[k]);
+            lanes size = lanes_abs(sum[k]);
+            all[k] = lanes_fma(size, small, all[k]);
+            *peak = lanes_max(size, *peak);
+        }
+    }
+    for (int k = 0; k < n; k++) {
+        if (p->end)
+            sum[k] = lanes_add(sum[k], lanes_set(p->end[o + k]));
+        all[k] = lanes_fma(lanes_abs(sum[k]), small, all[k]);
+        *peak = lanes_max(lanes_abs(sum[k]), *peak);
+        lanes_store(out + (o + k) * STOIC_LANES, p->relu ? lanes_max(sum[k], zero) : sum[k]);
+        lanes_store(total + (o + k) * STOIC_LANES, all[k]);
+    }
+}
+
+static void stoic_product_probe(const stoic_product *p, const float *in, float *out, float *total,
+                                float *peak) {
+    lanes top = lanes_load(peak);
+    int64_t o = 0;
+    for (; o + PRODUCT_OUTPUTS / 2 <= p->out; o += PRODUCT_OUTPUTS / 2)
+        probe_part(p, in, o, PRODUCT_OUTPUTS / 2, out, total, &top);
+    for (; o < p->out; o++)
+        probe_part(p, in, o, 1, out, total, &top);
+    lanes_store(peak, top);
 }
 
 static void stoic_columns(const float *const *rows, int64_t n, float *out) {

@@ -26,7 +26,7 @@
 #ifndef STOIC_CARRY_ERROR /* a test sets it to see that it would notice */
 #define STOIC_CARRY_ERROR 1.0
 #endif
-static const double small_peak = 0x1p100, safe = 0x1p125, highest = 0x1.fp127;
+static const double safe = 0x1p125, highest = 0x1.fp127;
 
 typedef struct stoic_carry carry;
 
@@ -138,8 +138,19 @@ static reaches reach_of(const stoic_faulty *f, const float *now, float *unsure) 
     return r;
 }
 
+/* What was found of a pack, for weights with limits. */
+static void set_anchors(stoic_faulty *f, const pack *k, float change, const int32_t *top1,
+                        const float *logits, const float *errors) {
+    for (int l = 0; l < k->n && f->single.way == STOIC_SINGLE_LIMIT; l++) {
+        if (top1[l] >= 0)
+            stoic_single_anchor(f, k->image[l], change, top1[l], logits + l, errors + l,
+                                f->carry->reach.out, f->carry->tail.final);
+    }
+}
+
 /* Which classes golden's logits decide, given how far they can move. */
-static void by_golden(const stoic_faulty *f, const pack *k, const reaches *r, int32_t *top1) {
+static void by_golden(stoic_faulty *f, const pack *k, const reaches *r, float change,
+                      int32_t *top1) {
     const carry *c = f->carry;
     int64_t classes = c->reach.out;
     const float *rows[STOIC_LANES];
@@ -156,6 +167,7 @@ static void by_golden(const stoic_faulty *f, const pack *k, const reaches *r, in
     }
     f->program->kernels->classify(logits, errors, classes, (float)stoic_tail_apart(&c->tail, 1, 0),
                                   c->sigmoid, top1);
+    set_anchors(f, k, change, top1, logits, errors);
 }
 
 /* How far the logits that come out of the tail may be off, [class][16], in r->off. */
@@ -205,17 +217,6 @@ static bool stayed_below(const carry *c, const pack *k, int l, float (*peaks)[ST
     return true;
 }
 
-static bool golden_is_plain(const stoic_faulty *f, const stoic_block *b, int image) {
-    const carry *c = f->carry;
-    int64_t classes = c->reach.out;
-    bool nan;
-    stoic_top1(b->golden[f->program->output] + image * classes, classes, &nan);
-    bool plain = !nan && (double)c->hit->peak[image] < small_peak;
-    for (int i = 0; i < c->tail.n; i++)
-        plain = plain && (double)c->probes[i]->peak[image] < small_peak;
-    return plain;
-}
-
 /* From the differences in front of the tail to the logits; returns where they are. */
 static const float *through_tail(const stoic_faulty *f, const pack *k,
                                  float (*peaks)[STOIC_LANES]) {
@@ -239,8 +240,10 @@ static const float *through_tail(const stoic_faulty *f, const pack *k,
     return now;
 }
 
-/* The classes of a pack whose changes in front of the tail are known; -1: undecided. */
-static void run_tail(const stoic_faulty *f, const stoic_block *b, const pack *k, int32_t *top1) {
+/* The classes of a pack whose changes in front of the tail are known; -1: undecided. *out and
+ * *errors: the logits, and how far they may be off. */
+static void run_tail(const stoic_faulty *f, const pack *k, int32_t *top1, const float **out,
+                     const float **errors) {
     const carry *c = f->carry;
     float *now = c->scratch + (int64_t)NOW * STOIC_LANES;
     float *unsure = c->scratch + (int64_t)UNSURE * STOIC_LANES;
@@ -251,16 +254,17 @@ static void run_tail(const stoic_faulty *f, const stoic_block *b, const pack *k,
         small = surely_small(c, k, l, added) && small;
     reaches r = reach_of(f, now, unsure);
     find_errors(f, k, &r);
-    const float *logits = through_tail(f, k, small ? NULL : peaks);
+    const float *logits = *out = through_tail(f, k, small ? NULL : peaks);
+    *errors = r.off;
     f->program->kernels->classify(logits, r.off, c->reach.out,
                                   (float)stoic_tail_apart(&c->tail, 1, 0), c->sigmoid, top1);
     for (int l = 0; l < k->n; l++) {
-        if (!golden_is_plain(f, b, k->image[l]) || (!small && !stayed_below(c, k, l, peaks)))
+        if (!c->plain[k->image[l]] || (!small && !stayed_below(c, k, l, peaks)))
             top1[l] = -1;
     }
 }
 
-bool stoic_carry_exact(stoic_faulty *f, const stoic_block *b, int top1[STOIC_LANES]) {
+bool stoic_carry_exact(stoic_faulty *f, int top1[STOIC_LANES]) {
     const stoic_narrow *w = &f->narrow;
     const carry *c = f->carry;
     pack k = {.n = w->n_images};
@@ -275,7 +279,8 @@ bool stoic_carry_exact(stoic_faulty *f, const stoic_block *b, int top1[STOIC_LAN
     memset(unsure, 0, (size_t)count * sizeof *unsure);
     memcpy(k.image, w->images, (size_t)k.n * sizeof *k.image);
     find_moved(c, &k, now, unsure);
-    run_tail(f, b, &k, found);
+    const float *logits, *errors;
+    run_tail(f, &k, found, &logits, &errors);
     for (int l = 0; l < k.n; l++)
         top1[l] = found[l];
     return true;
@@ -311,7 +316,9 @@ static void run_waiting(way *y) {
     memcpy(c->scratch + (int64_t)NOW * STOIC_LANES, stash, bytes);
     memcpy(c->scratch + (int64_t)UNSURE * STOIC_LANES,
            stash + (int64_t)STOIC_TAIL_CLASSES * STOIC_LANES, bytes);
-    run_tail(y->f, y->b, k, top1);
+    const float *logits, *errors;
+    run_tail(y->f, k, top1, &logits, &errors);
+    set_anchors(y->f, k, y->change, top1, logits, errors);
     for (int l = 0; l < k->n; l++)
         report(y, k->image[l], top1[l]);
     k->n = 0;
@@ -344,11 +351,10 @@ static void run_pack(way *y, pack *k) {
         delta_of_limit(f, y->b, k, y->change, now, unsure);
     find_moved(f->carry, k, now, unsure);
     reaches r = reach_of(f, now, unsure);
-    by_golden(f, k, &r, top1);
+    by_golden(f, k, &r, y->change, top1);
     for (int l = 0; l < k->n; l++) {
         double added[STOIC_TAIL_LAYERS];
-        if (top1[l] >= 0 && golden_is_plain(f, y->b, k->image[l]) &&
-            surely_small(f->carry, k, l, added)) {
+        if (top1[l] >= 0 && f->carry->plain[k->image[l]] && surely_small(f->carry, k, l, added)) {
             report(y, k->image[l], top1[l]);
         } else {
             stash_lane(y, k, l);

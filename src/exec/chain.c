@@ -21,6 +21,15 @@ void stoic_chain_weights(const stoic_chains *chains, const stoic_session *s, int
         weights[k] = packed[l->offset[channel * l->taps + k]];
 }
 
+void stoic_chain_places(const stoic_chain *c, int64_t ky, int64_t kx, int32_t *at) {
+    for (int64_t p = 0; p < c->oh * c->ow; p++) {
+        int64_t y = p / c->ow * c->stride_h + ky * c->dilation_h - c->pad_top;
+        int64_t x = p % c->ow * c->stride_w + kx * c->dilation_w - c->pad_left;
+        bool inside = y >= 0 && y < c->ih && x >= 0 && x < c->iw;
+        at[p] = inside ? (int32_t)(y * c->iw + x) : -1;
+    }
+}
+
 void stoic_lanes_pack(const float *images, int n, int64_t size, float *lanes) {
     for (int64_t i = 0; i < size; i++) {
         for (int k = 0; k < STOIC_LANES; k++)

@@ -45,6 +45,10 @@ stoic_chain stoic_chain_of(const stoic_chains *chains, int layer, int64_t channe
 void stoic_chain_weights(const stoic_chains *chains, const stoic_session *s, int layer,
                          int64_t channel, float *weights);
 
+/* The place of the input [ih * iw] that tap (ky, kx) meets at each pixel of the sums; -1: padding.
+ */
+void stoic_chain_places(const stoic_chain *chain, int64_t ky, int64_t kx, int32_t *at);
+
 /* From n <= 16 images in memory order to [size][16], missing lanes 0. */
 void stoic_lanes_pack(const float *images, int n, int64_t size, float *lanes);
 

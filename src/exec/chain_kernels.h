@@ -93,6 +93,50 @@ static void stoic_chain_sum(const stoic_chain *c, const float *weights, const fl
     }
 }
 
+/* `n` neighbouring pixels of two outputs that read one channel. */
+static inline __attribute__((always_inline)) void
+pair_pixels(const stoic_chain *c, const float *const weights[2], const float *in, int64_t oy,
+            int64_t ox, int n, float *const out[2]) {
+    lanes first[CHAIN_PIXELS], second[CHAIN_PIXELS];
+    int64_t step = c->stride_w * STOIC_LANES;
+    for (int p = 0; p < n; p++)
+        first[p] = second[p] = lanes_set(0.0f);
+    for (int64_t ky = 0; ky < c->kh; ky++) {
+        int64_t y = chain_y(c, oy, ky);
+        for (int64_t kx = 0; y >= 0 && kx < c->kw; kx++) {
+            int64_t x = chain_x(c, ox, kx);
+            if (x < 0)
+                continue;
+            const float *s = in + (y * c->iw + x) * STOIC_LANES;
+            lanes a = lanes_set(weights[0][ky * c->kw + kx]);
+            lanes b = lanes_set(weights[1][ky * c->kw + kx]);
+            for (int p = 0; p < n; p++) {
+                lanes v = lanes_load(s + p * step);
+                first[p] = lanes_fma(v, a, first[p]);
+                second[p] = lanes_fma(v, b, second[p]);
+            }
+        }
+    }
+    for (int p = 0; p < n; p++) {
+        lanes_store(out[0] + (oy * c->ow + ox + p) * STOIC_LANES, first[p]);
+        lanes_store(out[1] + (oy * c->ow + ox + p) * STOIC_LANES, second[p]);
+    }
+}
+
+static void stoic_chain_pair(const stoic_chain *c, const float *const weights[2], const float *in,
+                             float *const out[2]) {
+    for (int64_t oy = 0; oy < c->oh; oy++) {
+        for (int64_t ox = 0; ox < c->ow;) {
+            int n = chain_inside(c, ox) ? CHAIN_PIXELS : 1;
+            if (n == CHAIN_PIXELS)
+                pair_pixels(c, weights, in, oy, ox, CHAIN_PIXELS, out);
+            else
+                pair_pixels(c, weights, in, oy, ox, 1, out);
+            ox += n;
+        }
+    }
+}
+
 static void stoic_chain_probe(const stoic_chain *c, const float *weights, const float *bias,
                               const float *in, float *total, float *peak) {
     float b = chain_bias(c, bias);

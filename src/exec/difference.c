@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "exec/faulty_parts.h"
+#include "exec/relay.h"
 
 #ifndef STOIC_DIFFERENCE_UNIT /* a test sets it to 0 to see that it would notice */
 #define STOIC_DIFFERENCE_UNIT 0x1.00002p-24
@@ -315,6 +315,7 @@ stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const sto
     TRY(find_errors(f, b, err));
     TRY(find_reach(f, err));
     d->use = true;
+    status = stoic_relay_prepare(f, b, err);
 done:
     return status;
 }
@@ -517,6 +518,33 @@ static int leave_out(const stoic_faulty *f, double *small, double *left) {
     return n;
 }
 
+/* Images whose classes golden's logits do not say, side by side. */
+static void run_relay(stoic_faulty *f, const stoic_block *b, const int *lanes, int n, int *top1) {
+    const stoic_difference *d = &f->difference;
+    int64_t classes = f->program->values[d->logits].size;
+    stoic_relay_bound bounds[STOIC_LANES];
+    int32_t found[STOIC_LANES];
+    int open = 0;
+    for (int l = 0; l < STOIC_LANES; l++) /* nobody asks for these */
+        bounds[l] = (stoic_relay_bound){.plain = true};
+    for (int i = 0; i < n; i++) {
+        int64_t image = f->narrow.images[lanes[i]];
+        double moved = find_moved(f, lanes[i]);
+        bound most = logit_bound(f, image, moved);
+        top1[i] = decide(f, b->golden[d->logits] + image * classes, d->errors + image * classes,
+                         classes, most.change, most.moved);
+        f->counts.small += top1[i] >= 0;
+        if (top1[i] >= 0)
+            continue;
+        bounds[lanes[i]] = (stoic_relay_bound){moved, most.change < largest};
+        open++;
+    }
+    if (open > 0)
+        stoic_relay_run(f, b, bounds, found);
+    for (int i = 0; i < n; i++)
+        top1[i] = top1[i] >= 0 ? top1[i] : found[lanes[i]];
+}
+
 stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, const int *lanes, int n,
                                   int *top1, stoic_error *err) {
     const stoic_program *g = f->program;
@@ -527,6 +555,10 @@ stoic_status stoic_difference_run(stoic_faulty *f, const stoic_block *b, const i
     int32_t images[STOIC_LANES];
     int at[STOIC_LANES], rest = 0;
     double change[STOIC_LANES], left[STOIC_LANES], small;
+    if (stoic_relay_fits(f)) {
+        run_relay(f, b, lanes, n, top1);
+        return STOIC_OK;
+    }
     for (int i = 0; i < n; i++) {
         int64_t image = f->narrow.images[lanes[i]];
         bound most = logit_bound(f, image, find_moved(f, lanes[i]));

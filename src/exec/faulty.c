@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "exec/faulty_parts.h"
+#include "exec/relay.h"
 
 /* ---- rows: the canonical kernels on chosen images ---- */
 
@@ -309,7 +309,7 @@ static stoic_status go_on(stoic_faulty *f, const stoic_block *b, unsigned mask,
     const stoic_narrow *w = &f->narrow;
     int lanes[STOIC_LANES], top1[STOIC_LANES], classes[STOIC_LANES], n = 0;
     stoic_status status = STOIC_OK;
-    bool carried = stoic_carry_exact(f, b, top1);
+    bool carried = stoic_carry_exact(f, top1);
     for (int l = 0; l < w->n_images; l++) {
         if (!(mask >> l & 1) || !f->selected[w->images[l]])
             continue;
@@ -321,8 +321,9 @@ static stoic_status go_on(stoic_faulty *f, const stoic_block *b, unsigned mask,
     }
     for (int i = 0; i < n; i++)
         classes[i] = -1;
-    for (int i = 0; f->difference.use && i < n; i += f->program->tile) {
-        int count = n - i < f->program->tile ? n - i : f->program->tile;
+    int together = stoic_relay_fits(f) ? STOIC_LANES : f->program->tile;
+    for (int i = 0; f->difference.use && i < n; i += together) {
+        int count = n - i < together ? n - i : together;
         TRY(stoic_difference_run(f, b, lanes + i, count, classes + i, err));
     }
     for (int i = 0; i < n; i++) {
@@ -493,9 +494,9 @@ stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *im
         TRY(stoic_single_run(f, b, images, n_images, edits, sink, &left, err));
     if (left == 0)
         return STOIC_OK;
-    f->carrying = left > 0;
+    f->carrying = left > 0 && f->single.way != STOIC_SINGLE_THROUGH;
     if (n_edits != 1 || edits->tensor != f->single.tensor || edits->index != f->single.index)
-        f->single.block = 0; /* f->narrow will be another one's */
+        f->single.block = f->single.limited = 0; /* f->narrow will be another one's */
     if (!held)
         TRY(stoic_session_edit(f->session, edits, n_edits, err));
     int first = stoic_session_changed(f->session, f->changed);

@@ -4,6 +4,7 @@
 #include "base/fail.h"
 #include "exec/faulty.h"
 #include "exec/faulty_parts.h"
+#include "exec/relay.h"
 
 const stoic_faulty_counts *stoic_faulty_count(const stoic_faulty *f) {
     return &f->counts;
@@ -51,10 +52,13 @@ void stoic_faulty_free(stoic_faulty *f) {
     free(f->threshold.pair);
     free(f->threshold.one);
     free(f->threshold.limit);
+    free(f->threshold.moved);
+    free(f->threshold.anchors);
     free(f->threshold.scratch);
     free(f->threshold.reach);
     free(f->threshold.room);
     stoic_carry_free(f->carry);
+    stoic_relay_free(f->relay);
     free(f->difference.weights);
     free(f->difference.reach);
     free(f->difference.spread);

@@ -61,6 +61,13 @@ typedef struct stoic_difference {
     int64_t taps; /* fmas added to one output at most, a channel */
 } stoic_difference;
 
+/* What is known of one image near a change that the weight has had: within `radius` of `at` the
+ * class is `top`. All bits of an exponent that leave almost nothing of the weight move it alike. */
+typedef struct stoic_anchor {
+    float at, radius;
+    int32_t top;
+} stoic_anchor;
+
 /* How large |dw| of one convolution weight may be, image by image: threshold.c. */
 typedef struct stoic_threshold {
     int step; /* `pair`, `one` and `reach` are for this step, plus one, and this channel */
@@ -75,19 +82,26 @@ typedef struct stoic_threshold {
     size_t room_room;
     uint64_t block; /* `limit` is for this block, and the weight of `carry` */
     float *limit;   /* [groups x 16] */
-    size_t limit_room;
+    float *moved;   /* [image][columns]: what |dw| = 1 does to each class at most */
+    size_t limit_room, moved_room;
+    stoic_anchor *anchors; /* [image] */
+    size_t anchors_room;
     float *scratch;
     size_t scratch_room;
 } stoic_threshold;
 
 /* One weight that is asked for again and again: what does not depend on its new value. */
 typedef struct stoic_single {
-    enum { STOIC_SINGLE_OTHER, STOIC_SINGLE_LINE, STOIC_SINGLE_LIMIT } way;
+    /* THROUGH: as LIMIT, where another convolution follows (relay.h) */
+    enum { STOIC_SINGLE_OTHER, STOIC_SINGLE_LINE, STOIC_SINGLE_LIMIT, STOIC_SINGLE_THROUGH } way;
     uint64_t block; /* its serial; 0: nobody has asked yet */
     int tensor;
     int64_t index, asked; /* how often */
     const stoic_exec_layer *layer;
     int64_t packed; /* where the weight lies in the session's constants */
+    float change;   /* of the weight, as asked for last */
+    bool alike;     /* it leaves almost nothing of the weight, as others of its bits do */
+    bool limited;   /* f->threshold has its limits */
     /* LINE: see the kernel `outside` */
     const float *x, *low, *high;
     int64_t step;
@@ -114,6 +128,7 @@ struct stoic_faulty {
     size_t frontier_room;
     stoic_narrow narrow;
     stoic_difference difference;
+    struct stoic_relay *relay;
     stoic_threshold threshold;
     stoic_single single;
     struct stoic_carry *carry;
@@ -146,6 +161,12 @@ stoic_status stoic_single_run(stoic_faulty *f, stoic_block *b, const int32_t *im
                               const stoic_edit *edit, const stoic_sink *sink, int *left,
                               stoic_error *err);
 
+/* A weight with limits moved by `change` gives image `image` class `top`: its logits, and what
+ * these and the canonical ones may be off from exact arithmetic, [class][16] at its lane. The same
+ * class holds nearby, for bits still to come. */
+void stoic_single_anchor(stoic_faulty *f, int image, float change, int top, const float *logits,
+                         const float *errors, int64_t classes, int final);
+
 /* One weight of a matrix product: its class intervals, if there are any. Behind
  * stoic_faulty_narrow(), the session restored again. */
 stoic_status stoic_line_prepare(stoic_faulty *f, stoic_block *b, int first, const stoic_edit *edit,
@@ -160,7 +181,7 @@ stoic_status stoic_threshold_find(stoic_faulty *f, stoic_block *b, const stoic_e
 
 void stoic_carry_free(struct stoic_carry *carry);
 /* The classes of the pack whose frontier is known to the bit; -1: undecided. False: not tried. */
-bool stoic_carry_exact(stoic_faulty *f, const stoic_block *b, int top1[16]);
+bool stoic_carry_exact(stoic_faulty *f, int top1[16]);
 
 /* Decides whether the difference can be used behind f->narrow, and prepares it for the block. */
 stoic_status stoic_difference_prepare(stoic_faulty *f, stoic_block *b, const stoic_sink *sink,

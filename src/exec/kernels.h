@@ -99,6 +99,9 @@ typedef struct stoic_kernels {
     /* Sums into out [oh * ow][16]; bias NULL: none. */
     void (*chain)(const stoic_chain *c, const float *weights, const float *bias, const float *lanes,
                   float *out);
+    /* Two outputs that read a single channel (ic = channels = 1), without bias. */
+    void (*chain_pair)(const stoic_chain *c, const float *const weights[2], const float *lanes,
+                       float *const out[2]);
     /* The same sums again, for bounds: total [oh * ow][16] gets the sum of |partial sum| over the
      * chain, peak[16] the largest |partial sum| of all outputs (merged with what is there). */
     void (*chain_probe)(const stoic_chain *c, const float *weights, const float *bias,
@@ -120,9 +123,13 @@ typedef struct stoic_kernels {
     /* moved[c] = the sum over n of reach[p][c] * x[p * step], and least[j] = the least over c of
      * room[j][c] / (1.05 moved[c]); -1 where something is not finite. columns: a multiple of 16. */
     void (*least_room)(const float *reach, const float *x, int64_t step, int64_t n, int64_t columns,
-                       const float *const room[2], float least[2]);
+                       const float *const room[2], float *moved, float least[2]);
     /* peak NULL, or [16]: the largest |partial sum| of the chains (merged with what is there). */
     void (*product)(const stoic_product *p, const float *in, float *out, float *peak);
+    /* The same (`add` must be NULL), with total [out][16]: the sum of |partial sum| over each
+     * chain, in units of 4096, as it may not fit; peak as before. */
+    void (*product_probe)(const stoic_product *p, const float *in, float *out, float *total,
+                          float *peak);
     /* out[i][l] = rows[l][i]: n values of 16 images side by side. */
     void (*columns)(const float *const *rows, int64_t n, float *out);
     /* One weight moved by `change`, for n sums z of 16 images: out[p] = z[p] + change * x[at[p]],

@@ -70,6 +70,10 @@ struct stoic_carry {
     float off[4];        /* of the hit sums: the kernel `move` */
     double near, far;    /* roundings of the tail in proportion to the change */
     bool sigmoid;
+    bool *plain; /* [image] of `plain_block`, for `plain_step`: no NaN, and all sums small */
+    size_t plain_room;
+    uint64_t plain_block;
+    int plain_step;
     /* a convolution: one channel of the block, [image][pixel] */
     uint64_t block;
     int64_t pixels, source, places; /* of the sums; the channel that the weight reads, its size */
@@ -108,6 +112,9 @@ stoic_status stoic_line_of(stoic_faulty *f, stoic_block *b, const stoic_tail *t,
 static inline float stoic_above(double x) {
     return nextafterf((float)x, INFINITY);
 }
+
+/* Do Sigmoids saturate as the kernel `classify` takes for granted? */
+bool stoic_tail_saturates(const stoic_kernels *kernels);
 
 /* How far apart computed outputs need the logits of the top class and class k. */
 double stoic_tail_apart(const stoic_tail *t, int top, int64_t k);

@@ -9,6 +9,7 @@
 
 #include "base/fail.h"
 #include "exec/line_parts.h"
+#include "exec/relay.h"
 
 static const double largest = 0x1p127; /* values from here on are left to the other ways */
 
@@ -37,9 +38,13 @@ done:
     return status;
 }
 
+static bool has_limits(const stoic_single *s) {
+    return s->way == STOIC_SINGLE_LIMIT || s->way == STOIC_SINGLE_THROUGH;
+}
+
 /* Which way is there for this weight? */
 static stoic_status look(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
-                         stoic_error *err) {
+                         const stoic_sink *sink, stoic_error *err) {
     const stoic_program *g = f->program;
     stoic_single *s = &f->single;
     stoic_status status = STOIC_OK;
@@ -55,6 +60,11 @@ static stoic_status look(stoic_faulty *f, stoic_block *b, const stoic_edit *edit
             TRY(stoic_carry_line(f, b, first, f->narrow.channels[0], err));
         else if (stoic_threshold_fits(f, b, edit))
             s->way = STOIC_SINGLE_LIMIT;
+        else {
+            TRY(stoic_difference_prepare(f, b, sink, err));
+            if (stoic_relay_limit_fits(f, b, edit))
+                s->way = STOIC_SINGLE_THROUGH;
+        }
     }
     s->tensor = edit->tensor;
     s->index = edit->index;
@@ -63,17 +73,68 @@ done:
     return status;
 }
 
+typedef struct stoic_anchor anchor;
+
+static stoic_status drop_anchors(stoic_faulty *f, const stoic_block *b, stoic_error *err) {
+    stoic_threshold *h = &f->threshold;
+    if ((size_t)b->count > h->anchors_room) {
+        anchor *more = realloc(h->anchors, (size_t)b->count * sizeof *more);
+        if (!more)
+            return stoic_fail_memory(err, "a choice of images", (size_t)b->count * sizeof *more);
+        h->anchors = more;
+        h->anchors_room = (size_t)b->count;
+    }
+    for (int image = 0; image < b->count; image++)
+        h->anchors[image].radius = -1;
+    return STOIC_OK;
+}
+
+/* Exact logits move by at most `moved` times the distance; ours at the anchor and the canonical
+ * ones there and here are off from them by at most an error each, those here, where the change is
+ * at most twice as large, by two. */
+void stoic_single_anchor(stoic_faulty *f, int image, float change, int top, const float *logits,
+                         const float *errors, int64_t classes, int final) {
+    const stoic_threshold *h = &f->threshold;
+    const float *moved = h->moved + image * h->columns;
+    stoic_tail t = {.final = final};
+    double radius = 0x1p60;
+    if (!f->single.alike)
+        return;
+    for (int64_t k = 0; k < classes; k++) {
+        double value = (double)logits[k * STOIC_LANES];
+        double off = 3 * slack * (double)errors[k * STOIC_LANES], step = 1.06 * (double)moved[k];
+        bool sigmoid = final == STOIC_FINAL_SIGMOID;
+        if (k != top) {
+            double lead = (double)logits[top * STOIC_LANES] - value;
+            double both = off + 3 * slack * (double)errors[top * STOIC_LANES];
+            double room = lead - both - stoic_tail_apart(&t, top, k) - 1e-6 * fabs(lead);
+            radius = fmin(radius, room / (step + 1.06 * (double)moved[top] + 1e-30));
+        }
+        if (sigmoid && k < top)
+            radius = fmin(radius, (STOIC_STEEP - value - off) / (step + 1e-30));
+        if (sigmoid && k == top && top > 0)
+            radius = fmin(radius, (80 + value - off) / (step + 1e-30));
+    }
+    if (radius > 0)
+        h->anchors[image] = (anchor){change, (float)(radius * (1 - 1e-5)), top};
+}
+
+static bool is_near(const anchor *a, float change) {
+    double far = fabs((double)change - (double)a->at) + 4 * unit * fabs((double)a->at);
+    return far <= (double)a->radius * STOIC_LINE_WIDEN && fabsf(change) <= 2 * fabsf(a->at);
+}
+
 /* Limits cost more than one fault does: they are found when a weight comes a second time. */
 static int64_t first_limits(const stoic_faulty *f) {
     return f->swept ? 1 : 2;
 }
 
 static stoic_status prepare(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
-                            stoic_error *err) {
+                            const stoic_sink *sink, stoic_error *err) {
     stoic_single *s = &f->single;
     stoic_status status = STOIC_OK;
     if (s->block != b->serial || s->tensor != edit->tensor || s->index != edit->index)
-        TRY(look(f, b, edit, err));
+        TRY(look(f, b, edit, sink, err));
     if (b->groups > f->open_room) {
         uint16_t *more = realloc(f->open, (size_t)b->groups * sizeof *more);
         if (!more)
@@ -81,11 +142,18 @@ static stoic_status prepare(stoic_faulty *f, stoic_block *b, const stoic_edit *e
         f->open = more;
         f->open_room = b->groups;
     }
-    if (++s->asked == first_limits(f) && s->way == STOIC_SINGLE_LIMIT) {
+    if (++s->asked == first_limits(f) && has_limits(s)) {
         int first;
         bool alone;
         TRY(narrow_down(f, edit, &first, &alone, err));
-        status = stoic_threshold_find(f, b, edit, err);
+        TRY(drop_anchors(f, b, err));
+        if (s->way == STOIC_SINGLE_LIMIT) {
+            TRY(stoic_threshold_find(f, b, edit, err));
+        } else {
+            TRY(stoic_difference_prepare(f, b, sink, err));
+            TRY(stoic_relay_limits(f, b, edit, err));
+        }
+        s->limited = true;
     }
 done:
     return status;
@@ -106,6 +174,11 @@ static int keep_open(stoic_faulty *f, const stoic_block *b, float change, const 
             f->counts.line++;
             open = false;
         }
+        if (open && s->limited && is_near(&f->threshold.anchors[image], change)) {
+            sink->top1(sink->user, image, f->threshold.anchors[image].top);
+            f->counts.line++;
+            open = false;
+        }
         f->selected[image] = open;
         left += open;
     }
@@ -123,14 +196,17 @@ stoic_status stoic_single_run(stoic_faulty *f, stoic_block *b, const int32_t *im
     *left = -1;
     if (f->full || !sink->top1 || !sink->same_class)
         return STOIC_OK;
-    TRY(prepare(f, b, edit, err));
+    TRY(prepare(f, b, edit, sink, err));
     if (s->way == STOIC_SINGLE_OTHER || !change_of(f, edit, &change) ||
-        (s->way == STOIC_SINGLE_LIMIT && s->asked < first_limits(f)))
+        (has_limits(s) && !s->limited))
         return STOIC_OK;
     if (s->way == STOIC_SINGLE_LINE)
         open = kernels->outside(s->x, s->step, s->low, s->high, b->groups, change, f->open);
     else
         open = kernels->above(f->threshold.limit, b->groups, fabsf(change), f->open);
+    double old = (double)f->program->constant_base[s->packed];
+    s->change = change;
+    s->alike = fabs((double)change + old) < 0.1 * fabs(old);
     *left = 0;
     if (open == 0) {
         f->counts.line += images ? n_images : b->count;
@@ -138,7 +214,7 @@ stoic_status stoic_single_run(stoic_faulty *f, stoic_block *b, const int32_t *im
     }
     TRY(stoic_faulty_select(f, b, images, n_images, err));
     *left = keep_open(f, b, change, sink);
-    if (*left)
+    if (*left && s->way != STOIC_SINGLE_THROUGH)
         stoic_carry_run(f, b, change, sink, left);
 done:
     return status;

@@ -224,14 +224,15 @@ done:
 /* ---- limits ---- */
 
 /* From the room and what the weight meets, x [pixel][16]. */
-static float limit_of(const stoic_faulty *f, const float *room, int top, const float *x) {
+static float limit_of(const stoic_faulty *f, const float *room, int top, const float *x,
+                      float *moved) {
     const stoic_threshold *h = &f->threshold;
     int64_t n = h->columns, pixels = f->narrow.pixels;
     const float *const pair[] = {room, room + n}, *const one[] = {room + 2 * n, room + 3 * n};
     float least[2], alone[2];
     f->program->kernels->least_room(h->pair + top * pixels * n, x, STOIC_LANES, pixels, n, pair,
-                                    least);
-    f->program->kernels->least_room(h->one, x, STOIC_LANES, pixels, n, one, alone);
+                                    moved, least);
+    f->program->kernels->least_room(h->one, x, STOIC_LANES, pixels, n, one, moved, alone);
     float normal = fminf(least[0], alone[0]), quiet = fminf(least[1], alone[1]);
     float limit = fminf(fmaxf(normal, quiet), 0x1p60f);
     return limit >= 0 ? (float)((double)limit * (1 - 1e-5) * STOIC_LINE_WIDEN) : -1;
@@ -254,6 +255,8 @@ static stoic_status find_limits(stoic_faulty *f, stoic_block *b, const stoic_tai
     TRY(stoic_faulty_grow(&h->scratch, &h->scratch_room, (size_t)(w->widest * STOIC_LANES) * 2,
                           err));
     TRY(stoic_faulty_grow(&h->limit, &h->limit_room, (size_t)b->groups * STOIC_LANES, err));
+    TRY(stoic_faulty_grow(&h->moved, &h->moved_room, (size_t)(b->groups * STOIC_LANES * h->columns),
+                          err));
     TRY(stoic_carry_limit(f, b, t, line, h->reach, edit->index, err));
     TRY(find_rooms(f, b, t, line, err));
     for (int64_t image = 0; image < (int64_t)b->groups * STOIC_LANES; image++) {
@@ -266,7 +269,11 @@ static stoic_status find_limits(stoic_faulty *f, stoic_block *b, const stoic_tai
         h->limit[image] = INFINITY; /* no image */
         if (image < b->count) {
             int top = stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
-            h->limit[image] = limit_of(f, h->room + image * 4 * h->columns, top, met + lane);
+            const float *room = h->room + image * 4 * h->columns;
+            float *moved = h->moved + image * h->columns;
+            h->limit[image] = limit_of(f, room, top, met + lane, moved);
+            if (room[0] < 0 && room[1] < 0)
+                moved[0] = moved[1] = INFINITY; /* no anchor either */
         }
     }
     h->block = b->serial;

@@ -1,4 +1,5 @@
-/* Faults that land just inside the intervals and limits of line.c and threshold.c. */
+/* Faults that land just inside the intervals and limits of line.c, threshold.c and relay_limit.c,
+ * and around the anchors of single.c. */
 #ifndef STOIC_TEST_LINE_EDGES_H
 #define STOIC_TEST_LINE_EDGES_H
 
@@ -48,6 +49,33 @@ static inline int edges_of_limits(rig *r, int layer, int rounds, stoic_rng *rng)
             continue;
         edit.value = kit_below(rng, 2) ? old + limit * 0.9999f : old - limit * 0.9999f;
         wrong += rig_disagree(r, &edit, 1, NULL, 0, true);
+    }
+    return wrong;
+}
+
+/* The same for a weight that has had a value which leaves almost nothing of it, to the end of what
+ * was found to hold around that. Returns the images in *found as well. */
+static inline int edges_of_anchors(rig *r, int layer, int rounds, stoic_rng *rng, int *found) {
+    int tensor = kit_weight(r->model, layer, 1), wrong = 0;
+    const stoic_exec_layer *l = &r->program->layers[layer];
+    for (int i = 0; i < rounds; i++) {
+        int64_t index = kit_below(rng, l->channels * l->shape.ic * l->shape.kh * l->shape.kw);
+        stoic_edit edit = kit_flip(r->model, tensor, index, 3);
+        float old = r->program->constant_base[l->weights_at + stoic_layer_weight_offset(l, index)];
+        for (int k = 0; k < 2; k++)
+            wrong += rig_disagree(r, &edit, 1, NULL, 0, true);
+        edit.value = old * 0.001f;
+        wrong += rig_disagree(r, &edit, 1, NULL, 0, true);
+        for (int image = 0; image < r->n; image++) {
+            struct stoic_anchor *a = &r->fast->threshold.anchors[image];
+            if (!(a->radius > 0))
+                continue;
+            double end = 0.9999 * fmin((double)a->radius, fabs((double)a->at));
+            ++*found;
+            edit.value = (float)((double)old + (double)a->at + (kit_below(rng, 2) ? end : -end));
+            wrong += rig_disagree(r, &edit, 1, NULL, 0, true);
+            break;
+        }
     }
     return wrong;
 }

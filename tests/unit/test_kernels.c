@@ -403,6 +403,63 @@ static void chains_are_chains(void **state) {
     }
 }
 
+static void pairs_are_two_chains(void **state) {
+    (void)state;
+    static float in[11 * 28 * 16], weights[2][12], out[2][4000 * 16], alone[4000 * 16];
+    stoic_rng rng = kit_rng(16);
+    for (int i = 0; i < 40; i++) {
+        stoic_chain c = random_chain(&rng);
+        c.ic = c.channels = c.block = 1;
+        c.first = 0;
+        c.bias_first = true;
+        fill(in, c.ih * c.iw * STOIC_LANES, &rng, i % 2 ? 300 : 0);
+        for (int j = 0; j < 2; j++)
+            fill(weights[j], c.kh * c.kw, &rng, i % 4 == 3 ? 20 : 0);
+        for (int s = 0; s < n_sets; s++) {
+            const float *both[] = {weights[0], weights[1]};
+            float *outs[] = {out[0], out[1]};
+            sets[s]->chain_pair(&c, both, in, outs);
+            for (int j = 0; j < 2; j++) {
+                sets[s]->chain(&c, weights[j], NULL, in, alone);
+                assert_true(same("pair", sets[s]->isa, out[j], alone, c.oh * c.ow * STOIC_LANES));
+            }
+        }
+    }
+}
+
+static void products_measure_themselves(void **state) {
+    (void)state;
+    enum { IN = 40, OUT = 21 };
+    static float in[IN * 16], weights[IN * OUT], bias[OUT], out[OUT * 16], expected[OUT * 16];
+    stoic_rng rng = kit_rng(17);
+    for (int i = 0; i < 40; i++) {
+        fill(in, IN * STOIC_LANES, &rng, i % 2 ? 500 : 0);
+        fill(weights, IN * OUT, &rng, 0);
+        fill(bias, OUT, &rng, 0);
+        stoic_product p = {.in = IN, .out = OUT, .weights = weights, .step = OUT};
+        p.relu = i % 3 == 0;
+        *(i % 4 < 2 ? &p.start : &p.end) = bias;
+        for (int s = 0; s < n_sets; s++) {
+            float total[OUT * STOIC_LANES], peak[STOIC_LANES] = {0}, most[STOIC_LANES] = {0};
+            sets[s]->product(&p, in, expected, most);
+            sets[s]->product_probe(&p, in, out, total, peak);
+            assert_true(same("probe", sets[s]->isa, out, expected, OUT * STOIC_LANES));
+            assert_true(same("peak", sets[s]->isa, peak, most, STOIC_LANES));
+            for (int64_t k = 0; k < OUT * STOIC_LANES; k++) {
+                float sum = p.start ? bias[k / 16] : 0;
+                double all = fabs((double)sum);
+                for (int64_t j = 0; j < IN; j++) {
+                    sum = fmaf(in[j * 16 + k % 16], weights[j * OUT + k / 16], sum);
+                    all += fabs((double)sum);
+                }
+                sum += p.end ? bias[k / 16] : 0;
+                all += fabs((double)sum);
+                assert_true(!(all < 1e37) || fabs(4096 * (double)total[k] - all) <= 1e-4 * all);
+            }
+        }
+    }
+}
+
 static void changes_are_added(void **state) {
     (void)state;
     static float change[4000], weights[12 * 128], sums[4000 * 128], expected[4000 * 128];
@@ -533,6 +590,8 @@ int main(void) {
         cmocka_unit_test(checksums_are_the_same_on_all_sets),
         cmocka_unit_test(softmax_is_its_formula),
         cmocka_unit_test(chains_are_chains),
+        cmocka_unit_test(pairs_are_two_chains),
+        cmocka_unit_test(products_measure_themselves),
         cmocka_unit_test(changes_are_added),
         cmocka_unit_test(direct_convolution_is_a_convolution),
         cmocka_unit_test(padding_is_never_multiplied),

@@ -19,7 +19,7 @@ static bool fused(void) {
 static void try_model(stoic_model *model, float *images, const char *what, bool edges) {
     rig r = rig_create(model, images, IMAGES);
     stoic_rng rng = kit_rng(71);
-    int wrong = 0;
+    int wrong = 0, anchors = 0;
     for (int layer = 0; layer < 5; layer++) {
         for (int i = 0; i < kit_effort(layer > 1 ? 4 : 1); i++) {
             stoic_edit at = rig_flip(&r, layer, &rng);
@@ -32,9 +32,12 @@ static void try_model(stoic_model *model, float *images, const char *what, bool 
     if (edges) {
         wrong += edges_of_lines(&r, 3, kit_effort(50), &rng);
         wrong += edges_of_limits(&r, 1, kit_effort(10), &rng);
+        wrong += edges_of_limits(&r, 0, kit_effort(4), &rng);
+        wrong += edges_of_anchors(&r, 1, kit_effort(10), &rng, &anchors);
+        wrong += edges_of_anchors(&r, 0, kit_effort(4), &rng, &anchors);
     }
-    print_message("%s: %lld images by intervals, %d disagree\n", what,
-                  (long long)stoic_faulty_count(r.fast)->line, wrong);
+    print_message("%s: %lld images by intervals, %d anchors, %d disagree\n", what,
+                  (long long)stoic_faulty_count(r.fast)->line, anchors, wrong);
     assert_int_equal(wrong, 0);
     assert_true(!edges || stoic_faulty_count(r.fast)->line > 0);
     rig_free(&r);
@@ -87,13 +90,41 @@ static void saturated_outputs_agree(void **state) {
     try_model(model, images, "saturated", true);
 }
 
+/* Two convolutions, and what may stand between and behind them: all bits of some weights. */
+static void random_networks_agree(void **state) {
+    (void)state;
+    static const float change[] = {1, 1e-6f, 1, 1e-4f};
+    int64_t decided = 0, wrong = 0;
+    for (int seed = 0; seed < kit_effort(48); seed++) {
+        stoic_model *model = graph_wide((uint64_t)seed, change[seed % 4]);
+        float *images = kit_images(model, 77, 16);
+        rig r = rig_create(model, images, 77);
+        stoic_rng rng = kit_rng(77 + (uint64_t)seed);
+        for (int i = 0; i < 4; i++) {
+            int layer = i < 2 ? 0 : (int)kit_below(&rng, (int64_t)r.model->n_layers);
+            stoic_edit at = rig_flip(&r, layer, &rng);
+            for (int bit = 0; bit < 32; bit++) {
+                stoic_edit edit = kit_flip(r.model, at.tensor, at.index, bit);
+                wrong += rig_disagree(&r, &edit, 1, NULL, 0, true);
+            }
+        }
+        decided += stoic_faulty_count(r.fast)->line;
+        rig_free(&r);
+        free(images);
+    }
+    print_message("%lld images by intervals, %lld disagree\n", (long long)decided,
+                  (long long)wrong);
+    assert_int_equal(wrong, 0);
+    assert_true(decided > 0);
+}
+
 int main(void) {
     if (!fused())
         return 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_networks_agree),    cmocka_unit_test(trained_networks_agree),
         cmocka_unit_test(near_ties_agree),         cmocka_unit_test(broken_images_agree),
-        cmocka_unit_test(saturated_outputs_agree),
+        cmocka_unit_test(saturated_outputs_agree), cmocka_unit_test(random_networks_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

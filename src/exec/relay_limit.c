@@ -1,0 +1,282 @@
+/*
+ * How far one weight may move before the class can change, where its channel is read by another
+ * convolution (relay.c). As threshold.c has it, a pixel p of the pooled channel moves by at most
+ *
+ *     |dw| X_p + 2 u total,    X_p = the largest |x| that the weight meets in p's window,
+ *
+ * a pooled sum of the next convolution by at most what |w| makes of that in its window, and the
+ * lead of the top class by what the tail's reach makes of these. |dw| factors out.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "exec/line_parts.h"
+#include "exec/relay_parts.h"
+
+typedef struct stoic_relay relay;
+
+static bool pools_only(const stoic_faulty *f) {
+    const stoic_narrow *w = &f->narrow;
+    const stoic_exec_step *hit = &f->program->steps[w->step];
+    bool fine = stoic_relay_chooses(hit);
+    for (int i = 0; i < w->n_path; i++) {
+        const stoic_exec_step *step = &f->program->steps[w->path[i]];
+        fine = fine && stoic_relay_chooses(step) &&
+               (step->kind == STOIC_STEP_MAX_POOL || step->kind == STOIC_STEP_AFFINE);
+    }
+    return fine;
+}
+
+bool stoic_relay_limit_fits(const stoic_faulty *f, const stoic_block *b, const stoic_edit *edit) {
+    const stoic_program *g = f->program;
+    const stoic_narrow *w = &f->narrow;
+    const stoic_exec_layer *layer = &g->layers[g->steps[w->step].layer];
+    return stoic_relay_fits(f) && !layer->matrix && layer->weights == edit->tensor &&
+           layer->shape.groups == 1 && b->golden[g->output] && pools_only(f) &&
+           f->chains->layers[g->steps[w->step].layer].taps <= STOIC_TAIL_LONGEST;
+}
+
+/* The tail's reach from each element it reads, for each top class: [top][element][columns]. */
+static stoic_status find_pairs(const stoic_faulty *f, relay *r, stoic_error *err) {
+    int64_t elements = r->reach.in, classes = r->classes;
+    int64_t n = r->columns = (classes + STOIC_LANES) / STOIC_LANES * STOIC_LANES;
+    stoic_reach one;
+    stoic_status status = STOIC_OK;
+    if (r->paired == r->step + 1)
+        return STOIC_OK;
+    size_t count = (size_t)((classes + 1) * elements * n);
+    TRY(stoic_faulty_grow(&r->pairs, &r->pairs_room, count, err));
+    memset(r->pairs, 0, count * sizeof *r->pairs);
+    for (int64_t i = 0; i < elements; i++) {
+        stoic_tail_reach(f, &r->tail, i, &one);
+        for (int64_t a = 0; a < classes; a++) {
+            r->pairs[(classes * elements + i) * n + a] = stoic_above(one.one[a]);
+            for (int64_t k = 0; k < classes; k++)
+                r->pairs[(a * elements + i) * n + k] = stoic_above(one.pair[a][k]);
+            r->pairs[(a * elements + i) * n + classes] = stoic_above(fmax(one.hidden, 1));
+        }
+    }
+    r->paired = r->step + 1;
+done:
+    return status;
+}
+
+/* Through the max-pools behind the hit layer, 16 images side by side; returns a or b. */
+static float *pool_hit(const stoic_faulty *f, float *a, float *b) {
+    const stoic_program *g = f->program;
+    for (int i = 0; i < f->narrow.n_path; i++) {
+        const stoic_exec_step *step = &g->steps[f->narrow.path[i]];
+        if (step->kind == STOIC_STEP_MAX_POOL)
+            stoic_relay_pool(g->kernels, step, STOIC_ACT_NONE, &a, &b);
+    }
+    return a;
+}
+
+/* What changes of at most `now` [pixel][16] in the hit channel can do to each element that the tail
+ * reads. */
+static const float *spread(const stoic_faulty *f, const relay *r, const float *now) {
+    const stoic_program *g = f->program;
+    int64_t channels = g->layers[g->steps[r->step].layer].channels;
+    int64_t room = r->widest * STOIC_LANES;
+    float *sums[2] = {r->scratch, r->scratch + room}, *other = sums[1] + room, *out = other + room;
+    stoic_chain c = stoic_relay_chain(f);
+    for (int64_t o = 0; o < channels; o += 2) {
+        stoic_relay_pair(f, &c, r->sizes, o, now, sums);
+        for (int j = 0; j < 2 && o + j < channels; j++) {
+            float *a = sums[j], *b = other;
+            for (int i = 0; i < r->n_path; i++) {
+                const stoic_exec_step *step = &g->steps[r->path[i]];
+                if (step->kind == STOIC_STEP_MAX_POOL)
+                    stoic_relay_pool(g->kernels, step, STOIC_ACT_NONE, &a, &b);
+            }
+            for (int64_t p = 0; p < r->behind; p++)
+                memcpy(out + (p * channels + o + j) * STOIC_LANES, a + p * STOIC_LANES,
+                       STOIC_LANES * sizeof *out);
+        }
+    }
+    return out;
+}
+
+/* ---- how much room each class has, whatever the weight of the channel ---- */
+
+typedef struct facts {
+    const float *logits, *errors; /* of one image */
+    const float *own;             /* [class][16]: what the hit layer's roundings do, at its lane */
+    int top;
+} facts;
+
+static float room_of(double room) {
+    return room > 0 ? (float)(room * (1 - 1e-6)) : -1;
+}
+
+/* See threshold.c. */
+static void fill_rooms(const relay *r, const facts *m, float *pair, float *one) {
+    int64_t classes = r->classes;
+    double top = (double)m->errors[m->top] + (double)m->own[m->top * STOIC_LANES];
+    for (int64_t k = 0; k < r->columns; k++)
+        pair[k] = one[k] = INFINITY;
+    for (int64_t k = 0; k < classes; k++) {
+        double error = (double)m->errors[k] + (double)m->own[k * STOIC_LANES];
+        double lead = (double)m->logits[m->top] - (double)m->logits[k];
+        double steep = STOIC_STEEP - (double)m->logits[k] - slack * error;
+        if (k == m->top)
+            steep = 80 + (double)m->logits[k] - slack * error;
+        else
+            pair[k] = room_of(lead - slack * (top + error) - stoic_tail_apart(&r->tail, m->top, k) -
+                              1e-7 * fabs(lead) - 1e-30);
+        if (r->sigmoid && m->top > 0 && k <= m->top)
+            one[k] = room_of(steep);
+    }
+}
+
+/* Does every golden sum on the way lie far from overflow? */
+static bool is_tame(const stoic_faulty *f, const stoic_probe *hit, int64_t image) {
+    const stoic_difference *d = &f->difference;
+    const relay *r = f->relay;
+    bool tame =
+        (double)hit->peak[image] < 0x1p30 && (double)d->probes[r->step]->peak[image] < 0x1p30;
+    for (int i = 0; i < r->tail.n; i++)
+        tame = tame && (double)d->probes[r->tail.step[i]]->peak[image] < 0x1p30;
+    return tame;
+}
+
+/* What 2 u total in the hit channel's sums of 16 images does to each class. */
+static void own_errors(const stoic_faulty *f, const stoic_block *b, const stoic_probe *hit,
+                       int first, float *own) {
+    const stoic_program *g = f->program;
+    const relay *r = f->relay;
+    int64_t stride = f->narrow.stride,
+            pixels = g->values[g->steps[f->narrow.step].out].size / stride;
+    float *a = r->met, *other = a + f->narrow.widest * STOIC_LANES;
+    for (int64_t p = 0; p < pixels; p++) {
+        for (int l = 0; l < STOIC_LANES; l++) {
+            int64_t image = first + l < b->count ? first + l : first;
+            double total = (double)hit->totals[(image * pixels + p) * stride + r->channel];
+            a[p * STOIC_LANES + l] = stoic_above(2 * unit * slack * total + tiny);
+        }
+    }
+    const float *moved = spread(f, r, pool_hit(f, a, other));
+    g->kernels->product(&r->reach, moved, own, NULL);
+}
+
+static stoic_status find_rooms(stoic_faulty *f, stoic_block *b, stoic_error *err) {
+    const stoic_program *g = f->program;
+    relay *r = f->relay;
+    int64_t classes = r->classes, n = r->columns;
+    const float *logits = b->golden[f->difference.logits];
+    float own[(STOIC_TAIL_CLASSES + 1) * STOIC_LANES];
+    const stoic_probe *hit;
+    stoic_status status = STOIC_OK;
+    if (r->room_block == b->serial && r->room_channel == r->channel)
+        return STOIC_OK;
+    TRY(stoic_block_probe(b, f->chains, f->narrow.step, &hit, err));
+    TRY(stoic_faulty_grow(&r->room, &r->room_room, (size_t)(b->count * 4 * n), err));
+    r->room_block = 0;
+    for (int image = 0; image < b->count; image++) {
+        float *room = r->room + image * 4 * n;
+        bool nan;
+        if (image % STOIC_LANES == 0)
+            own_errors(f, b, hit, image, own);
+        int top = stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
+        facts m = {logits + image * classes, f->difference.errors + image * classes,
+                   own + image % STOIC_LANES, top};
+        fill_rooms(r, &m, room, room + 2 * n);
+        m.errors = r->quiet + image * classes;
+        fill_rooms(r, &m, room + n, room + 3 * n);
+        double hidden = slack * (double)own[classes * STOIC_LANES + image % STOIC_LANES];
+        room[n + classes] = room_of(STOIC_QUIET - hidden);
+        if (nan || !is_tame(f, hit, image)) /* never */
+            room[0] = room[n] = room[1] = room[n + 1] = -1;
+    }
+    r->room_block = b->serial;
+    r->room_channel = r->channel;
+done:
+    return status;
+}
+
+/* ---- limits ---- */
+
+static float limit_of(const stoic_faulty *f, const float *room, int top, const float *change,
+                      float *moved) {
+    const relay *r = f->relay;
+    int64_t n = r->columns, elements = r->reach.in, classes = r->classes;
+    const float *const pair[] = {room, room + n}, *const one[] = {room + 2 * n, room + 3 * n};
+    float least[2], alone[2];
+    const stoic_kernels *kernels = f->program->kernels;
+    kernels->least_room(r->pairs + top * elements * n, change, STOIC_LANES, elements, n, pair,
+                        moved, least);
+    kernels->least_room(r->pairs + classes * elements * n, change, STOIC_LANES, elements, n, one,
+                        moved, alone);
+    float limit = fminf(fmaxf(fminf(least[0], alone[0]), fminf(least[1], alone[1])), 0x1p60f);
+    return limit >= 0 ? (float)((double)limit * (1 - 1e-5) * STOIC_LINE_WIDEN) : -1;
+}
+
+/* |x| that the weight meets, for each sum of the hit layer: [pixel][16]. */
+static void meet(const int32_t *at, int64_t pixels, const float *in, int64_t step, float *out) {
+    for (int64_t p = 0; p < pixels; p++) {
+        const float *src = in + (at[p] < 0 ? 0 : at[p] * step);
+        for (int l = 0; l < STOIC_LANES; l++)
+            out[p * STOIC_LANES + l] = at[p] < 0 ? 0 : fabsf(src[l]);
+    }
+}
+
+static stoic_status grow_places(relay *r, int64_t pixels, stoic_error *err) {
+    if ((size_t)pixels <= r->at_room)
+        return STOIC_OK;
+    int32_t *more = realloc(r->at, (size_t)pixels * sizeof *more);
+    if (!more)
+        return stoic_fail_memory(err, "a channel's places", (size_t)pixels * sizeof *more);
+    r->at = more;
+    r->at_room = (size_t)pixels;
+    return STOIC_OK;
+}
+
+stoic_status stoic_relay_limits(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
+                                stoic_error *err) {
+    const stoic_program *g = f->program;
+    stoic_threshold *h = &f->threshold;
+    const stoic_narrow *w = &f->narrow;
+    const stoic_exec_step *step = &g->steps[w->step];
+    const stoic_dnn_shape *s = &g->layers[step->layer].shape;
+    const stoic_chain *chain = &f->chains->layers[step->layer].shape;
+    int64_t size = g->values[step->in[0]].size, classes = g->values[g->output].size;
+    int64_t pixels = g->values[step->out].size / w->stride;
+    int64_t weight = edit->index % (s->ic * s->kh * s->kw), source = weight / (s->kw * s->kh);
+    relay *r = f->relay;
+    const float *input, *moved = NULL;
+    stoic_status status = STOIC_OK;
+    h->block = 0;
+    TRY(stoic_block_lanes(b, step->in[0], &input, err));
+    TRY(find_pairs(f, r, err));
+    TRY(stoic_faulty_grow(&r->met, &r->met_room, (size_t)(w->widest * STOIC_LANES) * 2, err));
+    TRY(stoic_faulty_grow(&h->limit, &h->limit_room, (size_t)b->groups * STOIC_LANES, err));
+    h->columns = r->columns;
+    h->step = 0;
+    TRY(stoic_faulty_grow(&h->moved, &h->moved_room, (size_t)(b->groups * STOIC_LANES * h->columns),
+                          err));
+    TRY(grow_places(r, pixels, err));
+    TRY(find_rooms(f, b, err));
+    stoic_chain_places(chain, weight / s->kw % s->kh, weight % s->kw, r->at);
+    for (int64_t image = 0; image < (int64_t)b->groups * STOIC_LANES; image++) {
+        int64_t group = image / STOIC_LANES, lane = image % STOIC_LANES;
+        bool nan;
+        if (lane == 0) {
+            meet(r->at, pixels, input + (group * size + source) * STOIC_LANES,
+                 chain->channels * STOIC_LANES, r->met);
+            moved = spread(f, r, pool_hit(f, r->met, r->met + w->widest * STOIC_LANES));
+        }
+        h->limit[image] = INFINITY; /* no image */
+        if (image < b->count) {
+            int top = stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
+            const float *room = r->room + image * 4 * r->columns;
+            float *each = h->moved + image * r->columns;
+            h->limit[image] = limit_of(f, room, top, moved + lane, each);
+            if (room[0] < 0 && room[1] < 0)
+                each[0] = each[1] = INFINITY; /* no anchor either */
+        }
+    }
+    h->block = b->serial;
+done:
+    return status;
+}

@@ -1,0 +1,71 @@
+/* Inside the relay: what relay.c finds and relay_limit.c uses. */
+#ifndef STOIC_EXEC_RELAY_PARTS_H
+#define STOIC_EXEC_RELAY_PARTS_H
+
+#include "exec/line_parts.h"
+#include "exec/relay.h"
+
+/* Errors are known for sums that move by STOIC_QUIET at most, 8, 32 and 128 times that. */
+enum { STOIC_RELAY_PATH = 4, STOIC_RELAY_LEVELS = 4 };
+
+struct stoic_relay {
+    bool use;
+    bool found;      /* what follows up to `scratch` is for `step` and `channel` */
+    int step;        /* the convolution */
+    int64_t channel; /* the hit one */
+    int value;       /* what the tail reads */
+    int path[STOIC_RELAY_PATH], n_path; /* from the convolution to it */
+    int64_t pixels, widest, behind;     /* of a channel: its sums, at most on the way, at the end */
+    stoic_tail tail;
+    stoic_product products[STOIC_TAIL_LAYERS];
+    double norms[STOIC_TAIL_LAYERS];
+    float *sizes_of[STOIC_TAIL_LAYERS];   /* |weights| of the products */
+    uint64_t quiet_block;                 /* what follows is for this block */
+    const float *quiet;                   /* [level][image][class] */
+    const float *sums[STOIC_TAIL_LAYERS]; /* golden, of the products */
+    bool sigmoid;
+    double near; /* roundings of the tail in proportion to the change */
+    int64_t classes;
+    stoic_product reach;  /* from changes of what the tail reads to the classes, and to any sum
+                             on the way */
+    float *reaches, *all; /* its weights; their sums */
+    size_t reaches_room;
+    int reached;            /* they are for this step, plus one */
+    float *weights, *sizes; /* [output channel][taps], and their magnitudes */
+    size_t weights_room;
+    float *scratch;
+    size_t scratch_room;
+    /* limits */
+    int paired;      /* `pairs` are for this step, plus one */
+    int64_t columns; /* the classes, and any sum on the way, up to a multiple of 16 */
+    float *pairs;    /* [top, and one by one][element][columns] */
+    size_t pairs_room;
+    uint64_t room_block; /* `room` is for this block (its serial) and that channel */
+    int64_t room_channel;
+    float *room; /* [image][pair, pair if quiet, one, one if quiet][columns] */
+    size_t room_room;
+    float *met; /* scratch: one channel of the hit layer, twice */
+    size_t met_room;
+    int32_t *at; /* [pixel]: the place that the weight meets, -1: padding */
+    size_t at_room;
+};
+
+double stoic_relay_level(int level);
+/* Errors [level][image][class] as those of the difference, where no sum behind the hit layer moves
+ * by more than the level; the block's. */
+stoic_status stoic_relay_quiet(stoic_faulty *f, stoic_block *b, const float **out,
+                               stoic_error *err);
+
+/* ReLU or nothing, and nothing else fused behind. */
+bool stoic_relay_chooses(const stoic_exec_step *step);
+/* The chain of the hit channel alone through the convolution, without golden sums. */
+stoic_chain stoic_relay_chain(const stoic_faulty *f);
+/* Outputs o and o + 1 of it (the second is room alone where there is none), for `in` [pixel][16].
+ */
+void stoic_relay_pair(const stoic_faulty *f, const stoic_chain *c, const float *weights, int64_t o,
+                      const float *in, float *const out[2]);
+/* One channel of 16 images through a max-pool, from *a to *b; they change places. */
+void stoic_relay_pool(const stoic_kernels *kernels, const stoic_exec_step *step, stoic_act act,
+                      float **a, float **b);
+
+#endif
