@@ -128,10 +128,48 @@ stoic_status stoic_allocation_new(stoic_cell *cells, int *stratum, size_t n_cell
     return status;
 }
 
+stoic_status stoic_allocation_over(const stoic_cells *space, uint64_t seed, stoic_allocation **out,
+                                   stoic_error *err) {
+    size_t n = stoic_cells_count(space);
+    stoic_cell *cells = malloc((n + 1) * sizeof *cells);
+    int *stratum = malloc((n + 1) * sizeof *stratum);
+    *out = NULL;
+    if (!cells || !stratum) {
+        free(cells);
+        free(stratum);
+        return stoic_fail_memory(err, "an allocation", n * sizeof *cells);
+    }
+    for (size_t c = 0; c < n; c++) {
+        cells[c] = *stoic_cells_at(space, c);
+        stratum[c] = -1;
+    }
+    stoic_status status = stoic_allocation_new(cells, stratum, n, out, err);
+    if (status == STOIC_OK) {
+        (*out)->seed = seed;
+        (*out)->space = space;
+    }
+    return status;
+}
+
 stoic_status stoic_allocation_group_strata(stoic_allocation *a, size_t n, stoic_error *err) {
     stoic_status status = group_cells(a, a->stratum, n, &a->strata, err);
     if (status == STOIC_OK)
         a->n_strata = n;
+    return status;
+}
+
+stoic_status stoic_allocation_take_strata(stoic_allocation *a, bool *sound, stoic_error *err) {
+    int most = -1;
+    *sound = true;
+    for (size_t c = 0; c < a->n_cells; c++)
+        most = a->stratum[c] > most ? a->stratum[c] : most;
+    for (size_t c = 0; c < a->n_cells; c++)
+        *sound = *sound && (a->stratum[c] < 0) == (most < 0) && a->stratum[c] < (int)a->n_cells;
+    if (most < 0 || !*sound)
+        return STOIC_OK;
+    stoic_status status = stoic_allocation_group_strata(a, (size_t)(most + 1), err);
+    for (size_t h = 0; h < a->n_strata; h++)
+        *sound = *sound && a->strata[h].n > 0;
     return status;
 }
 
@@ -180,6 +218,25 @@ stoic_status stoic_allocation_add_stage(stoic_allocation *a, bool pilot, const i
     a->end += stage->trials;
     a->pilot += pilot ? stage->trials : 0;
     return STOIC_OK;
+}
+
+stoic_status stoic_allocation_take_stage(stoic_allocation *a, bool pilot, const int64_t *trials,
+                                         bool *sound, stoic_error *err) {
+    int64_t end = a->end;
+    size_t n = pilot ? a->n_bits : a->n_strata;
+    const stoic_cell_group *groups = pilot ? a->bits : a->strata;
+    *sound = !pilot || a->end == a->pilot;
+    for (size_t g = 0; g < n; g++)
+        *sound = *sound && trials[g] >= 0 && trials[g] <= groups[g].faults &&
+                 !__builtin_add_overflow(end, trials[g], &end);
+    *sound = *sound && end > a->end;
+    if (!*sound)
+        return STOIC_OK;
+    stoic_status status = stoic_allocation_add_stage(a, pilot, trials, err);
+    const stoic_stage *stage = &a->stages[a->n_stages - (status == STOIC_OK)];
+    for (size_t g = 0; status == STOIC_OK && g < n; g++)
+        *sound = *sound && stage->before[g] <= groups[g].faults - trials[g];
+    return status;
 }
 
 /* The first end beyond i. */

@@ -93,6 +93,9 @@ stoic_weighted stoic_allocation_weighted(const stoic_allocation *allocation,
 /* Without strata and stages; takes the two arrays over, also where it fails. */
 stoic_status stoic_allocation_new(stoic_cell *cells, int *stratum, size_t n_cells,
                                   stoic_allocation **out, stoic_error *err) STOIC_MUST_CHECK;
+/* The same over a space, before anything is laid out; `space` is borrowed. */
+stoic_status stoic_allocation_over(const stoic_cells *space, uint64_t seed, stoic_allocation **out,
+                                   stoic_error *err) STOIC_MUST_CHECK;
 /* The next stage from outcomes by bit in the pilot and by stratum behind it: is it of the pilot,
  * and the trials of each group (none: all faults are exhausted). Where the pilot is over the strata
  * are made. `trials` has room for n_cells. */
@@ -104,6 +107,15 @@ stoic_status stoic_allocation_keep(const stoic_allocation *allocation, stoic_cam
                                    bool strata, stoic_error *err) STOIC_MUST_CHECK;
 stoic_status stoic_allocation_add_stage(stoic_allocation *allocation, bool pilot,
                                         const int64_t *trials, stoic_error *err) STOIC_MUST_CHECK;
+/* One that was planned elsewhere, where it can be (*sound): after those that are known, no pilot
+ * behind the strata, no more trials of a group than faults. */
+stoic_status stoic_allocation_take_stage(stoic_allocation *allocation, bool pilot,
+                                         const int64_t *trials, bool *sound,
+                                         stoic_error *err) STOIC_MUST_CHECK;
+/* Strata from the numbers of `stratum` as somebody else made them, none if all are -1; *sound: they
+ * have no gaps, and either all cells have one or none has. */
+stoic_status stoic_allocation_take_strata(stoic_allocation *allocation, bool *sound,
+                                          stoic_error *err) STOIC_MUST_CHECK;
 /* Strata from the numbers of `stratum`, 0 … n-1. */
 stoic_status stoic_allocation_group_strata(stoic_allocation *allocation, size_t n,
                                            stoic_error *err) STOIC_MUST_CHECK;

@@ -74,50 +74,6 @@ done:
     return status;
 }
 
-/* Strata are numbered without gaps, and either all cells have one or none has. */
-static stoic_status read_strata(const stoic_campaign_file *file, stoic_allocation *a,
-                                stoic_error *err) {
-    int most = -1;
-    for (size_t c = 0; c < a->n_cells; c++)
-        most = a->stratum[c] > most ? a->stratum[c] : most;
-    for (size_t c = 0; c < a->n_cells; c++) {
-        if ((a->stratum[c] < 0) != (most < 0))
-            return damaged(file, "cells", err);
-    }
-    if (most < 0)
-        return STOIC_OK;
-    stoic_status status = stoic_allocation_group_strata(a, (size_t)(most + 1), err);
-    for (size_t h = 0; status == STOIC_OK && h < a->n_strata; h++) {
-        if (a->strata[h].n == 0)
-            status = damaged(file, "cells", err);
-    }
-    return status;
-}
-
-/* The counts of one stage, which must not have more trials of a group than faults. */
-static stoic_status add_stage(const stoic_campaign_file *file, stoic_allocation *a, bool pilot,
-                              const int64_t *trials, stoic_error *err) {
-    int64_t end = a->end;
-    size_t n = pilot ? a->n_bits : a->n_strata;
-    const stoic_cell_group *groups = pilot ? a->bits : a->strata;
-    if (pilot && a->end > a->pilot)
-        return damaged(file, "stages", err);
-    for (size_t g = 0; g < n; g++) {
-        if (trials[g] < 0 || trials[g] > groups[g].faults ||
-            __builtin_add_overflow(end, trials[g], &end))
-            return damaged(file, "stages", err);
-    }
-    stoic_status status = stoic_allocation_add_stage(a, pilot, trials, err);
-    const stoic_stage *stage = &a->stages[a->n_stages - (status == STOIC_OK)];
-    for (size_t g = 0; status == STOIC_OK && g < n; g++) {
-        if (stage->before[g] > groups[g].faults - trials[g])
-            status = damaged(file, "stages", err);
-    }
-    if (status == STOIC_OK && stage->trials == 0)
-        status = damaged(file, "stages", err);
-    return status;
-}
-
 static stoic_status read_stages(const stoic_campaign_file *file, stoic_allocation *a,
                                 stoic_error *err) {
     sqlite3_stmt *row = NULL;
@@ -125,7 +81,7 @@ static stoic_status read_stages(const stoic_campaign_file *file, stoic_allocatio
     size_t most = a->n_bits > a->n_strata ? a->n_bits : a->n_strata;
     int64_t *trials = calloc(most + 1, sizeof *trials);
     int64_t open = -1; /* the stage whose rows are being read */
-    bool any = true, pilot = false;
+    bool any = true, pilot = false, sound;
     if (!trials)
         return stoic_fail_memory(err, "a stage", most * sizeof *trials);
     TRY(stoic_sql_prepare(
@@ -134,7 +90,11 @@ static stoic_status read_stages(const stoic_campaign_file *file, stoic_allocatio
         TRY(stoic_sql_step(row, &any, err));
         int64_t stage = any ? sqlite3_column_int64(row, 0) : -1;
         if (open >= 0 && stage != open) {
-            TRY(add_stage(file, a, pilot, trials, err));
+            TRY(stoic_allocation_take_stage(a, pilot, trials, &sound, err));
+            if (!sound) {
+                status = damaged(file, "stages", err);
+                goto done;
+            }
             memset(trials, 0, most * sizeof *trials);
         }
         if (!any)
@@ -175,6 +135,7 @@ stoic_status stoic_allocation_read(const stoic_campaign_file *file, const stoic_
     stoic_cell *cells = NULL;
     int *strata = NULL;
     size_t count = 0;
+    bool sound;
     TRY(read_cells(file, &cells, &strata, &count, err));
     status = stoic_allocation_new(cells, strata, count, &a, err);
     cells = NULL;
@@ -187,7 +148,11 @@ stoic_status stoic_allocation_read(const stoic_campaign_file *file, const stoic_
     a->space = space;
     if (space)
         TRY(match_space(file, a, err));
-    TRY(read_strata(file, a, err));
+    TRY(stoic_allocation_take_strata(a, &sound, err));
+    if (!sound) {
+        status = damaged(file, "cells", err);
+        goto done;
+    }
     TRY(read_stages(file, a, err));
     *out = a;
     a = NULL;

@@ -90,9 +90,6 @@ static stoic_status check_strata(const stoic_campaign_options *options, const st
                                  stoic_error *err) {
     if (!parts->cells)
         return STOIC_OK;
-    if (options->cluster) /* who hands out trials would have to tell what the pilot found */
-        return stoic_fail(err, STOIC_ERR_UNSUPPORTED, "--sampling",
-                          "stratified sampling runs in one process, not under mpirun");
     int64_t pilot = stoic_allocation_pilot_most(parts->cells);
     int64_t least = pilot + stoic_look_trials(0);
     if (asked_trials(options, parts) < least && least < parts->limit)
@@ -311,10 +308,15 @@ static stoic_status help_with(const stoic_parts *parts, const stoic_campaign_opt
     TRY(stoic_engine_create(parts->golden, parts->data, parts->store, parts->faults,
                             parts->n_faults, parts->transient, options, design, &engine, err));
     TRY(stoic_identity_golden(facts, stoic_engine_golden(engine), err));
+    if (parts->cells) { /* rank 0 tells what is laid out */
+        TRY(stoic_allocation_over(parts->cells, options->seed, &run.allocation, err));
+        stoic_fault_set_order(parts->faults[0], stoic_allocation_site, run.allocation);
+    }
     run.facts = facts;
     stoic_engine_worker_api(engine, &run.worker);
     status = stoic_follower_run(&run, err);
 done:
+    stoic_allocation_free(run.allocation);
     stoic_engine_free(engine);
     return status;
 }

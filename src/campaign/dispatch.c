@@ -17,13 +17,15 @@ typedef struct member {
     stoic_job *jobs; /* by id */
     uint32_t room, first_free;
     stoic_text message; /* work that is not sent yet */
+    size_t stages;      /* of a stratified campaign that it has been told */
     uint32_t unsent;
 } member;
 
 typedef struct dispatcher {
     stoic_runner *run;
     stoic_cluster *cluster;
-    member *members; /* by rank; that of rank 0 is unused */
+    stoic_text stages; /* a message */
+    member *members;   /* by rank; that of rank 0 is unused */
     int hungry;
     int64_t held; /* by all */
     unsigned idle_round;
@@ -76,12 +78,26 @@ done:
     return status;
 }
 
+/* Stages that were laid out since the rank last had work. None is laid out now: what is about to be
+ * sent is not complete. */
+static stoic_status send_stages(dispatcher *d, int rank, stoic_error *err) {
+    const stoic_allocation *allocation = d->run->options->allocation;
+    member *m = &d->members[rank];
+    if (!allocation || m->stages == allocation->n_stages)
+        return STOIC_OK;
+    stoic_wire_begin(&d->stages, STOIC_MESSAGE_STAGES);
+    stoic_wire_put_stages(&d->stages, allocation, m->stages);
+    m->stages = allocation->n_stages;
+    return stoic_cluster_send(d->cluster, rank, &d->stages, err);
+}
+
 static stoic_status send_work(dispatcher *d, int rank, stoic_error *err) {
     member *m = &d->members[rank];
     if (m->unsent == 0)
         return STOIC_OK;
     m->unsent = 0;
-    return stoic_cluster_send(d->cluster, rank, &m->message, err);
+    stoic_status status = send_stages(d, rank, err);
+    return status == STOIC_OK ? stoic_cluster_send(d->cluster, rank, &m->message, err) : status;
 }
 
 static stoic_status fill(dispatcher *d, int rank, stoic_error *err) {
@@ -299,4 +315,5 @@ void stoic_dispatch(stoic_runner *run) {
         stoic_text_deinit(&d.members[rank].message);
     }
     free(d.members);
+    stoic_text_deinit(&d.stages);
 }

@@ -197,6 +197,9 @@ static stoic_status take_message(follower *f, const void *data, size_t bytes, st
     stoic_wire in = stoic_wire_read(data, bytes, &message);
     if (message == STOIC_MESSAGE_WORK)
         return read_work(f, &in, err);
+    /* no thread is at a trial then: a stage is laid out when all before it is complete */
+    if (message == STOIC_MESSAGE_STAGES && f->options->allocation)
+        return stoic_wire_stages(&in, f->options->allocation, err);
     pthread_mutex_lock(&f->mutex);
     end(f, STOIC_OK, NULL);
     pthread_mutex_unlock(&f->mutex);

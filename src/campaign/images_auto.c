@@ -149,32 +149,20 @@ static int64_t pilot_site(const void *allocation, int64_t trial) {
 
 /* So many trials of each bit, no more than it has faults. */
 static stoic_status lay_out(pilot *p, const stoic_cells *cells, stoic_error *err) {
-    size_t n = stoic_cells_count(cells);
-    stoic_cell *copy = malloc((n + 1) * sizeof *copy);
-    int *strata = malloc((n + 1) * sizeof *strata);
-    int64_t *trials = calloc(n + 1, sizeof *trials);
-    stoic_status status;
-    if (!copy || !strata || !trials) {
-        free(copy);
-        free(strata);
-        free(trials);
-        return stoic_fail_memory(err, "a pilot", n * sizeof *copy);
-    }
-    for (size_t c = 0; c < n; c++) {
-        copy[c] = *stoic_cells_at(cells, c);
-        strata[c] = -1;
-    }
-    TRY(stoic_allocation_new(copy, strata, n, &p->allocation, err));
+    stoic_status status =
+        stoic_allocation_over(cells, p->options->seed ^ pilot_seed, &p->allocation, err);
     stoic_allocation *a = p->allocation;
-    a->seed = p->options->seed ^ pilot_seed;
-    a->space = cells;
+    if (status != STOIC_OK)
+        return status;
+    int64_t *trials = calloc(a->n_bits + 1, sizeof *trials);
+    if (!trials)
+        return stoic_fail_memory(err, "a pilot", a->n_bits * sizeof *trials);
     int64_t share = TRIALS / (int64_t)a->n_bits;
     int64_t each = share > TRIALS_A_BIT ? share : TRIALS_A_BIT;
     for (size_t g = 0; g < a->n_bits; g++)
         trials[g] = a->bits[g].faults < each ? a->bits[g].faults : each;
-    TRY(stoic_allocation_add_stage(a, true, trials, err));
+    status = stoic_allocation_add_stage(a, true, trials, err);
     p->trials = a->end;
-done:
     free(trials);
     return status;
 }

@@ -94,6 +94,65 @@ stoic_status stoic_wire_facts(stoic_wire *in, stoic_facts *out, stoic_error *err
     return status == STOIC_OK && in->bad ? damaged(err, "facts") : status;
 }
 
+/* ---- stages ---- */
+
+void stoic_wire_put_stages(stoic_text *out, const stoic_allocation *a, size_t first) {
+    size_t cells = a->n_strata > 0 ? a->n_cells : 0;
+    stoic_wire_put_u32(out, (uint32_t)cells);
+    for (size_t c = 0; c < cells; c++)
+        stoic_wire_put_u32(out, (uint32_t)a->stratum[c]);
+    stoic_wire_put_u32(out, (uint32_t)first);
+    stoic_wire_put_u32(out, (uint32_t)(a->n_stages - first));
+    for (size_t s = first; s < a->n_stages; s++) {
+        const stoic_stage *stage = &a->stages[s];
+        stoic_wire_put_u32(out, stage->pilot);
+        for (size_t g = 0; g < stage->n; g++)
+            stoic_wire_put_i64(out, stage->ends[g] - (g > 0 ? stage->ends[g - 1] : 0));
+    }
+}
+
+/* The strata do not change once they are made. */
+static stoic_status read_strata(stoic_wire *in, stoic_allocation *a, bool *sound,
+                                stoic_error *err) {
+    uint32_t cells = stoic_wire_u32(in);
+    bool new = a->n_strata == 0 && cells > 0;
+    *sound = cells == 0 || cells == a->n_cells;
+    for (uint32_t c = 0; c < cells && *sound && !in->bad; c++) {
+        int stratum = (int)stoic_wire_u32(in);
+        if (new)
+            a->stratum[c] = stratum;
+    }
+    *sound = *sound && !in->bad;
+    return new &&*sound ? stoic_allocation_take_strata(a, sound, err) : STOIC_OK;
+}
+
+static stoic_status read_stage(stoic_wire *in, stoic_allocation *a, int64_t *trials, bool *sound,
+                               stoic_error *err) {
+    bool pilot = stoic_wire_u32(in) != 0;
+    size_t n = pilot ? a->n_bits : a->n_strata;
+    for (size_t g = 0; g < n; g++)
+        trials[g] = stoic_wire_i64(in);
+    *sound = !in->bad;
+    return *sound ? stoic_allocation_take_stage(a, pilot, trials, sound, err) : STOIC_OK;
+}
+
+stoic_status stoic_wire_stages(stoic_wire *in, stoic_allocation *a, stoic_error *err) {
+    int64_t *trials = calloc(a->n_cells + 1, sizeof *trials);
+    stoic_status status;
+    bool sound;
+    if (!trials)
+        return stoic_fail_memory(err, "a stage", a->n_cells * sizeof *trials);
+    TRY(read_strata(in, a, &sound, err));
+    sound = sound && stoic_wire_u32(in) == a->n_stages;
+    for (uint32_t n = stoic_wire_u32(in); n > 0 && sound && !in->bad; n--)
+        TRY(read_stage(in, a, trials, &sound, err));
+    if (!sound || in->bad)
+        status = damaged(err, "stages");
+done:
+    free(trials);
+    return status;
+}
+
 /* ---- units ---- */
 
 void stoic_wire_put_job(stoic_text *out, uint32_t id, const stoic_piece *piece, int64_t block) {

@@ -7,12 +7,14 @@
 #define STOIC_CAMPAIGN_WIRE_H
 
 #include "base/text.h"
+#include "campaign/allocation.h"
 #include "campaign/facts.h"
 #include "campaign/unit.h"
 
 typedef enum stoic_message {
     STOIC_MESSAGE_START = 1, /* 0 to all: facts of the campaign */
     STOIC_MESSAGE_STOP,      /* 0 to all: drop everything, say good-bye */
+    STOIC_MESSAGE_STAGES,    /* 0 to one: strata and stages of a stratified campaign */
     STOIC_MESSAGE_WORK,      /* 0 to one: units to evaluate */
     STOIC_MESSAGE_READY,     /* to 0: host, units wanted at a time, facts with the golden pass */
     STOIC_MESSAGE_RESULTS,   /* to 0: units wanted at a time, evaluated units */
@@ -40,6 +42,12 @@ const char *stoic_wire_string(stoic_wire *in); /* lives as long as the message *
 
 void stoic_wire_put_facts(stoic_text *out, const stoic_facts *facts);
 stoic_status stoic_wire_facts(stoic_wire *in, stoic_facts *out, stoic_error *err) STOIC_MUST_CHECK;
+
+/* The stages from number `first` on, and the strata if there are any. */
+void stoic_wire_put_stages(stoic_text *out, const stoic_allocation *allocation, size_t first);
+/* Adds them to an allocation over the same space that has the stages before. */
+stoic_status stoic_wire_stages(stoic_wire *in, stoic_allocation *allocation,
+                               stoic_error *err) STOIC_MUST_CHECK;
 
 /* A unit to evaluate; `id` comes back with its result. */
 void stoic_wire_put_job(stoic_text *out, uint32_t id, const stoic_piece *piece, int64_t block);

@@ -70,6 +70,8 @@ campaign() { # NAME OPTIONS...
 campaign exhaustive --fault exhaustive,layer=0,bits=30
 campaign sampled --fault flips:1 --trials 700 --keep images
 campaign rates --fault ber:1e-5 --trials 150
+campaign strata --fault flips:1 --sampling stratified --trials 1500
+campaign 'strata, stopping' --fault flips:1 --sampling stratified --margin 0.004 --images-per-trial auto
 campaign stopping --fault flips:1,bits=exponent --margin 0.02 --max-trials 5000
 campaign maps --fault map:single --trials 40
 campaign operations --fault op:flip --trials 1500
@@ -133,6 +135,18 @@ grep -q '^ *mpirun -n 3 ' again && pass 'SIGINT to mpirun: the command that goes
     fail 'SIGINT to mpirun: the command that goes on' long.err
 sh again >/dev/null 2>again.err || fail 'that command runs' again.err
 same 'that command finishes the campaign' expected stopped.db
+
+# ---- strata: started anew, with other numbers of ranks ----
+
+strata="$data --fault flips:1 --sampling stratified --threads 1"
+"$STOIC" inject "$LENET" $strata --trials 3000 -o alone.db >/dev/null
+bytes alone.db >expected
+for more in '2 1200' '1 2100' '3 3000'; do # ranks, trials
+    set -- $more
+    mpirun -n $1 "$STOIC" inject "$LENET" $strata --trials $2 -o grown.db >/dev/null 2>grown.err ||
+        fail "strata, continued by $1 ranks" grown.err
+done
+same 'strata, continued by other numbers of ranks' expected grown.db
 
 # ---- what goes wrong is told once, with rank and host ----
 

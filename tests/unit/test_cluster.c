@@ -232,12 +232,76 @@ static void test_units_on_the_wire(void **state) {
     stoic_unit_free_list(got);
 }
 
+/* Two bits of two layers, and nothing laid out. */
+static stoic_allocation *lay_nothing(void) {
+    stoic_cell *cells = calloc(4, sizeof *cells);
+    int *stratum = calloc(4, sizeof *stratum);
+    stoic_allocation *a;
+    for (int c = 0; c < 4; c++) {
+        cells[c] = (stoic_cell){c / 2, c % 2, 100};
+        stratum[c] = -1;
+    }
+    assert_int_equal(stoic_allocation_new(cells, stratum, 4, &a, NULL), STOIC_OK);
+    return a;
+}
+
+static stoic_status receive_stages(const stoic_text *text, size_t length, stoic_allocation *a) {
+    stoic_message message;
+    char *copy = malloc(length + 1); /* of that size: a sanitizer sees more */
+    memcpy(copy, text->data, length);
+    stoic_wire in = stoic_wire_read(copy, length, &message);
+    stoic_status status = stoic_wire_stages(&in, a, NULL);
+    free(copy);
+    return status;
+}
+
+/* Stages come in parts, the strata with the first behind the pilot; what was cut is refused, and
+ * what makes no sense: a stage twice, more trials than faults. */
+static void test_stages_on_the_wire(void **state) {
+    (void)state;
+    static const int64_t pilot[] = {3, 4}, later[] = {5, 0, 9}, most[] = {201, 0};
+    static const int strata[] = {0, 2, 1, 2};
+    stoic_allocation *sent = lay_nothing(), *got = lay_nothing();
+    stoic_text text = {0};
+    bool sound;
+    assert_int_equal(stoic_allocation_take_stage(sent, true, most, &sound, NULL), STOIC_OK);
+    assert_false(sound);
+    assert_int_equal(stoic_allocation_take_stage(sent, true, pilot, &sound, NULL), STOIC_OK);
+    assert_true(sound);
+    stoic_wire_begin(&text, STOIC_MESSAGE_STAGES);
+    stoic_wire_put_stages(&text, sent, 0);
+    assert_int_equal(receive_stages(&text, text.length, got), STOIC_OK);
+    assert_int_not_equal(receive_stages(&text, text.length, got), STOIC_OK);
+    memcpy(sent->stratum, strata, sizeof strata);
+    assert_int_equal(stoic_allocation_take_strata(sent, &sound, NULL), STOIC_OK);
+    assert_true(sound);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(stoic_allocation_take_stage(sent, false, later, &sound, NULL), STOIC_OK);
+    stoic_wire_begin(&text, STOIC_MESSAGE_STAGES);
+    stoic_wire_put_stages(&text, sent, 1);
+    for (size_t n = 1; n < text.length; n++) {
+        stoic_allocation *other = lay_nothing();
+        assert_int_equal(stoic_allocation_add_stage(other, true, pilot, NULL), STOIC_OK);
+        assert_int_not_equal(receive_stages(&text, n, other), STOIC_OK);
+        stoic_allocation_free(other);
+    }
+    assert_int_equal(receive_stages(&text, text.length, got), STOIC_OK);
+    assert_int_equal(got->end, 7 + 2 * 14);
+    for (int64_t t = 0; t < got->end; t++)
+        assert_int_equal(stoic_allocation_group(got, t, NULL),
+                         stoic_allocation_group(sent, t, NULL));
+    stoic_text_deinit(&text);
+    stoic_allocation_free(sent);
+    stoic_allocation_free(got);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_bytes),    cmocka_unit_test(test_margin),
         cmocka_unit_test(test_slow_rank),     cmocka_unit_test(test_rank_leaves),
         cmocka_unit_test(test_rank_fails),    cmocka_unit_test(test_interrupted_and_continued),
         cmocka_unit_test(test_other_outputs), cmocka_unit_test(test_units_on_the_wire),
+        cmocka_unit_test(test_stages_on_the_wire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
