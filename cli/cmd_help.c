@@ -72,6 +72,7 @@ const cli_verb cli_verb_help = {
     .text = "Lists the verbs, or shows the options of one.",
     .examples = {"stoic help", "stoic help inject"},
     .options = options,
+    .processes = CLI_FIRST,
     .settings_size = sizeof(settings),
     .run = run,
 };

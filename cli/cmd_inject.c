@@ -315,6 +315,7 @@ const cli_verb cli_verb_inject = {
                  "stoic inject " CLI_EXAMPLE_MODEL " --data fashion-mnist --images 100 \\\n"
                  "      --fault flips:1,bits=exponent --margin 0.05 --by layer -o exponent.db"},
     .options = options,
+    .processes = CLI_TOGETHER,
     .settings_size = sizeof(settings),
     .defaults = defaults,
     .run = run,

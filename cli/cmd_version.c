@@ -52,6 +52,7 @@ const cli_verb cli_verb_version = {
             "uses on this machine, its oneDNN and its MPI.",
     .examples = {"stoic version", "stoic version --format json"},
     .options = options,
+    .processes = CLI_FIRST,
     .settings_size = sizeof(settings),
     .run = run,
 };

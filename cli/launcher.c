@@ -54,6 +54,13 @@ const char *cli_launcher_mpi(void) {
 #endif
 }
 
+stoic_status cli_launcher_refuse(const char *verb, stoic_error *err) {
+    return cli_fail(err, STOIC_ERR_UNSUPPORTED, "",
+                    "%s has started %d processes, and each would do all of it: %s runs in one "
+                    "(where each has work of its own, unset %s)",
+                    cli_launcher_name(), cli_launcher_ranks(), verb, launchers[found()].ranks);
+}
+
 /* Several processes that cannot hear each other. One of them says so. */
 static stoic_status refuse(cli_job *job, const char *why, const char *instead, stoic_error *err) {
     job->silent = cli_launcher_rank() > 0;

@@ -15,6 +15,9 @@ const char *cli_launcher_name(void);
 /* The MPI of this build, "none" without. */
 const char *cli_launcher_mpi(void);
 
+/* Several processes of a verb that has no work to share out: the refusal of all but `inject`. */
+stoic_status cli_launcher_refuse(const char *verb, stoic_error *err);
+
 typedef struct cli_job {
     stoic_cluster *cluster; /* NULL: this process is alone */
     bool silent;            /* another process speaks for this one */

@@ -40,6 +40,24 @@ static int complain(const char *verb, stoic_status status, const stoic_error *er
     return exit_code(status);
 }
 
+/* Of many processes with the same command line one complains, and one gives help. */
+static bool is_first(void) {
+    return cli_launcher_rank() == 0;
+}
+
+static stoic_status run_or_help(const cli_verb *verb, bool help, void *settings,
+                                const cli_call *call, stoic_error *err) {
+    if (verb->processes == CLI_TOGETHER && !help)
+        return verb->run(settings, call, err);
+    if (!is_first())
+        return STOIC_OK;
+    if (help)
+        return cli_help_print(verb, err);
+    if (verb->processes == CLI_ALONE && cli_launcher_ranks() > 1)
+        return cli_launcher_refuse(verb->name, err);
+    return verb->run(settings, call, err);
+}
+
 static stoic_status run_verb(const cli_verb *verb, int argc, char *const *argv, stoic_error *err) {
     stoic_status status = STOIC_OK;
     cli_call call = {argc, argv, {NULL, 0}};
@@ -52,15 +70,11 @@ static stoic_status run_verb(const cli_verb *verb, int argc, char *const *argv, 
     status =
         cli_options_parse(verb->options, settings, argc - 2, argv + 2, &call.arguments, &help, err);
     if (status != STOIC_OK) {
-        /* of many processes with the same command line one complains */
-        status = cli_launcher_rank() > 0 ? STOIC_OK : status;
+        status = is_first() ? status : STOIC_OK;
         goto done;
     }
     stoic_log_set(cli_log, &settings->verbose);
-    if (help)
-        status = cli_help_print(verb, err);
-    else
-        status = verb->run(settings, &call, err);
+    status = run_or_help(verb, help, settings, &call, err);
 done:
     stoic_log_set(NULL, NULL);
     cli_words_deinit(&call.arguments);
@@ -76,10 +90,10 @@ int main(int argc, char **argv) {
     /* A reader that leaves, a file that may not grow: writes that fail, with a message. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    if (argc < 2) {
+    if (argc < 2 && is_first())
         cli_usage_overview(stderr);
+    if (argc < 2)
         return EXIT_USAGE;
-    }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
         argv[1] = help;
     else if (!strcmp(argv[1], "--version"))
@@ -87,7 +101,7 @@ int main(int argc, char **argv) {
     const cli_verb *verb = cli_verb_find(argv[1]);
     if (!verb) {
         stoic_status status = cli_verb_refuse(argv[1], &err);
-        return complain(NULL, status, &err);
+        return is_first() ? complain(NULL, status, &err) : EXIT_SUCCESS;
     }
     stoic_status status = run_verb(verb, argc, argv, &err);
     return status == STOIC_OK ? EXIT_SUCCESS : complain(verb->name, status, &err);

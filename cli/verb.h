@@ -38,6 +38,13 @@ typedef struct cli_call {
     cli_words arguments; /* what is not an option */
 } cli_call;
 
+/* What the processes do that mpirun or srun start with the same command line. */
+typedef enum cli_processes {
+    CLI_ALONE,    /* each would do all of it: refused */
+    CLI_FIRST,    /* the first one does it, the others are silent */
+    CLI_TOGETHER, /* the verb sees to it (launcher.h) */
+} cli_processes;
+
 typedef struct cli_verb {
     const char *name;
     const char *arguments; /* behind the verb in the usage line */
@@ -45,6 +52,7 @@ typedef struct cli_verb {
     const char *text;      /* a paragraph; "" for none */
     const char *examples[2];
     const cli_option *options;
+    cli_processes processes;
     size_t settings_size; /* the structure starts with a cli_common */
     void (*defaults)(void *settings);
     stoic_status (*run)(void *settings, const cli_call *call, stoic_error *err);

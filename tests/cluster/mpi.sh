@@ -163,7 +163,8 @@ refuse() { # NAME MESSAGE COMMAND...
         fail "$what" why
     fi
 }
-inject="$STOIC inject $LENET $data"
+# Rank 0 must not be done alone before the others have begun.
+inject="$STOIC inject $LENET $data --trials 1000000"
 refuse 'another campaign on a rank' "^stoic inject: rank 1 on $(hostname): .*seed there is 0, here 3" \
     mpirun -n 1 $inject --fault flips:1 -o r.db : -n 1 $inject --fault flips:1 --seed 3 -o r.db
 refuse 'a file that is not there on a rank' "^stoic inject: rank 1 on $(hostname): none.onnx: cannot open" \
@@ -177,6 +178,40 @@ refuse 'an option that does not exist' "^stoic inject: unknown option '--bla'" \
     mpirun -n 3 "$STOIC" inject "$LENET" --bla
 refuse 'a folder that is not there' '^stoic inject: none/r.db: cannot create' \
     mpirun -n 2 $inject --fault flips:1 -o none/r.db
+# ---- verbs that have no work to share out ----
+
+alone() { # VERB ARGUMENTS...
+    refuse "$1 by two processes" \
+        "^stoic $1: mpirun has started 2 processes, .* $1 runs in one .*OMPI_COMM_WORLD_SIZE" \
+        mpirun -n 2 "$STOIC" "$@"
+}
+alone eval "$LENET" $data
+alone store "$LENET" --store fp16 -o written.stw
+alone train "$LENET" $data --epochs 1 -o written.onnx
+alone new lenet5 -o written.onnx
+alone explore "$LENET" $data --store 'affine:{M}'
+alone compare "$LENET" $data --fault flips:1 --with pass:relu6
+alone attack "$LENET" $data --flips 1
+alone harden "$LENET" --pass relu6 -o written.onnx
+alone merge -o written.db alone.db
+alone records alone.db -o written.csv
+alone report alone.db -o written.html
+ls written* >strange 2>/dev/null
+[ -s strange ] && fail 'what is refused writes nothing' strange || pass 'what is refused writes nothing'
+refuse 'a verb that does not exist, by two processes' "^stoic: unknown verb 'bla'" \
+    mpirun -n 2 "$STOIC" bla
+if mpirun -n 2 env -u OMPI_COMM_WORLD_SIZE "$STOIC" info "$LENET" >both.out 2>both.err &&
+    [ "$(grep -c '^parameters' both.out)" -eq 2 ]; then
+    pass 'without the variable each does it'
+else
+    cat both.err >>both.out
+    fail 'without the variable each does it' both.out
+fi
+for words in help version 'help inject' 'inject --help' 'eval --help'; do
+    "$STOIC" $words >left
+    mpirun -n 2 "$STOIC" $words >right 2>&1 && cmp -s left right && pass "$words: once" ||
+        fail "$words: once" right
+done
 refuse 'processes that srun started without MPI' 'srun has started 4 processes' \
     env SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=0 $inject --fault flips:1 -o r.db
 
