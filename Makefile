@@ -41,9 +41,9 @@ bench: all
 	python3 bench/compare.py --peers $(PEERS)
 	python3 bench/train.py --peers $(PEERS)
 
-# Hours: everything in torture/, a campaign killed a thousand times, every allocation failing
+# Hours: everything in torture/, a campaign killed a thousand times, every limit of memory, every allocation failing
 torture: all
-	KILLS=1000 sh tests/cli/torture.sh $(BUILD)/cli/stoic campaigns by_hand interrupted trainings designs bad_models bad_data bad_files adversary exhausted
+	KILLS=1000 sh tests/cli/torture.sh $(BUILD)/cli/stoic campaigns by_hand interrupted trainings designs bad_models bad_data bad_files adversary clock limits exhausted
 
 verify: all
 	scripts/verify $(PEERS)

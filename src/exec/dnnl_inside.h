@@ -17,6 +17,12 @@ typedef dnnl_memory_desc_t md_handle;
 typedef const dnnl_memory_desc_t *md_const;
 #endif
 
+/* Where an allocation of oneDNN's own fails, it ends the process or writes to NULL (code that it
+ * generates, objects of C++). So before it makes anything it is tried whether there is room, for
+ * several times what the largest of our primitives takes (2 MiB), or all matrix products (18 MiB).
+ */
+stoic_status stoic_dnn_room(size_t bytes, stoic_error *err);
+enum { STOIC_DNN_ROOM = 8 << 20, STOIC_DNN_PRODUCT_ROOM = 32 << 20 };
 stoic_status stoic_dnn_check(dnnl_status_t code, const char *what, stoic_error *err);
 
 dnnl_status_t stoic_dnn_md_create(md_handle *md, int rank, const dnnl_dim_t *dims,

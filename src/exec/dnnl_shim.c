@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/fail.h"
 #include "exec/dnnl_inside.h"
@@ -26,6 +27,15 @@ struct stoic_dnn_run {
     dnnl_stream_t stream;
     dnnl_memory_t src, dst, weights, bias, scratch;
 };
+
+/* By the system, which counts what is not touched too where it sets a limit. */
+stoic_status stoic_dnn_room(size_t bytes, stoic_error *err) {
+    void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        return stoic_fail_memory(err, "oneDNN", bytes);
+    munmap(room, bytes);
+    return STOIC_OK;
+}
 
 stoic_status stoic_dnn_check(dnnl_status_t code, const char *what, stoic_error *err) {
     if (code == dnnl_success)
@@ -303,6 +313,7 @@ stoic_status stoic_dnn_conv_create(const stoic_dnn_shape *shape, const stoic_dnn
     if (!conv)
         return stoic_fail_memory(err, "a convolution", sizeof *conv);
     conv->shape = *shape;
+    TRY(stoic_dnn_room(STOIC_DNN_ROOM, err));
     TRY(stoic_dnn_check(dnnl_engine_create(&conv->engine, dnnl_cpu, 0), "engine", err));
     TRY(choose(conv, like, err));
     TRY(stoic_dnn_check(dnnl_primitive_create(&conv->primitive, conv->desc), "primitive", err));
@@ -350,6 +361,7 @@ stoic_status stoic_dnn_run_create(const stoic_dnn_conv *conv, float *weights, fl
     if (!run)
         return stoic_fail_memory(err, "a convolution's handles", sizeof *run);
     run->conv = conv;
+    TRY(stoic_dnn_room(STOIC_DNN_ROOM, err));
     TRY(stoic_dnn_check(dnnl_stream_create(&run->stream, conv->engine, dnnl_stream_default_flags),
                         "stream", err));
     TRY(memory(conv, dnnl_query_src_md, 0, NULL, &run->src, err));
@@ -399,8 +411,14 @@ stoic_status stoic_dnn_run_execute(stoic_dnn_run *run, const float *src, float *
                            "convolution", err);
 }
 
-void stoic_dnn_single_thread(void) {
-    omp_set_num_threads(1);
+/* libgomp ends the process where it gets no memory for a thread's settings. */
+stoic_status stoic_dnn_single_thread(stoic_error *err) {
+    static _Thread_local bool single;
+    stoic_status status = single ? STOIC_OK : stoic_dnn_room(STOIC_DNN_ROOM, err);
+    if (status == STOIC_OK)
+        omp_set_num_threads(1);
+    single = single || status == STOIC_OK;
+    return status;
 }
 
 const char *stoic_dnn_version(void) {

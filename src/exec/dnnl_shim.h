@@ -63,7 +63,7 @@ stoic_status stoic_dnn_run_execute(stoic_dnn_run *run, const float *src, float *
                                    stoic_error *err);
 
 /* One OpenMP thread in the calling thread, from now on. */
-void stoic_dnn_single_thread(void);
+stoic_status stoic_dnn_single_thread(stoic_error *err);
 
 /* "2.6.3" of the library that is loaded, and the instruction set it uses: "avx512", … */
 const char *stoic_dnn_version(void);

@@ -145,11 +145,14 @@ stoic_status stoic_dnn_train_create(const stoic_dnn_shape *shape, bool data, sto
         return stoic_fail_memory(err, "a convolution", sizeof *t);
     t->shape = *shape;
     t->data = data;
+    TRY(stoic_dnn_room(STOIC_DNN_ROOM, err));
     TRY(stoic_dnn_check(dnnl_engine_create(&t->engine, dnnl_cpu, 0), "engine", err));
     TRY(create_plain(t, err));
     for (int part = 0; part < STOIC_TRAIN_PARTS; part++) {
-        if (part != STOIC_TRAIN_DATA || data)
-            TRY(create_part(t, part, err));
+        if (part == STOIC_TRAIN_DATA && !data)
+            continue;
+        TRY(stoic_dnn_room(STOIC_DNN_ROOM, err));
+        TRY(create_part(t, part, err));
     }
     *out = t;
     t = NULL;
@@ -247,6 +250,7 @@ stoic_status stoic_dnn_hands_create(const stoic_dnn_train *t, stoic_dnn_hands **
     if (!h)
         return stoic_fail_memory(err, "a convolution's handles", sizeof *h);
     h->train = t;
+    TRY(stoic_dnn_room(STOIC_DNN_ROOM, err));
     TRY(stoic_dnn_check(dnnl_stream_create(&h->stream, t->engine, dnnl_stream_default_flags),
                         "stream", err));
     for (int part = 0; part < STOIC_TRAIN_PARTS; part++) {
@@ -311,4 +315,21 @@ stoic_status stoic_dnn_product(bool transpose_a, bool transpose_b, int64_t m, in
     return stoic_dnn_check(dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k,
                                       alpha, a, lda, b, ldb, beta, c, ldc),
                            "matrix product", err);
+}
+
+/* Each way to transpose, with and without adding, has code of its own. */
+stoic_status stoic_dnn_product_prepare(stoic_error *err) {
+    enum { M = 2, N = 96, K = 8 };
+    static const bool transposed[][2] = {{false, true}, {false, false}, {true, false}};
+    static const float a[M * K], b[N * K];
+    float c[M * N] = {0};
+    stoic_status status;
+    TRY(stoic_dnn_room(STOIC_DNN_PRODUCT_ROOM, err));
+    for (int i = 0; i < 6; i++) {
+        const bool *t = transposed[i / 2];
+        TRY(stoic_dnn_product(t[0], t[1], M, N, K, 1.0f, a, t[0] ? M : K, b, t[1] ? K : N,
+                              (float)(i % 2), c, N, err));
+    }
+done:
+    return status;
 }

@@ -48,6 +48,8 @@ stoic_status stoic_dnn_train_run(stoic_dnn_hands *hands, int part, const float *
                                  const float *weights, const float *bias, const float *y,
                                  void *scratch, stoic_error *err);
 
+/* Once before all others: oneDNN generates what they run, which must not fail in the middle. */
+stoic_status stoic_dnn_product_prepare(stoic_error *err);
 /* C = alpha op(A) op(B) + beta C, row-major with leading dimensions; op transposes on request. */
 stoic_status stoic_dnn_product(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
                                float alpha, const float *a, int64_t lda, const float *b,

@@ -462,7 +462,7 @@ stoic_status stoic_program_compile(const stoic_model *model, const stoic_program
     g->model = stoic_model_retain(model);
     g->kernels = stoic_kernels_get();
     g->reference = options->reference;
-    stoic_dnn_single_thread();
+    TRY(stoic_dnn_single_thread(err));
     TRY(planner_init(&p, options, err));
     TRY(compile(&p, options, err));
     *out = g;

@@ -36,7 +36,7 @@ stoic_status stoic_session_create(const stoic_program *g, stoic_session **out, s
     if (!s)
         return stoic_fail_memory(err, "a session", sizeof *s);
     s->program = g;
-    stoic_dnn_single_thread();
+    TRY(stoic_dnn_single_thread(err));
     s->constants = room(g->constants * (int64_t)sizeof(float));
     s->work = room(g->work_floats * g->tile * (int64_t)sizeof(float));
     s->frame = calloc(n_values + 1, sizeof *s->frame);

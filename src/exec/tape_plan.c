@@ -344,7 +344,7 @@ stoic_status stoic_tape_create(const stoic_model *model, const stoic_tape_option
     t->batch = options->batch;
     t->seed = options->seed;
     t->inference = options->inference;
-    stoic_dnn_single_thread();
+    TRY(stoic_dnn_single_thread(err));
     TRY(copy_constants(model, &t->model, err));
     cut_batch(t);
     TRY(plan(t, options, err));

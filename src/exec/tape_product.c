@@ -111,6 +111,8 @@ stoic_status stoic_tape_plan_product(stoic_tape_plan *p, int node, stoic_error *
         (t->values[n->in[0]].nhwc && t->values[n->in[0]].hw > 1) ||
         m->values[n->out[0]].shape.rank == 4)
         return STOIC_ERR_UNSUPPORTED;
+    if (t->n_products == 0)
+        TRY(stoic_dnn_product_prepare(err));
     stoic_tape_product *products =
         realloc(t->products, ((size_t)t->n_products + 1) * sizeof *products);
     if (!products)

@@ -112,7 +112,7 @@ stoic_status stoic_tape_status(stoic_tape *t, stoic_error *err) {
 static void call(stoic_tape *t, stoic_tape_fn fn, const stoic_tape_step *step, int who,
                  int member) {
     stoic_error err;
-    if (fn)
+    if (fn && t->member[member].status == STOIC_OK) /* one that failed only meets the others */
         note(t, member, fn(t, step, who, member, &err), &err);
 }
 
@@ -194,9 +194,10 @@ void stoic_tape_backward(stoic_tape *t, int member) {
 }
 
 void stoic_tape_pack(stoic_tape *t, int member) {
-    stoic_dnn_single_thread(); /* a setting of each thread */
-    for (int i = member; i < t->n_convs; i += t->members) {
-        stoic_error err;
+    stoic_error err;
+    note(t, member, stoic_dnn_single_thread(&err), &err); /* a setting of each thread */
+    for (int i = member; i < t->n_convs && t->member[member].status == STOIC_OK;
+         i += t->members) {
         note(t, member, stoic_tape_conv_pack(t, &t->convs[i], &err), &err);
     }
 }
@@ -204,7 +205,7 @@ void stoic_tape_pack(stoic_tape *t, int member) {
 /* All sources of a parameter are one member's, or cut the same way among all. */
 void stoic_tape_collect(stoic_tape *t, int member) {
     stoic_team_meet(t->team);
-    for (int i = 0; i < t->n_sources; i++) {
+    for (int i = 0; i < t->n_sources && t->member[member].status == STOIC_OK; i++) {
         const stoic_tape_source *s = &t->sources[i];
         bool mine = s->param % t->members == member;
         stoic_error err;

@@ -70,9 +70,12 @@ stoic_status stoic_variants_skip(stoic_variants *variants, int i, const stoic_er
                                  stoic_error *err) {
     stoic_variant *variant = &variants->items[i];
     const bool baseline = variants->protections[i].kind == STOIC_PROTECT_NOTHING;
+    const char *culprit = !baseline                       ? variants->protections[i].name
+                          : why->code == STOIC_ERR_MEMORY ? ""
+                                                          : "--fault";
     if (!variant->optional || !excuses(why->code))
-        return stoic_fail(err, why->code, baseline ? "--fault" : variants->protections[i].name,
-                          "%s%s%s", why->place, *why->place ? ": " : "", why->message);
+        return stoic_fail(err, why->code, culprit, "%s%s%s", why->place, *why->place ? ": " : "",
+                          why->message);
     stoic_model_free(variant->model);
     variant->model = NULL;
     variants->protections[i].skipped = strdup(why->message);
