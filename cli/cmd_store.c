@@ -161,7 +161,8 @@ static void print_head(FILE *file, const look *at) {
         fprintf(file, "padding        %lld bits fill the last words; not counted, not hit\n",
                 (long long)facts->padding_bits);
     fprintf(file, "repairs        %s\n", facts->repairs);
-    fprintf(file, "always         corrects %d and detects %d wrong bits of a word\n",
+    fprintf(file,
+            "any bits       corrects %d and detects %d wrong bits of a word, whichever they are\n",
             facts->corrects, facts->detects);
     fprintf(file, "weights lost   %lld clamped, %lld outside the format, %lld kept aside\n",
             (long long)facts->clamped, (long long)facts->outside, (long long)facts->sparse);
@@ -276,7 +277,8 @@ const cli_verb cli_verb_store = {
             "code corrects and detects, and what happened to the weights; with --data, the "
             "accuracy that is left without faults. With -o, writes the graph and the protected "
             "weights, bit for bit as faults meet them, into one file that `stoic infer` runs. With "
-            "--time, what reading the store costs.",
+            "--time, what reading the store costs. In a SPEC protect= names the bits that no fault "
+            "may hit: " STOIC_FIELD_NAMES ", or bits as 30+23-26.",
     .examples = {"stoic store " CLI_EXAMPLE_MODEL " --store affine:5,code=msb3",
                  "stoic store " CLI_EXAMPLE_MODEL " --store int8,code=zerospace64 \\\n"
                  "      --data fashion-mnist --images 1000 --format json"},

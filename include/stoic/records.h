@@ -42,6 +42,7 @@ typedef struct stoic_record {
     int stratum;         /* of a stratified campaign; -1: none, or a trial of its pilot */
     stoic_counts counts;
     double accuracy, drop;
+    int64_t hits; /* bits or computed values that were hit, those included that the file leaves out */
 } stoic_record;
 
 /* One corrupted stored bit (or word), or one computed value. Of those of one image the first 32 are
@@ -60,6 +61,9 @@ typedef struct stoic_site_record {
     const char *field; /* "sign", "exponent", "parity" …; of a copy, that of the bit it repeats */
 } stoic_site_record;
 
+/* From now on the two below pass over other trials than `first` … `last` (counted from 0; none may
+ * be there). */
+STOIC_API void stoic_records_only(stoic_records *records, int64_t first, int64_t last);
 /* Calls `row` for every complete trial (or site) in order; stops when it returns false. */
 STOIC_API stoic_status stoic_records_each(stoic_records *records,
                                           bool (*row)(void *user, const stoic_record *record),

@@ -120,6 +120,7 @@ typedef struct stoic_field {
     uint64_t bits[STOIC_FIELD_PARTS];
 } stoic_field;
 
+#define STOIC_FIELD_NAMES "all, data, sign, exponent, exponent-msb, mantissa, msb, redundancy"
 /* Parses a field or list ("exponent", "exponent-msb", "30+23-26", "all") into a set of bits of an
  * entry's words; bits the store protects are never in it. */
 STOIC_API stoic_status stoic_store_bits(const stoic_store *store, int entry, const char *field,

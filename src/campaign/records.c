@@ -96,6 +96,7 @@ stoic_status stoic_records_open(const char *path, stoic_records **out, stoic_err
         status = stoic_fail(err, STOIC_ERR_FORMAT, path, "the fact store: %s", reason.message);
         goto done;
     }
+    records->last = INT64_MAX;
     records->images = stoic_campaign_file_integer(records->file, "trial_images", 0);
     records->golden_accuracy = stoic_campaign_file_number(records->file, "golden_accuracy", NAN);
     if (records->images < 1) {
@@ -144,16 +145,23 @@ stoic_status stoic_records_summary(stoic_records *records, stoic_summary *out, s
     return stoic_estimate_summary(records->file, out, err);
 }
 
-static int64_t last_trial(const stoic_records *records) {
+void stoic_records_only(stoic_records *records, int64_t first, int64_t last) {
+    records->first = first;
+    records->last = last;
+}
+
+static stoic_status open_cursor(stoic_records *records, stoic_trial_cursor *out, stoic_error *err) {
     int64_t prefix = stoic_estimate_prefix(records->file);
-    return prefix < 0 ? INT64_MAX : prefix;
+    int64_t end = records->last == INT64_MAX ? INT64_MAX : records->last + 1;
+    return stoic_trial_cursor_open(records, records->first,
+                                   prefix >= 0 && prefix < end ? prefix : end, out, err);
 }
 
 stoic_status stoic_records_each(stoic_records *records,
                                 bool (*row)(void *user, const stoic_record *record), void *user,
                                 stoic_error *err) {
     stoic_trial_cursor cursor;
-    stoic_status status = stoic_trial_cursor_open(records, 0, last_trial(records), &cursor, err);
+    stoic_status status = open_cursor(records, &cursor, err);
     if (status != STOIC_OK)
         return status;
     for (bool more = true; more;) {
@@ -172,7 +180,7 @@ stoic_status stoic_records_each_site(stoic_records *records,
                                      bool (*row)(void *user, const stoic_site_record *site),
                                      void *user, stoic_error *err) {
     stoic_trial_cursor cursor;
-    stoic_status status = stoic_trial_cursor_open(records, 0, last_trial(records), &cursor, err);
+    stoic_status status = open_cursor(records, &cursor, err);
     if (status != STOIC_OK)
         return status;
     int64_t crowds = 0;

@@ -28,6 +28,7 @@ struct stoic_records {
     stoic_layouts layouts;        /* of the store */
     stoic_allocation *allocation; /* of a stratified campaign */
     int64_t images;               /* per trial */
+    int64_t first, last;          /* trials that are told of */
     double golden_accuracy;
 };
 

@@ -272,6 +272,18 @@ bool stoic_trial_cursor_where(const stoic_trial_cursor *cursor, int *layer, int 
     return one;
 }
 
+/* Each image tells with its first upset how many values were hit in it. */
+static int64_t hits(const stoic_trial_cursor *cursor) {
+    const stoic_upset_list *upsets = &cursor->upsets;
+    int64_t sum = (int64_t)(cursor->list.count + cursor->list.left_out);
+    for (size_t i = 0; i < upsets->count; i++) {
+        if (upsets->items[i].ordinal == 0 &&
+            __builtin_add_overflow(sum, upsets->items[i].elements, &sum))
+            return -1;
+    }
+    return sum;
+}
+
 void stoic_trial_cursor_record(const stoic_trial_cursor *cursor, stoic_record *out) {
     const stoic_upset *upset = only_upset(cursor);
     const stoic_site *site = only_site(cursor);
@@ -286,7 +298,8 @@ void stoic_trial_cursor_record(const stoic_trial_cursor *cursor, stoic_record *o
             records->allocation ? stoic_allocation_stratum(records->allocation, cursor->trial) : -1,
         .counts = cursor->counts,
         .accuracy = NAN,
-        .drop = NAN};
+        .drop = NAN,
+        .hits = hits(cursor)};
     stoic_trial_cursor_where(cursor, &out->layer, &out->bit);
     if (site || upset) {
         out->index = site ? site->index : upset->index;

@@ -85,11 +85,10 @@ static stoic_status parse_name(const stoic_format *format, int redundant, const 
         return STOIC_OK;
     }
     const char *near = stoic_nearest(name, names);
-    return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
-                      "%s: unknown field '%s'%s%s%s; expected all, data, sign, exponent, "
-                      "exponent-msb, mantissa, msb, redundancy, or bits such as 30+23-26",
-                      what, name, near ? "; did you mean '" : "", near ? near : "",
-                      near ? "'?" : "");
+    return stoic_fail(
+        err, STOIC_ERR_ARGUMENT, "",
+        "%s: unknown field '%s'%s%s%s; expected " STOIC_FIELD_NAMES ", or bits such as 30+23-26",
+        what, name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 /* "7" or "23-26", in either direction. */
