@@ -271,6 +271,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
         TRY(cli_require(set->common.output, "-o OUT.onnx", err));
     else
         TRY(cli_call_keeps(call, set->common.output, err));
+    TRY(cli_output_check(set->common.output, err));
     TRY(stoic_model_read(call->arguments.items[0], &model, err));
     for (size_t i = 0; i < set->changes.count; i++)
         TRY(change(&model, set->changes.items[i], err));

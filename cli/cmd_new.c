@@ -73,6 +73,7 @@ static stoic_status build(const settings *set, const char *spec, stoic_error *er
     cli_output output = {.file = NULL};
     double start = cli_seconds();
     TRY(cli_require(set->common.output, "-o M.onnx", err));
+    TRY(cli_output_check(set->common.output, err));
     TRY(stoic_zoo_build(spec, (uint64_t)set->common.seed, &model, err));
     TRY(stoic_model_write(model, set->common.output, err));
     TRY(cli_output_open(&output, NULL, set->common.format, err));

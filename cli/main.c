@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "launcher.h"
+#include "output.h"
 #include "progress_line.h"
 #include "usage.h"
 #include "verb.h"
@@ -32,6 +33,12 @@ static void hold_streams(void) {
         if (fcntl(fd, F_GETFD) == -1)
             (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
     }
+}
+
+/* As every program that nobody reads: `stoic records run.db | head` is no error. */
+static void end_by_pipe(void) {
+    signal(SIGPIPE, SIG_DFL);
+    raise(SIGPIPE);
 }
 
 static int complain(const char *verb, stoic_status status, const stoic_error *err) {
@@ -87,8 +94,8 @@ int main(int argc, char **argv) {
     static char help[] = "help", version[] = "version";
     stoic_error err = {.code = STOIC_OK};
     hold_streams();
-    /* A reader that leaves, a file that may not grow: writes that fail, with a message. */
-    signal(SIGPIPE, SIG_IGN);
+    /* A reader that leaves, a file that may not grow: writes that fail, and nothing is lost. */
+    bool quiet_pipe = signal(SIGPIPE, SIG_IGN) != SIG_IGN;
     signal(SIGXFSZ, SIG_IGN);
     if (argc < 2 && is_first())
         cli_usage_overview(stderr);
@@ -104,5 +111,7 @@ int main(int argc, char **argv) {
         return is_first() ? complain(NULL, status, &err) : EXIT_SUCCESS;
     }
     stoic_status status = run_verb(verb, argc, argv, &err);
+    if (status != STOIC_OK && quiet_pipe && cli_output_unread())
+        end_by_pipe();
     return status == STOIC_OK ? EXIT_SUCCESS : complain(verb->name, status, &err);
 }

@@ -121,7 +121,8 @@ static void put_overview(FILE *file) {
     } exits[] = {{"0", "done"},
                  {"1", "it failed; one line on standard error says what and where"},
                  {"2", "wrong usage: an option, a value, a spec"},
-                 {"130", "interrupted; what was done is kept"}};
+                 {"130", "interrupted; what was done is kept"},
+                 {"141", "nobody reads the output any more"}};
     for (size_t i = 0; i < sizeof exits / sizeof *exits; i++)
         put_option(file, exits[i].status, exits[i].meaning);
     fputs(".SH ENVIRONMENT\n", file);

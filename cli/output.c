@@ -2,40 +2,49 @@
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "options.h"
+#include "verb.h"
 
-static stoic_status open_temporary(cli_output *output, stoic_error *err) {
+static void forget(cli_output *output) {
+    free(output->temporary);
+    free(output->target);
+    output->temporary = output->target = NULL;
+}
+
+/* Beside the file, with its permissions or those that the user's umask gives. */
+static stoic_status open_temporary(cli_output *output, const struct stat *there, stoic_error *err) {
     static const char suffix[] = ".XXXXXX";
-    size_t length = strlen(output->path);
-    output->temporary = malloc(length + sizeof suffix);
-    if (!output->temporary)
+    output->target = realpath(output->path, NULL);
+    if (!output->target)
+        output->target = strdup(output->path);
+    size_t length = output->target ? strlen(output->target) : 0;
+    output->temporary = output->target ? malloc(length + sizeof suffix) : NULL;
+    if (!output->temporary) {
+        forget(output);
         return cli_fail_memory(err);
-    memcpy(output->temporary, output->path, length);
+    }
+    memcpy(output->temporary, output->target, length);
     memcpy(output->temporary + length, suffix, sizeof suffix);
     int fd = mkstemp(output->temporary);
-    if (fd < 0) {
-        free(output->temporary);
-        output->temporary = NULL;
-        return cli_fail_errno(err, output->path, "cannot create");
-    }
     mode_t mask = umask(0);
     umask(mask);
-    if (fchmod(fd, 0666 & ~mask) == 0)
+    if (fd >= 0 && fchmod(fd, there ? there->st_mode & 0777 : 0666 & ~mask) == 0)
         output->file = fdopen(fd, "w");
-    if (!output->file) {
-        cli_fail_errno(err, output->path, "cannot create");
+    if (output->file)
+        return STOIC_OK;
+    cli_fail_errno(err, output->path, "cannot create");
+    if (fd >= 0) {
         close(fd);
         unlink(output->temporary);
-        free(output->temporary);
-        output->temporary = NULL;
-        return STOIC_ERR_IO;
     }
-    return STOIC_OK;
+    forget(output);
+    return STOIC_ERR_IO;
 }
 
 stoic_status cli_output_open(cli_output *output, const char *path, int format, stoic_error *err) {
@@ -47,14 +56,30 @@ stoic_status cli_output_open(cli_output *output, const char *path, int format, s
         output->file = stdout;
         return STOIC_OK;
     }
-    if (stat(path, &there) != 0 || S_ISREG(there.st_mode))
-        return open_temporary(output, err);
+    stoic_status status = cli_output_check(path, err);
+    if (status != STOIC_OK)
+        return status;
+    bool exists = stat(path, &there) == 0;
+    if (!exists || S_ISREG(there.st_mode))
+        return open_temporary(output, exists ? &there : NULL, err);
     output->file = fopen(path, "w");
     return output->file ? STOIC_OK : cli_fail_errno(err, path, "cannot open");
 }
 
 bool cli_output_failed(const cli_output *output) {
     return ferror(output->file) != 0;
+}
+
+static bool unread;
+
+bool cli_output_unread(void) {
+    return unread;
+}
+
+/* Asked of the system: errno may be that of something later. */
+static bool nobody_reads(int fd) {
+    struct pollfd pipe = {.fd = fd, .events = POLLOUT};
+    return poll(&pipe, 1, 0) == 1 && (pipe.revents & (POLLERR | POLLHUP));
 }
 
 /* Errors of a buffered write show at the latest here. */
@@ -72,7 +97,8 @@ static stoic_status flush(cli_output *output, stoic_error *err) {
     }
     if (!failed)
         return STOIC_OK;
-    errno = code ? code : EIO;
+    unread = !output->path && nobody_reads(fileno(output->file));
+    errno = unread ? EPIPE : code ? code : EIO;
     return cli_fail_errno(err, place, "cannot write");
 }
 
@@ -85,12 +111,11 @@ stoic_status cli_output_close(cli_output *output, stoic_status status, stoic_err
         status = cli_fail_errno(err, output->path, "cannot write");
     output->file = NULL;
     if (output->temporary) {
-        if (status == STOIC_OK && rename(output->temporary, output->path) != 0)
+        if (status == STOIC_OK && rename(output->temporary, output->target) != 0)
             status = cli_fail_errno(err, output->path, "cannot write");
         if (status != STOIC_OK)
             unlink(output->temporary);
-        free(output->temporary);
-        output->temporary = NULL;
+        forget(output);
     }
     return status;
 }

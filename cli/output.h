@@ -18,6 +18,7 @@ typedef enum cli_format { CLI_TABLE, CLI_CSV, CLI_JSON } cli_format;
 typedef struct cli_output {
     FILE *file;
     const char *path; /* NULL: standard output */
+    char *target;     /* `path` behind symbolic links, which are written through */
     char *temporary;  /* NULL where `path` is written directly: a device, a pipe */
     cli_format format;
 } cli_output;
@@ -26,6 +27,8 @@ stoic_status cli_output_open(cli_output *output, const char *path, int format, s
 /* Writes what is buffered. With a `status` of STOIC_OK the file takes its name; otherwise it is
  * removed. Returns `status`, or the failure to write. */
 stoic_status cli_output_close(cli_output *output, stoic_status status, stoic_error *err);
+/* Did a write to standard output fail because its reader is gone? */
+bool cli_output_unread(void);
 /* Did a write fail? Then going on is pointless. */
 bool cli_output_failed(const cli_output *output);
 

@@ -108,7 +108,7 @@ stoic_status cli_train_files_keep(const cli_train_files *files, const cli_call *
     const char *paths[FILES];
     stoic_status status = STOIC_OK;
     list_files(files, paths);
-    if (cli_call_keeps(call, files->last, NULL) != STOIC_OK)
+    if (cli_call_reads(call, files->last))
         return cli_fail(err, STOIC_ERR_ARGUMENT, files->last,
                         "the trained network would overwrite the one it starts from; name another "
                         "file with -o");

@@ -195,7 +195,12 @@ stoic_status cli_data_parse(char *text, cli_data *data, stoic_error *err);
 /* Checks that the verb got `low` to `high` arguments; `what` names them. */
 stoic_status cli_call_expect(const cli_call *call, size_t low, size_t high, const char *what,
                              stoic_error *err);
-/* Checks that the output (may be NULL) is none of the files that the verb reads. */
+/* Checks before anything is computed that the output (may be NULL) can be made: its folder can be
+ * written to. What lies there is replaced, but for a campaign: that is refused. */
+stoic_status cli_output_check(const char *output, stoic_error *err);
+/* Is the output one of the verb's arguments? */
+bool cli_call_reads(const cli_call *call, const char *output);
+/* The check, and that the output is none of the files that the verb reads. */
 stoic_status cli_call_keeps(const cli_call *call, const char *output, stoic_error *err);
 /* The same for the files that a spec names, as in "list:FILE", "idx:IMAGES,LABELS" or "fixed=FILE";
  * `spec` may be NULL. */
@@ -206,8 +211,8 @@ stoic_status cli_require(const char *value, const char *option, stoic_error *err
 /* Seconds on a clock that only goes forward. */
 double cli_seconds(void);
 
-/* From here on a first Ctrl-C or SIGTERM only sets what is returned, for the library's `cancel`; a
- * second one ends the program at once. */
+/* From here on a first Ctrl-C, SIGTERM or SIGHUP only sets what is returned, for the library's
+ * `cancel`; a second one of the first two ends the program at once. */
 const volatile int *cli_interrupt_catch(void);
 /* Prints the command line that goes on to stderr, with `option` (may be NULL) in it. */
 void cli_interrupt_tell(const cli_call *call, const char *option);

@@ -126,7 +126,7 @@ run_part() { # NAME, in a folder of its own
 
 if [ $# -eq 0 ]; then
     mkdir "$work/harness" && cd "$work/harness" && self_test
-    set -- campaigns by_hand interrupted trainings designs bad_models bad_data bad_files adversary
+    set -- campaigns by_hand interrupted trainings designs bad_models bad_data bad_files adversary clock
 fi
 for part; do run_part "$part"; done
 echo "1..$((passed + failed))"

@@ -135,11 +135,19 @@ other 'locked folder: inject' 'locked/new.db: .*Permission denied' \
     "stoic inject $LENET --data fashion-mnist --images 9 --fault flips:1 -o locked/new.db"
 other 'locked folder: going on' 'locked/run.db: .*Permission denied' \
     "stoic inject $base --fault flips:1 --trials 30 -o locked/run.db"
-for command in "new lenet5" "report copy.db" "records copy.db" \
-    "info $LENET --set mean=0"; do
+few="$LENET --data fashion-mnist --images 20"
+for command in "new lenet5" "report copy.db" "records copy.db" "info $LENET --set mean=0" \
+    "harden $LENET --pass relu6" "store $LENET --store fp16" "eval $few" "attack $few --flips 1" \
+    "train $few --epochs 1 --batch 10 --test none" "compare $few --fault flips:1 --with pass:relu6" \
+    "explore $few --store affine:{M} --all" "replay copy.db --trial 1" "plan $LENET"; do
     other "locked folder: ${command%% *}" 'locked/x.out: .*Permission denied' \
         "stoic $command -o locked/x.out"
 done
+other 'locked folder: logits' 'locked/x.npy: .*Permission denied' "stoic eval $few --logits locked/x.npy"
+other 'locked folder: a checkpoint' 'locked/x: .*Permission denied' \
+    "stoic train $few --epochs 1 --batch 10 --test none -o other.onnx --checkpoint locked/x"
+other 'locked folder: campaigns of a study' 'locked/x: .*Permission denied' \
+    "stoic explore $few --store affine:{M} --all --keep locked/x"
 other 'locked folder: merge' 'locked/x.db.*Permission denied' 'stoic merge copy.db -o locked/x.db'
 other 'no permission to read' 'locked/hidden.onnx: .*Permission denied' 'stoic info locked/hidden.onnx'
 check 'a campaign file in a locked folder can be read' $as_other stoic records locked/run.db

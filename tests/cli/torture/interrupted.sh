@@ -27,6 +27,7 @@ bytes plain.db >expected
 check 'SIGINT: status 130 and a command' interrupt INT 0.3
 check 'SIGINT at once: status 130 and a command' interrupt INT
 check 'SIGTERM: status 130 and a command' interrupt TERM 0.2
+check 'SIGHUP: status 130 and a command' interrupt HUP 0.2
 bytes "$name" >part.text
 grep -vxFf expected part.text >strange
 [ -s strange ] && fail 'what is done is kept' 'rows of no trial' strange || pass 'what is done is kept'

@@ -2,7 +2,7 @@
 # each, of memory or threads; what was committed stays. STEP=N: kilobytes between two.
 
 lenet=$PWD/$LENET few="--data fashion-mnist --images 40"
-stoic store $lenet --store int8 -o lenet.stw >/dev/null
+stoic store $lenet --store int8 $few --calibrate 40 -o lenet.stw >/dev/null
 stoic new resnet20 -o resnet.onnx >/dev/null
 $PYTHON - <<'END'
 import numpy as np
@@ -17,7 +17,7 @@ limited() { # NAME COMMAND...: with every limit up to the first three that are e
     name=$1
     shift
     at=$least enough=0 refused=0 bad=''
-    while [ $enough -lt 3 ] && [ $at -lt 2000000 ]; do
+    while [ $enough -lt 3 ] && [ ${#bad} -lt 1000 ]; do
         rm -f made*
         (ulimit -v $at; timeout -s KILL $LIMIT "$@" >limit.out 2>limit.err </dev/null)
         status=$?

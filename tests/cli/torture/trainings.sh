@@ -41,7 +41,7 @@ stop() { # SIGNAL: after the first epoch; leaves the command in `again`
     sed -n '/^to go on:/{n;p;}' stop.err >again
     [ -s again ]
 }
-for signal in INT TERM; do
+for signal in INT TERM HUP; do
     check "training: SIG$signal: status 130 and a command" stop $signal
     check "training: SIG$signal: the command runs" sh again
     trained "training: SIG$signal: the bytes" "$name"
