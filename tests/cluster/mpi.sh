@@ -139,8 +139,8 @@ same 'that command finishes the campaign' expected stopped.db
 # ---- strata: started anew, with other numbers of ranks ----
 
 strata="$data --fault flips:1 --sampling stratified --threads 1"
-"$STOIC" inject "$LENET" $strata --trials 3000 -o alone.db >/dev/null
-bytes alone.db >expected
+"$STOIC" inject "$LENET" $strata --trials 3000 -o strata.db >/dev/null
+bytes strata.db >expected
 for more in '2 1200' '1 2100' '3 3000'; do # ranks, trials
     set -- $more
     mpirun -n $1 "$STOIC" inject "$LENET" $strata --trials $2 -o grown.db >/dev/null 2>grown.err ||

@@ -127,6 +127,7 @@ else
 fi
 chmod 755 "$work" "$PWD"
 mkdir -m 555 locked
+mkdir -m 777 open
 cp $LENET locked/net.onnx
 cp copy.db locked/run.db
 cp models/lenet5-avgpool.onnx locked/hidden.onnx && chmod 000 locked/hidden.onnx
@@ -145,7 +146,7 @@ for command in "new lenet5" "report copy.db" "records copy.db" "info $LENET --se
 done
 other 'locked folder: logits' 'locked/x.npy: .*Permission denied' "stoic eval $few --logits locked/x.npy"
 other 'locked folder: a checkpoint' 'locked/x: .*Permission denied' \
-    "stoic train $few --epochs 1 --batch 10 --test none -o other.onnx --checkpoint locked/x"
+    "stoic train $few --epochs 1 --batch 10 --test none -o open/x.onnx --checkpoint locked/x"
 other 'locked folder: campaigns of a study' 'locked/x: .*Permission denied' \
     "stoic explore $few --store affine:{M} --all --keep locked/x"
 other 'locked folder: merge' 'locked/x.db.*Permission denied' 'stoic merge copy.db -o locked/x.db'
