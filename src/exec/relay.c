@@ -179,12 +179,12 @@ stoic_status stoic_relay_prepare(stoic_faulty *f, stoic_block *b, stoic_error *e
         TRY(stoic_faulty_grow(&r->scratch, &r->scratch_room, (size_t)(rows * STOIC_LANES), err));
         r->found = true;
     }
-    if (r->quiet_block != b->serial) {
-        r->quiet_block = 0;
+    if (r->sums_block != b->serial) {
+        r->sums_block = 0;
+        r->quiet = NULL;
         for (int i = 0; i < r->tail.n; i++)
             TRY(stoic_block_sums(b, f->session, r->tail.step[i], &r->sums[i], err));
-        TRY(stoic_relay_quiet(f, b, &r->quiet, err));
-        r->quiet_block = b->serial;
+        r->sums_block = b->serial;
     }
     r->use = true;
 done:
@@ -375,7 +375,7 @@ static void find_errors(const stoic_faulty *f, const stoic_block *b, const relay
         while (level < STOIC_RELAY_LEVELS && !(sum < stoic_relay_level(level)))
             level++;
         const float *normal = f->difference.errors + w->images[lane] * classes, *golden = normal;
-        if (level < STOIC_RELAY_LEVELS && most[l] == most[l])
+        if (r->quiet && level < STOIC_RELAY_LEVELS && most[l] == most[l])
             golden = r->quiet + (level * b->count + w->images[lane]) * classes;
         for (int64_t k = 0; k < classes; k++) {
             double own_part =

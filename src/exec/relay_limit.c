@@ -256,6 +256,8 @@ stoic_status stoic_relay_limits(stoic_faulty *f, stoic_block *b, const stoic_edi
     TRY(stoic_faulty_grow(&h->moved, &h->moved_room, (size_t)(b->groups * STOIC_LANES * h->columns),
                           err));
     TRY(grow_places(r, pixels, err));
+    if (!r->quiet)
+        TRY(stoic_relay_quiet(f, b, &r->quiet, err));
     TRY(find_rooms(f, b, err));
     stoic_chain_places(chain, weight / s->kw % s->kh, weight % s->kw, r->at);
     for (int64_t image = 0; image < (int64_t)b->groups * STOIC_LANES; image++) {

@@ -19,9 +19,9 @@ struct stoic_relay {
     stoic_tail tail;
     stoic_product products[STOIC_TAIL_LAYERS];
     double norms[STOIC_TAIL_LAYERS];
-    float *sizes_of[STOIC_TAIL_LAYERS];   /* |weights| of the products */
-    uint64_t quiet_block;                 /* what follows is for this block */
-    const float *quiet;                   /* [level][image][class] */
+    float *sizes_of[STOIC_TAIL_LAYERS]; /* |weights| of the products */
+    uint64_t sums_block;                /* what follows is for this block */
+    const float *quiet; /* [level][image][class]; NULL: only for weights that are asked for often */
     const float *sums[STOIC_TAIL_LAYERS]; /* golden, of the products */
     bool sigmoid;
     double near; /* roundings of the tail in proportion to the change */
