@@ -47,48 +47,17 @@ static void interleave_one_by_one(const uint8_t *from, int64_t step, int64_t n, 
 
 #ifdef WITH_VBMI
 
-/* What opening words of one weight takes. */
-typedef struct opening {
-    __m512i pick, shift, top, rest;
-    __m128i once, twice;
-} opening;
-
-/* A byte for each of 64 codes: eight codes of a lane begin `first` bits from its first byte, which
- * is `bits` bytes from that of the lane before. */
-static inline opening opening_of(const stoic_words *w, int first) {
-    uint8_t pick[64], shift[64];
-    for (int i = 0; i < 64; i++) {
-        pick[i] = (uint8_t)(i / 8 * w->word + i % 8);
-        shift[i] = (uint8_t)(first + i % 8 * w->word);
-    }
-    return (opening){.pick = _mm512_loadu_si512(pick),
-                     .shift = _mm512_loadu_si512(shift),
-                     .rest = _mm512_set1_epi8((char)((1u << (w->data - w->copied)) - 1)),
-                     .top =
-                         _mm512_set1_epi8((char)(((1u << w->copied) - 1) << (w->data - w->copied))),
-                     .once = _mm_cvtsi32_si128(w->copied),
-                     .twice = _mm_cvtsi32_si128(2 * w->copied)};
-}
-
-/* 64 words; *odd: bits of `top` in those whose copies are not alike, and others. */
-static inline __m512i open_64(const opening *o, __m512i x, __m512i *odd) {
-    const __m512i a = _mm512_multishift_epi64_epi8(o->shift, _mm512_permutexvar_epi8(o->pick, x));
-    const __m512i b = _mm512_srl_epi64(a, o->once), c = _mm512_srl_epi64(a, o->twice);
-    const __m512i most = _mm512_ternarylogic_epi64(a, b, c, 0xe8);
-    *odd = _mm512_ternarylogic_epi64(a, b, c, 0x7e);
-    /* (most & top) | (a & rest) */
-    return _mm512_ternarylogic_epi64(most, o->top, _mm512_and_si512(a, o->rest), 0xea);
-}
+#include "runtime/opening.h"
 
 /* Any number of words, none beyond their end; counts. */
-static int open_carefully(const opening *o, const uint8_t *bytes, int first, int bits, int n,
+static int open_carefully(const stoic_opening *o, const uint8_t *bytes, int first, int bits, int n,
                           uint8_t *codes) {
     int differ = 0;
     for (int i = 0; i < n; i += 64, bytes += 8 * bits) {
         const int m = n - i < 64 ? n - i : 64, need = (first + m * bits + 7) / 8;
         const __mmask64 there = need < 64 ? (UINT64_C(1) << need) - 1 : UINT64_MAX;
         const __mmask64 wanted = m < 64 ? (UINT64_C(1) << m) - 1 : UINT64_MAX;
-        __m512i odd, x = open_64(o, _mm512_maskz_loadu_epi8(there, bytes), &odd);
+        __m512i odd, x = stoic_open_64(o, _mm512_maskz_loadu_epi8(there, bytes), &odd);
         _mm512_mask_storeu_epi8(codes + i, wanted, x);
         differ += __builtin_popcountll(_mm512_mask_test_epi8_mask(wanted, odd, o->top));
     }
@@ -99,12 +68,12 @@ static int open_short(const uint64_t *image, int64_t at, const stoic_words *w, i
                       uint8_t *codes) {
     const uint8_t *bytes = (const uint8_t *)image + at / 8;
     const int bits = w->word, first = (int)(at % 8);
-    const opening o = opening_of(w, first);
+    const stoic_opening o = stoic_opening_of(w, first);
     __m512i any = _mm512_setzero_si512();
     int i = 0;
     /* as long as 64 bytes are there, and counting only if there is something to count */
     for (; (n - i) * bits >= 8 * 64 && i + 64 <= n; i += 64) {
-        __m512i odd, x = open_64(&o, _mm512_loadu_si512(bytes + i / 8 * bits), &odd);
+        __m512i odd, x = stoic_open_64(&o, _mm512_loadu_si512(bytes + i / 8 * bits), &odd);
         _mm512_storeu_si512(codes + i, x);
         any = _mm512_or_si512(any, odd);
     }
@@ -363,25 +332,55 @@ static inline void turn_16(const uint8_t *from, int64_t step, uint8_t *to) {
     for (int r = 0; r < 16; r++)
         _mm_storeu_si128((__m128i *)(to + 16 * r), x[r]);
 }
+#endif
+
+#ifdef WITH_VBMI
+/* The same in each lane of 64 bytes, of which lane l has first been given every fourth, from l on,
+ * so that the lanes of a result follow each other. */
+static inline void turn_64(const uint8_t *from, int64_t step, uint8_t *to) {
+    uint8_t order[64];
+    __m512i x[16], y[16];
+    for (int i = 0; i < 64; i++)
+        order[i] = (uint8_t)(i % 16 * 4 + i / 16);
+    const __m512i orders = _mm512_loadu_si512(order);
+    for (int r = 0; r < 16; r++)
+        x[r] = _mm512_permutexvar_epi8(orders, _mm512_loadu_si512(from + r * step));
+#define ROUND(a, b)                                                                                \
+    for (int r = 0; r < 8; r++) {                                                                  \
+        b[2 * r] = _mm512_unpacklo_epi8(a[r], a[r + 8]);                                           \
+        b[2 * r + 1] = _mm512_unpackhi_epi8(a[r], a[r + 8]);                                       \
+    }
+    ROUND(x, y)
+    ROUND(y, x)
+    ROUND(x, y)
+    ROUND(y, x)
+#undef ROUND
+    for (int r = 0; r < 16; r++)
+        _mm512_storeu_si512(to + 64 * r, x[r]);
+}
+#endif
 
 static void interleave(const uint8_t *from, int64_t step, int64_t n, uint8_t *to) {
     int64_t i = 0;
+#ifdef WITH_VBMI
+    for (; i + 64 <= n; i += 64)
+        turn_64(from + i, step, to + 16 * i);
+#endif
+#ifdef __AVX2__
     for (; i + 16 <= n; i += 16)
         turn_16(from + i, step, to + 16 * i);
+#endif
     interleave_one_by_one(from + i, step, n - i, to + 16 * i);
 }
-#else
-static void interleave(const uint8_t *from, int64_t step, int64_t n, uint8_t *to) {
-    interleave_one_by_one(from, step, n, to);
-}
-#endif
 
 #define GLUE2(a, b) a##b
 #define GLUE(a, b)  GLUE2(a, b)
 extern const stoic_int_loops GLUE(stoic_int_loops_, STOIC_KERNEL_SET);
+extern const stoic_coded_loops GLUE(stoic_coded_loops_, STOIC_KERNEL_SET);
 extern const stoic_byte_kernels GLUE(stoic_byte_kernels_, STOIC_KERNEL_SET);
 const stoic_byte_kernels GLUE(stoic_byte_kernels_, STOIC_KERNEL_SET) = {
-    &GLUE(stoic_int_loops_, STOIC_KERNEL_SET), open_short,
+    &GLUE(stoic_int_loops_, STOIC_KERNEL_SET), &GLUE(stoic_coded_loops_, STOIC_KERNEL_SET),
+    open_short,
 #ifdef WITH_VBMI
     open_summed,
 #else

@@ -6,6 +6,7 @@
 #define STOIC_RUNTIME_BYTES_H
 
 #include "runtime/bulk_kernels.h"
+#include "runtime/coded_loops.h"
 #include "runtime/int_loops.h"
 
 /* What each code is worth. Where `linear`, with x = code ^ flip as a number, in two's complement if
@@ -25,6 +26,7 @@ typedef struct stoic_byte_rule {
 
 typedef struct stoic_byte_kernels {
     const stoic_int_loops *integers;
+    const stoic_coded_loops *coded; /* whose entries are NULL where there are none */
     /* n words of one weight and 2 <= word <= 8 bits from bit `at` on, repeated or not: their codes,
      * voted; returns how many words held copies that are not alike */
     int (*open_short)(const uint64_t *image, int64_t at, const stoic_words *words, int n,

@@ -8,6 +8,7 @@
 #include "runtime/walk.h"
 
 enum { LANES = STOIC_RUN_LANES, TILE = STOIC_RUN_TILE, ROWS = STOIC_RUN_ROWS };
+enum { FEW = 256, PIECE = 256 }; /* positions, and taps at once where they are few */
 
 /* Weights of one output channel. */
 static int64_t taps_of(const stoic_stw *file, const stoic_stw_node *n) {
@@ -30,14 +31,15 @@ uint64_t stoic_run_scratch(const stoic_stw *file, const stoic_stw_node *n, uint6
     if (n->op == STOIC_STW_MUL)
         return in->channels;
     if (n->op == STOIC_STW_GEMM) {
+        const uint64_t codes = ROWS * STOIC_ROWS_PIECE / sizeof(float);
         uint64_t row =
             n->flags & STOIC_STW_TRANSPOSED ? ROWS * stoic_stw_elements(in) : out->channels;
-        return row + out->channels;
+        return (row > codes ? row : codes) + out->channels;
     }
     if (n->op != STOIC_STW_CONV)
         return 0;
     *padded = padded_size(in, n);
-    return 2 * (uint64_t)taps_of(file, n) * LANES + out->channels;
+    return 2 * (uint64_t)taps_of(file, n) * LANES + (FEW + TILE) * LANES + out->channels;
 }
 
 void stoic_run_read(stoic_run *run, uint32_t tensor, float *to) {
@@ -54,7 +56,7 @@ typedef struct conv {
     int64_t height, width; /* of the input, padding included where it was copied */
     int64_t low[2];        /* padding that was not copied, in front */
     int64_t taps;
-    float *weights, *rows, *bias;
+    float *weights, *rows, *sums, *bias;
     bool padded;
     int group, first, lanes; /* the block: output channels from `first` on */
 } conv;
@@ -80,20 +82,27 @@ static bool may_be_infinite(const stoic_stored *s) {
            s->record->format == STOIC_FORMAT_FP16 || s->record->format == STOIC_FORMAT_BF16;
 }
 
-/* Sixteen channels side by side; those beyond the group are zero. True where all are finite. */
+/* The next block's codes, if it can be had as such. */
+static bool load_codes(stoic_run *run, const conv *c) {
+    return c->lanes == LANES &&
+           stoic_reader_codes(&run->reader, LANES * c->taps, (uint8_t *)c->rows);
+}
+
+/* Taps `first` to `first` + n of a block of codes, sixteen channels side by side. */
+static void spread_codes(stoic_run *run, const conv *c, int64_t first, int64_t n, float *weights) {
+    enum { SOME = STOIC_BYTE_STRETCH / LANES };
+    const uint8_t *codes = (const uint8_t *)c->rows + first;
+    uint8_t turned[STOIC_BYTE_STRETCH];
+    for (int64_t i = 0; i < n; i += SOME) {
+        const int m = n - i < SOME ? (int)(n - i) : SOME;
+        run->set.bytes->interleave(codes + i, c->taps, m, turned);
+        run->set.bytes->widen(&run->reader.rule, turned, LANES * m, weights + LANES * i);
+    }
+}
+
+/* The next block, channels beyond the group zero. True where all are finite. */
 static bool load_block(stoic_run *run, const conv *c) {
     bool finite = true;
-    uint8_t *codes = (uint8_t *)c->rows, *turned = codes + LANES * c->taps;
-    if (c->lanes == LANES && stoic_reader_codes(&run->reader, LANES * c->taps, codes)) {
-        run->set.bytes->interleave(codes, c->taps, c->taps, turned);
-        for (int64_t i = 0; i < LANES * c->taps; i += STOIC_BYTE_STRETCH) {
-            const int64_t left = LANES * c->taps - i;
-            run->set.bytes->widen(&run->reader.rule, turned + i,
-                                  left < STOIC_BYTE_STRETCH ? (int)left : STOIC_BYTE_STRETCH,
-                                  c->weights + i);
-        }
-        return true;
-    }
     memset(c->rows + c->lanes * c->taps, 0,
            (size_t)((LANES - c->lanes) * c->taps) * sizeof *c->rows);
     stoic_reader_next(&run->reader, c->lanes * c->taps, c->rows);
@@ -148,39 +157,90 @@ static const float *start_of(const stoic_run *run, const conv *c, const position
            at->y * c->node->stride[0] * c->width + at->x * c->node->stride[1];
 }
 
-static void multiply_block(const stoic_run *run, const conv *c, bool finite) {
+static stoic_run_walk walk_of(const conv *c) {
     const stoic_stw_node *n = c->node;
+    return (stoic_run_walk){.plane = c->height * c->width,
+                            .row = n->dilation[0] * c->width,
+                            .step = n->dilation[1],
+                            .channels = (int)(c->in->channels / n->groups),
+                            .height = (int)n->kernel[0],
+                            .width = (int)n->kernel[1],
+                            .last_row = (int)n->kernel[0],
+                            .last_column = (int)n->kernel[1]};
+}
+
+/* Where the next positions begin, of `left`, at most a tile; returns how many. */
+static int next_tile(const stoic_run *run, const conv *c, position *at, int64_t left,
+                     position here[TILE], const float *x[TILE]) {
+    const int n = left < TILE ? (int)left : TILE;
+    for (int p = 0; p < n; p++, step_on(c, at)) {
+        here[p] = *at;
+        x[p] = start_of(run, c, at);
+    }
+    for (int p = n; p < TILE; p++)
+        x[p] = x[0];
+    return n;
+}
+
+/* A block that has been loaded. */
+static void multiply_block(const stoic_run *run, const conv *c, bool finite) {
     const int64_t all = (int64_t)run->n * c->out->height * c->out->width;
-    stoic_run_walk walk = {.plane = c->height * c->width,
-                           .row = n->dilation[0] * c->width,
-                           .step = n->dilation[1],
-                           .channels = (int)(c->in->channels / n->groups),
-                           .height = (int)n->kernel[0],
-                           .width = (int)n->kernel[1],
-                           .last_row = (int)n->kernel[0],
-                           .last_column = (int)n->kernel[1]};
+    stoic_run_walk walk = walk_of(c);
     /* 0 times infinity would make a NaN of padding: then taps on it are left out, one position at
      * a time. */
-    const int step = finite || !c->padded ? TILE : 1;
+    const bool alone = !finite && c->padded;
     position at = {0};
-    for (int64_t from = 0; from < all; from += step) {
-        const int n_here = all - from < step ? (int)(all - from) : step;
+    for (int64_t from = 0, n; from < all; from += n) {
         const float *x[TILE];
-        float sums[TILE][LANES];
+        float sums[TILE][LANES] = {{0}};
         position here[TILE];
-        for (int p = 0; p < n_here; p++, step_on(c, &at)) {
-            here[p] = at;
-            x[p] = start_of(run, c, &at);
-        }
-        for (int p = n_here; p < TILE; p++)
-            x[p] = x[0];
-        if (step == 1) {
+        n = next_tile(run, c, &at, alone ? 1 : all - from, here, x);
+        if (alone) {
             inside(c, 0, here[0].y, &walk.first_row, &walk.last_row);
             inside(c, 1, here[0].x, &walk.first_column, &walk.last_column);
         }
         run->set.loops->tile(c->weights, x, &walk, sums);
-        for (int p = 0; p < n_here; p++)
+        for (int p = 0; p < n; p++)
             put(run, c, &here[p], sums[p]);
+    }
+}
+
+/* A block of codes and few positions: some input channels after others are widened, and multiplied
+ * with all positions, while they are in the first cache. */
+static void multiply_codes(stoic_run *run, const conv *c) {
+    const int64_t all = (int64_t)run->n * c->out->height * c->out->width;
+    const int64_t window = (int64_t)c->node->kernel[0] * c->node->kernel[1];
+    const int some = window < PIECE ? (int)(PIECE / window) : 1;
+    stoic_run_walk walk = walk_of(c);
+    const int channels = walk.channels;
+    const float *x[TILE];
+    position here[TILE], at;
+    memset(c->sums, 0, (size_t)(all + TILE) * LANES * sizeof(float));
+    for (int first = 0; first < channels; first += some) {
+        walk.channels = channels - first < some ? channels - first : some;
+        spread_codes(run, c, first * window, walk.channels * window, c->weights);
+        at = (position){0};
+        for (int64_t from = 0; from < all; from += TILE) {
+            next_tile(run, c, &at, all - from, here, x);
+            for (int p = 0; p < TILE; p++)
+                x[p] += first * walk.plane;
+            run->set.loops->tile(c->weights, x, &walk, (void *)(c->sums + from * LANES));
+        }
+    }
+    at = (position){0};
+    for (int64_t from = 0; from < all; from++, step_on(c, &at))
+        put(run, c, &at, c->sums + from * LANES);
+}
+
+static void run_block(stoic_run *run, const conv *c) {
+    const int64_t all = (int64_t)run->n * c->out->height * c->out->width;
+    if (!load_codes(run, c)) {
+        multiply_block(run, c, load_block(run, c));
+    } else if (all <= FEW) {
+        multiply_codes(run, c);
+    } else {
+        spread_codes(run, c, 0, c->taps, c->weights);
+        multiply_block(run, c, true);
     }
 }
 
@@ -197,13 +257,14 @@ void stoic_run_conv(stoic_run *run, const stoic_stw_node *n) {
               .padded = padded > 0,
               .weights = run->scratch};
     c.rows = c.weights + c.taps * LANES;
+    c.sums = c.rows + c.taps * LANES;
     if (c.padded) {
         c.height += n->pad_low[0] + n->pad_high[0];
         c.width += n->pad_low[1] + n->pad_high[1];
         pad_images(run, &c);
     }
     if (n->tensor[1] != STOIC_STW_NONE) {
-        c.bias = c.rows + c.taps * LANES;
+        c.bias = c.sums + (FEW + TILE) * LANES;
         stoic_run_read(run, n->tensor[1], c.bias);
     }
     const int each = (int)(c.out->channels / n->groups);
@@ -212,45 +273,49 @@ void stoic_run_conv(stoic_run *run, const stoic_stw_node *n) {
         for (int done = 0; done < each; done += LANES) {
             c.first = c.group * each + done;
             c.lanes = each - done < LANES ? each - done : LANES;
-            bool finite = load_block(run, &c);
-            multiply_block(run, &c, finite);
+            run_block(run, &c);
         }
     }
 }
 
 /* ---- matrices ---- */
 
-/* Four rows in pieces that stay in the first cache. */
-static void dots_by_pieces(stoic_run *run, int64_t first, int64_t inner, int m, const float *x,
-                           float *rows, float sums[ROWS][LANES]) {
-    const int64_t piece = STOIC_BYTE_STRETCH;
-    for (int64_t k = 0; k < inner; k += piece) {
-        const int n = inner - k < piece ? (int)(inner - k) : (int)piece;
+/* Rows of weights belong to outputs, for one image: they are multiplied as they are read. Four rows
+ * at once come from four parts of the matrix, each of which is then read from its beginning to its
+ * end, as processors like memory to be read. */
+static void gemm_of_one(stoic_run *run, const stoic_stw_node *n, uint8_t *codes) {
+    const int64_t inner = (int64_t)stoic_stw_elements(&run->file.values[n->in[0]]);
+    const int outputs = (int)run->file.values[n->out].channels, part = (outputs + ROWS - 1) / ROWS;
+    const float *x = stoic_run_in(run, n->in[0], 0);
+    float *y = stoic_run_out(run, n->out, 0);
+    for (int first = 0; first < part; first++) {
+        float sums[ROWS][LANES] = {{0}}, out[ROWS];
+        int64_t which[ROWS];
+        int m = 0;
+        for (int r = 0; r < ROWS; r++) {
+            const bool there = first + r * part < outputs;
+            which[r] = there ? first + r * part : first;
+            m += there;
+        }
+        stoic_reader_dots(&run->reader, which, m, inner, x, (void *)codes, sums);
+        run->set.loops->totals(sums, out);
         for (int r = 0; r < m; r++)
-            stoic_reader_part(&run->reader, (first + r) * inner + k, n, rows + r * piece);
-        run->set.loops->dots(rows, piece, n, x + k, sums);
+            y[which[r]] = out[r];
     }
 }
 
-/* Rows of weights belong to outputs. */
+/* For several images, or where there is no such way. */
 static void gemm_rows(stoic_run *run, const stoic_stw_node *n, float *rows) {
     const int64_t inner = (int64_t)stoic_stw_elements(&run->file.values[n->in[0]]);
     const int outputs = (int)run->file.values[n->out].channels;
-    const bool pieces =
-        run->n == 1 && inner > STOIC_BYTE_STRETCH && stoic_reader_seeks(&run->reader, inner);
     for (int first = 0; first < outputs; first += ROWS) {
         const int m = outputs - first < ROWS ? outputs - first : ROWS;
-        const int64_t length = pieces ? STOIC_BYTE_STRETCH : inner;
-        memset(rows + m * length, 0, (size_t)((ROWS - m) * length) * sizeof *rows);
-        if (!pieces)
-            stoic_reader_next(&run->reader, m * inner, rows);
+        memset(rows + m * inner, 0, (size_t)((ROWS - m) * inner) * sizeof *rows);
+        stoic_reader_next(&run->reader, m * inner, rows);
         for (int i = 0; i < run->n; i++) {
             const float *x = stoic_run_in(run, n->in[0], i);
             float sums[ROWS][LANES] = {{0}}, out[ROWS];
-            if (pieces)
-                dots_by_pieces(run, first, inner, m, x, rows, sums);
-            else
-                run->set.loops->dots(rows, inner, inner, x, sums);
+            run->set.loops->dots(rows, inner, inner, x, sums);
             run->set.loops->totals(sums, out);
             memcpy(stoic_run_out(run, n->out, i) + first, out, (size_t)m * sizeof *out);
         }
@@ -282,10 +347,13 @@ void stoic_run_gemm(stoic_run *run, const stoic_stw_node *n) {
             bias[r] = bias[0];
     }
     stoic_reader_begin(&run->reader, run->set.words, run->set.bytes, &run->tensors[n->tensor[0]]);
-    if (n->flags & STOIC_STW_TRANSPOSED)
-        gemm_rows(run, n, rows);
-    else
+    const int64_t inner = (int64_t)stoic_stw_elements(&run->file.values[n->in[0]]);
+    if (!(n->flags & STOIC_STW_TRANSPOSED))
         gemm_columns(run, n, rows);
+    else if (run->n == 1 && stoic_reader_multiplies(&run->reader, inner))
+        gemm_of_one(run, n, (uint8_t *)rows);
+    else
+        gemm_rows(run, n, rows);
     for (int i = 0; i < run->n; i++) {
         float *out = stoic_run_out(run, n->out, i);
         for (int r = 0; r < outputs; r++)

@@ -3,6 +3,7 @@
  * or threads. */
 #include "runtime/run_loops.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "runtime/turn.h"
@@ -28,10 +29,31 @@ static inline vector load(const float *from) {
     return v;
 }
 
-static void tile(const float *weights, const float *const x[TILE], const stoic_run_walk *walk,
-                 float out[TILE][STOIC_RUN_LANES]) {
-    vector sum[TILE][PARTS];
-    memset(sum, 0, sizeof sum);
+/* The taps of `rows` x `columns` of each channel, whose rows are `row` elements apart. */
+static inline void add_window(const float *w, const float *const x[TILE],
+                              const stoic_run_walk *walk, const int rows, const int columns,
+                              vector sum[TILE][PARTS]) {
+    const float *at[TILE];
+    memcpy(at, x, sizeof at);
+    for (int c = 0; c < walk->channels; c++) {
+        for (int i = 0; i < rows; i++) {
+            const int64_t from = c * walk->plane + i * walk->row;
+            for (int k = 0; k < columns; k++, w += STOIC_RUN_LANES) {
+                vector by[PARTS]; /* once for all positions: these and the sums stay in registers */
+                for (int part = 0; part < PARTS; part++)
+                    by[part] = load(w + part * WIDTH);
+                for (int p = 0; p < TILE; p++) {
+                    for (int part = 0; part < PARTS; part++)
+                        sum[p][part] += by[part] * at[p][from + k];
+                }
+            }
+        }
+    }
+}
+
+/* Any walk. */
+static void add_some(const float *weights, const float *const x[TILE], const stoic_run_walk *walk,
+                     vector sum[TILE][PARTS]) {
     for (int c = 0; c < walk->channels; c++) {
         for (int i = walk->first_row; i < walk->last_row; i++) {
             const int64_t from = c * walk->plane + i * walk->row;
@@ -39,7 +61,7 @@ static void tile(const float *weights, const float *const x[TILE], const stoic_r
                 weights + ((int64_t)c * walk->height + i) * walk->width * STOIC_RUN_LANES;
             for (int k = walk->first_column; k < walk->last_column; k++) {
                 const int64_t at = from + k * walk->step;
-                vector by[PARTS]; /* once for all positions: these and the sums stay in registers */
+                vector by[PARTS];
                 for (int part = 0; part < PARTS; part++)
                     by[part] = load(w + k * STOIC_RUN_LANES + part * WIDTH);
                 for (int p = 0; p < TILE; p++) {
@@ -49,6 +71,23 @@ static void tile(const float *weights, const float *const x[TILE], const stoic_r
             }
         }
     }
+}
+
+static bool is_whole(const stoic_run_walk *w, int rows, int columns) {
+    return w->height == rows && w->width == columns && w->first_row == 0 && w->last_row == rows &&
+           w->first_column == 0 && w->last_column == columns && (w->step == 1 || columns == 1);
+}
+
+static void tile(const float *weights, const float *const x[TILE], const stoic_run_walk *walk,
+                 float out[TILE][STOIC_RUN_LANES]) {
+    vector sum[TILE][PARTS];
+    memcpy(sum, out, sizeof sum);
+    if (is_whole(walk, 3, 3))
+        add_window(weights, x, walk, 3, 3, sum);
+    else if (is_whole(walk, 1, 1))
+        add_window(weights, x, walk, 1, 1, sum);
+    else
+        add_some(weights, x, walk, sum);
     memcpy(out, sum, sizeof sum);
 }
 

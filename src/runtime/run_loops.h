@@ -15,7 +15,7 @@ typedef struct stoic_run_walk {
 } stoic_run_walk;
 
 typedef struct stoic_run_loops {
-    /* out[p][l] = sum over taps t of weights[t][l] * x[p][t], in the order of taps */
+    /* out[p][l] += products of weights[t][l] and x[p][t], in the order of taps t */
     void (*tile)(const float *weights, const float *const x[STOIC_RUN_TILE],
                  const stoic_run_walk *walk, float out[STOIC_RUN_TILE][STOIC_RUN_LANES]);
     /* sums[r][i % lanes] += products of row r of `weights`, n long and `step` apart, and x; in the

@@ -5,7 +5,7 @@ static void tile(const float *weights, const float *const x[STOIC_RUN_TILE],
                  const stoic_run_walk *walk, float out[STOIC_RUN_TILE][STOIC_RUN_LANES]) {
     for (int p = 0; p < STOIC_RUN_TILE; p++) {
         for (int l = 0; l < STOIC_RUN_LANES; l++) {
-            float sum = 0;
+            float sum = out[p][l];
             for (int c = 0; c < walk->channels; c++)
                 for (int i = walk->first_row; i < walk->last_row; i++)
                     for (int k = walk->first_column; k < walk->last_column; k++) {

@@ -47,6 +47,14 @@ void stoic_reader_next(stoic_reader *reader, int64_t n, float *weights);
 bool stoic_reader_seeks(const stoic_reader *reader, int64_t row);
 /* n <= STOIC_BYTE_STRETCH weights from `first` on, where it seeks: whole words, or the last. */
 void stoic_reader_part(const stoic_reader *reader, int64_t first, int n, float *weights);
+/* Rows of a matrix that are multiplied as they are read (stored_rows.c): is there a way for rows of
+ * `row` weights, from weight 0 on? */
+bool stoic_reader_multiplies(const stoic_reader *reader, int64_t row);
+/* dots() of run_loops.h for rows `which`, of which the first `rows` count; `codes`: room. */
+enum { STOIC_ROWS_PIECE = 512 };
+void stoic_reader_dots(const stoic_reader *reader, const int64_t which[STOIC_RUN_ROWS], int rows,
+                       int64_t row, const float *x, uint8_t codes[STOIC_RUN_ROWS][STOIC_ROWS_PIECE],
+                       float sums[STOIC_RUN_ROWS][STOIC_RUN_LANES]);
 /* The next n weights as codes that `rule` says the worth of; false, and nothing is read: they are
  * not all told by their codes, or do not begin with a word. */
 bool stoic_reader_codes(stoic_reader *reader, int64_t n, uint8_t *codes);

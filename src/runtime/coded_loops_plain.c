@@ -1,0 +1,36 @@
+/* The definitions of coded_loops.h: what the vectors are held against. */
+#include <math.h>
+
+#include "runtime/bytes.h"
+
+enum { ROWS = STOIC_RUN_ROWS, LANES = STOIC_RUN_LANES };
+
+static bool knows(const stoic_byte_rule *rule) {
+    (void)rule;
+    return true;
+}
+
+static void dots(const stoic_byte_rule *rule, const uint8_t *const rows[ROWS], int64_t n,
+                 const float *x, float sums[ROWS][LANES]) {
+    for (int r = 0; r < ROWS; r++) {
+        for (int64_t i = 0; i < n; i++)
+            sums[r][i % LANES] = fmaf(x[i], rule->table[rows[r][i]], sums[r][i % LANES]);
+    }
+}
+
+static bool dots_short(const uint64_t *image, const int64_t at[ROWS], const stoic_words *words,
+                       const stoic_byte_rule *rule, int64_t n, const float *x,
+                       float sums[ROWS][LANES]) {
+    bool odd = false;
+    for (int r = 0; r < ROWS; r++) {
+        for (int64_t i = 0; i < n; i++) {
+            uint64_t code = 0;
+            const stoic_word word = stoic_image_get(image, at[r] + i * words->word, words->word);
+            odd |= stoic_words_open(words, &word, 0, 1, &code) != STOIC_WORD_CLEAN;
+            sums[r][i % LANES] = fmaf(x[i], rule->table[code], sums[r][i % LANES]);
+        }
+    }
+    return odd;
+}
+
+const stoic_coded_loops stoic_coded_loops_plain = {knows, dots, dots_short};
