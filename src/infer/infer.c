@@ -20,7 +20,9 @@ extern const stoic_run_loops stoic_run_loops_avx2, stoic_run_loops_avx512;
 extern const stoic_byte_kernels stoic_byte_kernels_avx2, stoic_byte_kernels_vbmi;
 #endif
 
-enum { MOST_PIECE = 32, ALIGN = 64 }; /* images a thread runs at once */
+/* Images a thread runs at once; of a batch of so few that all threads work on each node of it, so
+ * that weights are read once. */
+enum { MOST_PIECE = 32, MOST_TOGETHER = 8, ALIGN = 64 };
 
 stoic_run_set stoic_infer_best_set(void) {
     const stoic_store_kernels *sets[3];
@@ -157,6 +159,7 @@ typedef struct worker {
     float *images, *outputs;
     int labels[MOST_PIECE];
     int64_t correct, nan, due;
+    bool lost; /* of a share of a batch: no output is an answer */
     stoic_status status;
     stoic_error error;
 } worker;
@@ -166,16 +169,21 @@ typedef struct inference {
     const stoic_dataset *data;
     const stoic_infer_options *options;
     worker *workers;
+    stoic_team *team;
     int threads, piece;
+    bool together; /* threads share every node, otherwise they have pieces of their own */
     int64_t first, n; /* of the batch */
 } inference;
+
+static void *aligned(uint64_t bytes) {
+    return bytes < SIZE_MAX / 2 ? aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN) : NULL;
+}
 
 /* `bytes`: what a run needs. */
 static stoic_status prepare(const inference *at, worker *w, const stoic_run_set *set,
                             uint64_t bytes, stoic_error *err) {
     const stoic_infer *infer = at->infer;
-    w->memory =
-        bytes < SIZE_MAX / 2 ? aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN) : NULL;
+    w->memory = aligned(bytes);
     w->images = calloc((size_t)at->piece, (size_t)infer->facts.input * sizeof *w->images);
     w->outputs = calloc((size_t)at->piece, (size_t)infer->facts.classes * sizeof *w->outputs);
     if (!w->memory || !w->images || !w->outputs)
@@ -184,14 +192,31 @@ static stoic_status prepare(const inference *at, worker *w, const stoic_run_set 
                                 at->options->activations, w->memory, bytes, &w->run, err);
 }
 
-/* Images `first` to `first` + n of the data set. */
-static stoic_status run_piece(const inference *at, worker *w, int64_t first, int n,
-                              stoic_error *err) {
+static void meet(void *team) {
+    stoic_team_meet(team);
+}
+
+/* Those that help the first. */
+static stoic_status prepare_party(const inference *at, stoic_error *err) {
+    stoic_run *first = at->workers[0].run;
+    const uint64_t bytes = stoic_run_helper_memory(first);
+    for (int i = 0; i < at->threads; i++) {
+        worker *w = &at->workers[i];
+        const stoic_run_party party = {first, i, at->threads, meet, at->team};
+        if (i > 0) {
+            w->memory = aligned(bytes);
+            if (!w->memory)
+                return stoic_fail_memory(err, "a run", bytes);
+            w->run = stoic_run_start_helper(first, w->memory);
+        }
+        stoic_run_join(w->run, &party);
+    }
+    return STOIC_OK;
+}
+
+/* Outputs of images `first` to `first` + n of the data set. */
+static void judge(const inference *at, worker *w, int64_t first, int n, bool due) {
     const int64_t classes = at->infer->facts.classes;
-    stoic_status status = STOIC_OK;
-    bool due;
-    TRY(stoic_dataset_read(at->data, first, n, w->images, w->labels, err));
-    TRY(stoic_run_images(w->run, w->images, n, w->outputs, &due, err));
     for (int i = 0; i < n; i++) {
         bool nan;
         int top = stoic_top1(w->outputs + i * classes, classes, &nan);
@@ -202,6 +227,15 @@ static stoic_status run_piece(const inference *at, worker *w, int64_t first, int
     if (at->options->outputs)
         memcpy(at->options->outputs + first * classes, w->outputs,
                (size_t)(n * classes) * sizeof(float));
+}
+
+static stoic_status run_piece(const inference *at, worker *w, int64_t first, int n,
+                              stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    bool due;
+    TRY(stoic_dataset_read(at->data, first, n, w->images, w->labels, err));
+    TRY(stoic_run_images(w->run, w->images, n, w->outputs, &due, err));
+    judge(at, w, first, n, due);
 done:
     return status;
 }
@@ -217,15 +251,41 @@ static void run_share(int member, void *user) {
     }
 }
 
-/* Every piece reads the same words and counts the same: those of the first thread count. */
+/* The batch, of which each member does a share of every node. */
+static void run_together(int member, void *user) {
+    const inference *at = user;
+    worker *w = &at->workers[member], *first = &at->workers[0];
+    const int n = (int)at->n;
+    if (member == 0)
+        w->status =
+            stoic_dataset_read(at->data, at->first, n, w->images, w->labels, &w->error);
+    stoic_team_meet(at->team);
+    if (first->status != STOIC_OK)
+        return;
+    if (member > 0)
+        stoic_run_help(w->run, first->images, n, &w->lost);
+    else /* does not fail: the number of images fits */
+        w->status = stoic_run_images(w->run, w->images, n, w->outputs, &w->lost, &w->error);
+    stoic_team_meet(at->team);
+    bool due = false;
+    for (int i = 0; i < at->threads; i++)
+        due = due || at->workers[i].lost;
+    if (member == 0)
+        judge(at, w, at->first, n, due);
+}
+
+/* Every piece reads the same words and counts the same: those of the first thread count. Of a batch
+ * that was run together each counts its share. */
 static void count(inference *at, stoic_inference *out) {
-    for (int i = 0; i < at->infer->facts.tensors; i++) {
-        stoic_run_count told;
-        stoic_run_counts(at->workers[0].run, i, &told);
-        at->infer->counted[i].corrected += told.corrected;
-        at->infer->counted[i].detected += told.detected;
-        out->corrected += told.corrected;
-        out->detected += told.detected;
+    for (int k = 0; k < (at->together ? at->threads : 1); k++) {
+        for (int i = 0; i < at->infer->facts.tensors; i++) {
+            stoic_run_count told;
+            stoic_run_counts(at->workers[k].run, i, &told);
+            at->infer->counted[i].corrected += told.corrected;
+            at->infer->counted[i].detected += told.detected;
+            out->corrected += told.corrected;
+            out->detected += told.detected;
+        }
     }
 }
 
@@ -239,8 +299,7 @@ static void scrub(inference *at, stoic_inference *out) {
     }
 }
 
-static stoic_status run_batches(inference *at, stoic_team *team, stoic_inference *out,
-                                stoic_error *err) {
+static stoic_status run_batches(inference *at, stoic_inference *out, stoic_error *err) {
     const stoic_infer_options *o = at->options;
     const int64_t images = stoic_dataset_count(at->data);
     stoic_evaluation *e = &out->evaluation;
@@ -248,7 +307,7 @@ static stoic_status run_batches(inference *at, stoic_team *team, stoic_inference
         at->n = images - at->first < o->batch ? images - at->first : o->batch;
         if (o->ber > 0)
             out->flips += stoic_infer_strike(at->infer, o->ber, o->seed);
-        stoic_team_run(team, run_share, at);
+        stoic_team_run(at->team, at->together ? run_together : run_share, at);
         e->correct = e->nan = out->due = 0;
         for (int i = 0; i < at->threads; i++) {
             const worker *w = &at->workers[i];
@@ -288,15 +347,16 @@ stoic_status stoic_infer_run(stoic_infer *infer, const stoic_dataset *data,
     inference at = {.infer = infer, .data = data, .options = options};
     const stoic_run_set set = stoic_infer_best_set();
     const double start = stoic_clock();
-    stoic_team *team = NULL;
     uint64_t bytes;
     *out = (stoic_inference){0};
     stoic_status status = check(infer, data, options, err);
     if (status != STOIC_OK)
         return status;
     at.threads = options->threads > 0 ? options->threads : stoic_cpu_count();
+    at.together = at.threads > 1 && options->batch <= MOST_TOGETHER;
     /* a thread's share of a batch, in as few pieces as its memory allows */
-    int64_t share = (options->batch + at.threads - 1) / at.threads;
+    int64_t share =
+        at.together ? options->batch : (options->batch + at.threads - 1) / at.threads;
     at.piece = share < MOST_PIECE ? (int)share : MOST_PIECE;
     at.workers = calloc((size_t)at.threads, sizeof *at.workers);
     if (!at.workers) {
@@ -305,17 +365,19 @@ stoic_status stoic_infer_run(stoic_infer *infer, const stoic_dataset *data,
     }
     TRY(stoic_run_memory(infer->bytes, infer->size, infer->path, at.piece, options->activations,
                          &bytes, err));
-    for (int i = 0; i < at.threads; i++)
+    for (int i = 0; i < (at.together ? 1 : at.threads); i++)
         TRY(prepare(&at, &at.workers[i], &set, bytes, err));
-    TRY(stoic_team_create(at.threads, &team, err));
-    TRY(run_batches(&at, team, out, err));
+    TRY(stoic_team_create(at.threads, &at.team, err));
+    if (at.together)
+        TRY(prepare_party(&at, err));
+    TRY(run_batches(&at, out, err));
     stoic_evaluation *e = &out->evaluation;
     e->images = stoic_dataset_count(data);
     e->accuracy = e->images ? (double)e->correct / (double)e->images : 0;
     e->seconds = stoic_clock() - start;
     e->images_per_second = e->seconds > 0 ? (double)e->images / e->seconds : 0;
 done:
-    stoic_team_free(team);
+    stoic_team_free(at.team);
     for (int i = 0; at.workers && i < at.threads; i++) {
         free(at.workers[i].memory);
         free(at.workers[i].images);

@@ -2,6 +2,7 @@
  * Conv and Gemm, whose weights are decoded as they are needed: sixteen output channels of a
  * convolution, or four rows of a matrix. A block serves all images of the call.
  */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -45,6 +46,13 @@ uint64_t stoic_run_scratch(const stoic_stw *file, const stoic_stw_node *n, uint6
 void stoic_run_read(stoic_run *run, uint32_t tensor, float *to) {
     stoic_reader_begin(&run->reader, run->set.words, run->set.bytes, &run->tensors[tensor]);
     stoic_reader_next(&run->reader, (int64_t)run->tensors[tensor].record->weights, to);
+    if (run->party.member > 0)
+        run->tensors[tensor].told = (stoic_reading){0};
+}
+
+/* Of a weight; 1 where it is as it is. */
+static int weights_a_word(const stoic_run *run, uint32_t tensor) {
+    return run->tensors[tensor].plain ? 1 : run->tensors[tensor].packed.words.weights;
 }
 
 /* ---- convolution ---- */
@@ -63,12 +71,14 @@ typedef struct conv {
 
 static void pad_images(stoic_run *run, const conv *c) {
     const stoic_stw_node *n = c->node;
-    const int64_t plane = c->height * c->width;
-    memset(run->padded, 0, (size_t)run->n * c->in->channels * (size_t)plane * sizeof *run->padded);
+    const int64_t plane = c->height * c->width, inner = (int64_t)c->in->height * c->in->width;
+    int64_t first, last;
+    stoic_run_share(run, c->in->channels, 1, 1, &first, &last);
     for (int i = 0; i < run->n; i++) {
-        const float *from = stoic_run_in(run, n->in[0], i);
-        float *to = run->padded + (int64_t)i * c->in->channels * plane;
-        for (uint32_t channel = 0; channel < c->in->channels; channel++, to += plane) {
+        const float *from = stoic_run_in(run, n->in[0], i) + first * inner;
+        float *to = run->padded + ((int64_t)i * c->in->channels + first) * plane;
+        memset(to, 0, (size_t)((last - first) * plane) * sizeof *to);
+        for (int64_t channel = first; channel < last; channel++, to += plane) {
             float *row = to + n->pad_low[0] * c->width + n->pad_low[1];
             for (uint32_t y = 0; y < c->in->height; y++, row += c->width, from += c->in->width)
                 memcpy(row, from, c->in->width * sizeof *row);
@@ -93,10 +103,14 @@ static void spread_codes(stoic_run *run, const conv *c, int64_t first, int64_t n
     enum { SOME = STOIC_BYTE_STRETCH / LANES };
     const uint8_t *codes = (const uint8_t *)c->rows + first;
     uint8_t turned[STOIC_BYTE_STRETCH];
-    for (int64_t i = 0; i < n; i += SOME) {
-        const int m = n - i < SOME ? (int)(n - i) : SOME;
+    for (int64_t i = 0, m; i < n; i += m) {
+        m = n - i < SOME ? n - i : SOME;
+        if (i > 0 && m < SOME) { /* once more what was before, rather than one after another */
+            i = n - SOME;
+            m = SOME;
+        }
         run->set.bytes->interleave(codes + i, c->taps, m, turned);
-        run->set.bytes->widen(&run->reader.rule, turned, LANES * m, weights + LANES * i);
+        run->set.bytes->widen(&run->reader.rule, turned, (int)(LANES * m), weights + LANES * i);
     }
 }
 
@@ -244,6 +258,29 @@ static void run_block(stoic_run *run, const conv *c) {
     }
 }
 
+/* This member's share: of the blocks, or of the groups where there are several. */
+static void run_blocks(stoic_run *run, conv *c) {
+    const stoic_stw_node *n = c->node;
+    const int each = (int)(c->out->channels / n->groups), blocks = (each + LANES - 1) / LANES;
+    const bool one = n->groups == 1;
+    const int64_t size = (one ? LANES : each) * c->taps; /* weights of what is divided */
+    int64_t first, last;
+    stoic_run_share(run, one ? blocks : (int)n->groups, size, weights_a_word(run, n->tensor[0]),
+                    &first, &last);
+    if (first == last)
+        return;
+    stoic_reader_begin(&run->reader, run->set.words, run->set.bytes, &run->tensors[n->tensor[0]]);
+    stoic_reader_seek(&run->reader, first * size);
+    for (int64_t block = one ? first : first * blocks; block < (one ? last : last * blocks);
+         block++) {
+        const int done = (int)(block % blocks) * LANES;
+        c->group = (int)(block / blocks);
+        c->first = c->group * each + done;
+        c->lanes = each - done < LANES ? each - done : LANES;
+        run_block(run, c);
+    }
+}
+
 void stoic_run_conv(stoic_run *run, const stoic_stw_node *n) {
     const stoic_stw *file = &run->file;
     const stoic_stw_value *in = &file->values[n->in[0]];
@@ -262,20 +299,13 @@ void stoic_run_conv(stoic_run *run, const stoic_stw_node *n) {
         c.height += n->pad_low[0] + n->pad_high[0];
         c.width += n->pad_low[1] + n->pad_high[1];
         pad_images(run, &c);
+        stoic_run_meet(run);
     }
     if (n->tensor[1] != STOIC_STW_NONE) {
         c.bias = c.sums + (FEW + TILE) * LANES;
         stoic_run_read(run, n->tensor[1], c.bias);
     }
-    const int each = (int)(c.out->channels / n->groups);
-    stoic_reader_begin(&run->reader, run->set.words, run->set.bytes, &run->tensors[n->tensor[0]]);
-    for (c.group = 0; c.group < (int)n->groups; c.group++) {
-        for (int done = 0; done < each; done += LANES) {
-            c.first = c.group * each + done;
-            c.lanes = each - done < LANES ? each - done : LANES;
-            run_block(run, &c);
-        }
-    }
+    run_blocks(run, &c);
 }
 
 /* ---- matrices ---- */
@@ -283,17 +313,18 @@ void stoic_run_conv(stoic_run *run, const stoic_stw_node *n) {
 /* Rows of weights belong to outputs, for one image: they are multiplied as they are read. Four rows
  * at once come from four parts of the matrix, each of which is then read from its beginning to its
  * end, as processors like memory to be read. */
-static void gemm_of_one(stoic_run *run, const stoic_stw_node *n, uint8_t *codes) {
+static void gemm_of_one(stoic_run *run, const stoic_stw_node *n, int64_t from, int64_t to,
+                        uint8_t *codes) {
     const int64_t inner = (int64_t)stoic_stw_elements(&run->file.values[n->in[0]]);
-    const int outputs = (int)run->file.values[n->out].channels, part = (outputs + ROWS - 1) / ROWS;
+    const int64_t part = (to - from + ROWS - 1) / ROWS;
     const float *x = stoic_run_in(run, n->in[0], 0);
     float *y = stoic_run_out(run, n->out, 0);
-    for (int first = 0; first < part; first++) {
+    for (int64_t first = from; first < from + part; first++) {
         float sums[ROWS][LANES] = {{0}}, out[ROWS];
         int64_t which[ROWS];
         int m = 0;
         for (int r = 0; r < ROWS; r++) {
-            const bool there = first + r * part < outputs;
+            const bool there = first + r * part < to;
             which[r] = there ? first + r * part : first;
             m += there;
         }
@@ -305,11 +336,12 @@ static void gemm_of_one(stoic_run *run, const stoic_stw_node *n, uint8_t *codes)
 }
 
 /* For several images, or where there is no such way. */
-static void gemm_rows(stoic_run *run, const stoic_stw_node *n, float *rows) {
+static void gemm_rows(stoic_run *run, const stoic_stw_node *n, int64_t from, int64_t to,
+                      float *rows) {
     const int64_t inner = (int64_t)stoic_stw_elements(&run->file.values[n->in[0]]);
-    const int outputs = (int)run->file.values[n->out].channels;
-    for (int first = 0; first < outputs; first += ROWS) {
-        const int m = outputs - first < ROWS ? outputs - first : ROWS;
+    stoic_reader_seek(&run->reader, from * inner);
+    for (int64_t first = from; first < to; first += ROWS) {
+        const int m = to - first < ROWS ? (int)(to - first) : ROWS;
         memset(rows + m * inner, 0, (size_t)((ROWS - m) * inner) * sizeof *rows);
         stoic_reader_next(&run->reader, m * inner, rows);
         for (int i = 0; i < run->n; i++) {
@@ -338,7 +370,14 @@ static void gemm_columns(stoic_run *run, const stoic_stw_node *n, float *row) {
 
 void stoic_run_gemm(stoic_run *run, const stoic_stw_node *n) {
     const int outputs = (int)run->file.values[n->out].channels;
+    const int64_t inner = (int64_t)stoic_stw_elements(&run->file.values[n->in[0]]);
+    const bool columns = !(n->flags & STOIC_STW_TRANSPOSED);
     float *bias = NULL, *rows = run->scratch + outputs;
+    int64_t from, to;
+    stoic_run_share(run, outputs, inner, columns ? INT_MAX : weights_a_word(run, n->tensor[0]),
+                    &from, &to);
+    if (from == to)
+        return;
     if (n->tensor[1] != STOIC_STW_NONE) {
         bias = run->scratch;
         stoic_run_read(run, n->tensor[1], bias);
@@ -347,16 +386,15 @@ void stoic_run_gemm(stoic_run *run, const stoic_stw_node *n) {
             bias[r] = bias[0];
     }
     stoic_reader_begin(&run->reader, run->set.words, run->set.bytes, &run->tensors[n->tensor[0]]);
-    const int64_t inner = (int64_t)stoic_stw_elements(&run->file.values[n->in[0]]);
-    if (!(n->flags & STOIC_STW_TRANSPOSED))
+    if (columns)
         gemm_columns(run, n, rows);
     else if (run->n == 1 && stoic_reader_multiplies(&run->reader, inner))
-        gemm_of_one(run, n, (uint8_t *)rows);
+        gemm_of_one(run, n, from, to, (uint8_t *)rows);
     else
-        gemm_rows(run, n, rows);
+        gemm_rows(run, n, from, to, rows);
     for (int i = 0; i < run->n; i++) {
         float *out = stoic_run_out(run, n->out, i);
-        for (int r = 0; r < outputs; r++)
+        for (int64_t r = from; r < to; r++)
             out[r] = n->alpha * out[r] + (bias ? n->beta * bias[r] : 0.0f);
     }
 }

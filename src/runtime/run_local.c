@@ -1,13 +1,15 @@
 /* Operators without weights of their own, and batch normalisation. NaN and infinity are data. */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
 #include "runtime/walk.h"
 
-/* One node on one image. */
+/* One node on channels `first` to `last` of one image. */
 typedef struct local {
     const stoic_run *run;
     int i; /* the image */
+    int64_t first, last;
     const stoic_stw_node *node;
     const stoic_stw_value *in, *out;
     const float *x, *other; /* the second is NULL where there is none */
@@ -15,9 +17,14 @@ typedef struct local {
     const float *scale, *shift; /* of each channel */
 } local;
 
+/* The elements of a channel of the input. */
+static int64_t plane_of(const local *at) {
+    return (int64_t)at->in->height * at->in->width;
+}
+
 static void norm(const local *at) {
-    const int64_t plane = (int64_t)at->in->height * at->in->width;
-    for (int64_t c = 0, i = 0; c < at->in->channels; c++) {
+    const int64_t plane = plane_of(at);
+    for (int64_t c = at->first, i = c * plane; c < at->last; c++) {
         const float scale = at->scale[c], shift = at->shift[c];
         for (int64_t end = i + plane; i < end; i++)
             at->y[i] = at->x[i] * scale + shift;
@@ -25,23 +32,23 @@ static void norm(const local *at) {
 }
 
 static void relu(const local *at) {
-    const int64_t n = (int64_t)stoic_stw_elements(at->in);
-    for (int64_t i = 0; i < n; i++)
+    const int64_t from = at->first * plane_of(at), to = at->last * plane_of(at);
+    for (int64_t i = from; i < to; i++)
         at->y[i] = at->x[i] < 0 ? 0 : at->x[i];
 }
 
 static void clip(const local *at) {
-    const int64_t n = (int64_t)stoic_stw_elements(at->in);
+    const int64_t from = at->first * plane_of(at), to = at->last * plane_of(at);
     const float low = at->node->alpha, high = at->node->beta;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = from; i < to; i++) {
         float v = at->x[i] < low ? low : at->x[i];
         at->y[i] = v > high ? high : v;
     }
 }
 
 static void sigmoid(const local *at) {
-    const int64_t n = (int64_t)stoic_stw_elements(at->in);
-    for (int64_t i = 0; i < n; i++)
+    const int64_t from = at->first * plane_of(at), to = at->last * plane_of(at);
+    for (int64_t i = from; i < to; i++)
         at->y[i] = 1.0f / (1.0f + expf(-at->x[i]));
 }
 
@@ -59,22 +66,21 @@ static void softmax(const local *at) {
 }
 
 static void add(const local *at) {
-    const int64_t n = (int64_t)stoic_stw_elements(at->in);
-    for (int64_t i = 0; i < n; i++)
+    const int64_t from = at->first * plane_of(at), to = at->last * plane_of(at);
+    for (int64_t i = from; i < to; i++)
         at->y[i] = at->x[i] + at->other[i];
 }
 
 static void mul(const local *at) {
-    const int64_t plane = (int64_t)at->in->height * at->in->width;
-    const int64_t n = at->in->channels * plane;
+    const int64_t plane = plane_of(at), from = at->first * plane, to = at->last * plane;
     const stoic_stw_value *by = at->other ? &at->run->file.values[at->node->in[1]] : NULL;
     const float *each = at->other ? at->other : at->scale;
-    if (by && (int64_t)stoic_stw_elements(by) == n) {
-        for (int64_t i = 0; i < n; i++)
+    if (by && stoic_stw_elements(by) == stoic_stw_elements(at->in)) {
+        for (int64_t i = from; i < to; i++)
             at->y[i] = at->x[i] * each[i];
         return;
     }
-    for (int64_t c = 0, i = 0; c < at->in->channels; c++) {
+    for (int64_t c = at->first, i = from; c < at->last; c++) {
         const float factor = each[c];
         for (int64_t end = i + plane; i < end; i++)
             at->y[i] = at->x[i] * factor;
@@ -145,8 +151,8 @@ static bool pool_pairs(const local *at) {
                 n->pad_low[i] == 0;
     if (!pairs || 2 * rows > at->in->height || 2 * columns > width)
         return false;
-    float *y = at->y;
-    for (uint32_t c = 0; c < at->in->channels; c++) {
+    float *y = at->y + at->first * rows * columns;
+    for (int64_t c = at->first; c < at->last; c++) {
         for (int64_t i = 0; i < rows; i++, y += columns) {
             const float *a = at->x + (c * (int64_t)at->in->height + 2 * i) * width, *b = a + width;
             for (int64_t k = 0; k < columns; k++)
@@ -159,9 +165,9 @@ static bool pool_pairs(const local *at) {
 static void pool(const local *at) {
     if (pool_pairs(at))
         return;
-    const int64_t plane = (int64_t)at->in->height * at->in->width;
-    float *y = at->y;
-    for (uint32_t c = 0; c < at->in->channels; c++) {
+    const int64_t plane = plane_of(at);
+    float *y = at->y + at->first * (int64_t)at->out->height * at->out->width;
+    for (int64_t c = at->first; c < at->last; c++) {
         for (uint32_t i = 0; i < at->out->height; i++) {
             const reach row = reach_of(at, 0, i);
             for (uint32_t k = 0; k < at->out->width; k++) {
@@ -205,6 +211,11 @@ static void prepare_mul(stoic_run *run, const stoic_stw_node *n, int64_t channel
 void stoic_run_local(stoic_run *run, const stoic_stw_node *n) {
     const stoic_stw_value *in = &run->file.values[n->in[0]];
     const bool two = n->in[1] != STOIC_STW_NONE;
+    const bool whole = n->op == STOIC_STW_SOFTMAX || n->op == STOIC_STW_CONCAT;
+    int64_t first, last;
+    stoic_run_share(run, in->channels, 1, whole ? INT_MAX : 1, &first, &last);
+    if (first == last)
+        return;
     if (n->op == STOIC_STW_NORM)
         prepare_norm(run, n, in->channels);
     if (n->op == STOIC_STW_MUL && !two)
@@ -212,6 +223,8 @@ void stoic_run_local(stoic_run *run, const stoic_stw_node *n) {
     for (int i = 0; i < run->n; i++) {
         const local at = {.run = run,
                           .i = i,
+                          .first = first,
+                          .last = last,
                           .node = n,
                           .in = in,
                           .out = &run->file.values[n->out],

@@ -217,6 +217,11 @@ void stoic_reader_begin(stoic_reader *reader, const stoic_store_kernels *kernels
     from->told = (stoic_reading){0};
 }
 
+void stoic_reader_seek(stoic_reader *reader, int64_t first) {
+    reader->next = first;
+    reader->at = reader->have = 0;
+}
+
 /* The next n weights: whole words, or the last. */
 static void take(stoic_reader *s, int n, float *weights) {
     if (s->by_bytes)

@@ -42,6 +42,8 @@ typedef struct stoic_reader {
 /* Sets the tensor's counts to 0. */
 void stoic_reader_begin(stoic_reader *reader, const stoic_store_kernels *kernels,
                         const stoic_byte_kernels *bytes, stoic_stored *from);
+/* Goes on from another weight, with which a word begins. */
+void stoic_reader_seek(stoic_reader *reader, int64_t first);
 void stoic_reader_next(stoic_reader *reader, int64_t n, float *weights);
 /* Can pieces of rows of `row` weights be read in any order, as long as each is read once? */
 bool stoic_reader_seeks(const stoic_reader *reader, int64_t row);
@@ -77,9 +79,10 @@ typedef struct stoic_code_reader {
     int8_t buffer[STOIC_BYTE_STRETCH];
 } stoic_code_reader;
 
-/* As stoic_reader_begin() and stoic_reader_next(), of integers without weights kept aside. */
+/* As stoic_reader_begin(), _seek() and _next(), of integers without weights kept aside. */
 void stoic_code_reader_begin(stoic_code_reader *reader, const stoic_store_kernels *kernels,
                              const stoic_byte_kernels *bytes, stoic_stored *from);
+void stoic_code_reader_seek(stoic_code_reader *reader, int64_t first);
 void stoic_code_reader_next(stoic_code_reader *reader, int64_t n, int8_t *weights);
 
 /* Writes corrected words back into `image`, the memory that the tensor is bound to; counts. */

@@ -70,6 +70,11 @@ static void take(stoic_code_reader *r, int n, int8_t *weights) {
     r->next += n;
 }
 
+void stoic_code_reader_seek(stoic_code_reader *r, int64_t first) {
+    r->next = first;
+    r->at = r->have = 0;
+}
+
 void stoic_code_reader_next(stoic_code_reader *r, int64_t n, int8_t *weights) {
     const int64_t per = r->from->packed.words.weights;
     const int64_t stretch = STOIC_BYTE_STRETCH / per * per;

@@ -51,7 +51,7 @@ static uint64_t take(uint64_t *end, uint64_t bytes) {
 }
 
 /* Sums stay far below 2^64: there are at most 4096 images and 1024 values of 2^24 floats. */
-static stoic_run_plan plan_of(const stoic_stw *file, int batch, bool integers) {
+static stoic_run_plan plan_of(const stoic_stw *file, int batch, bool integers, bool helper) {
     const stoic_stw_header *h = file->head;
     stoic_run_plan plan = {0};
     uint64_t floats = 0, places[STOIC_STW_MOST];
@@ -74,6 +74,10 @@ static stoic_run_plan plan_of(const stoic_stw *file, int batch, bool integers) {
     plan.tensors = take(&plan.end, h->n_tensors * sizeof(stoic_stored));
     plan.pairs = take(&plan.end, pairs ? sizeof(stoic_pair_code) : 0);
     plan.places = take(&plan.end, STOIC_STW_MOST * sizeof(uint64_t));
+    if (helper) { /* works on the first's */
+        plan.scratch = take(&plan.end, plan.scratch_bytes);
+        return plan;
+    }
     plan.scratch = take(&plan.end, plan.scratch_bytes + (uint64_t)batch * plan.padded_floats * 4);
     plan.values = take(&plan.end, (uint64_t)batch * stoic_run_place(file, places) * 4);
     return plan;
@@ -105,7 +109,7 @@ stoic_status stoic_run_memory(const void *file, uint64_t bytes, const char *name
     stoic_stw stw;
     stoic_status status = open_for(file, bytes, name, batch, activations, &stw, err);
     if (status == STOIC_OK)
-        *out = plan_of(&stw, batch, activations == STOIC_INT8_ACTIVATIONS).end;
+        *out = plan_of(&stw, batch, activations == STOIC_INT8_ACTIVATIONS, false).end;
     return status;
 }
 
@@ -138,7 +142,7 @@ stoic_status stoic_run_start_with(const stoic_run_set *set, const void *file, ui
     *out = NULL;
     if (status != STOIC_OK)
         return status;
-    const stoic_run_plan plan = plan_of(&stw, batch, integers);
+    const stoic_run_plan plan = plan_of(&stw, batch, integers, false);
     if (memory_bytes < plan.end || (uintptr_t)memory % 64 != 0)
         return stoic_fail(err, STOIC_ERR_MEMORY, name,
                           "a run needs %llu bytes at a multiple of 64, was given %llu",
@@ -149,7 +153,9 @@ stoic_status stoic_run_start_with(const stoic_run_set *set, const void *file, ui
     run->plan = plan;
     run->batch = batch;
     run->integers = integers;
-    bind(run, words ? words : stw.bytes + stw.head->words_at, memory);
+    run->words = words ? words : stw.bytes + stw.head->words_at;
+    run->party = (stoic_run_party){.first = run, .members = 1};
+    bind(run, run->words, memory);
     *out = run;
     return STOIC_OK;
 }
@@ -161,6 +167,51 @@ stoic_status stoic_run_start(const void *file, uint64_t bytes, const char *name,
                                &stoic_run_loops_portable};
     return stoic_run_start_with(&set, file, bytes, name, words, batch, activations, memory,
                                 memory_bytes, out, err);
+}
+
+/* ---- walking together ---- */
+
+uint64_t stoic_run_helper_memory(const stoic_run *first) {
+    return plan_of(&first->file, first->batch, first->integers, true).end;
+}
+
+stoic_run *stoic_run_start_helper(const stoic_run *first, void *memory) {
+    stoic_run *run = memory;
+    memset(run, 0, sizeof *run);
+    run->file = first->file;
+    run->set = first->set;
+    run->batch = first->batch;
+    run->integers = first->integers;
+    run->words = first->words;
+    run->plan = plan_of(&first->file, first->batch, first->integers, true);
+    bind(run, run->words, memory);
+    run->padded = first->padded;
+    run->values = first->values;
+    return run;
+}
+
+void stoic_run_join(stoic_run *run, const stoic_run_party *party) {
+    run->party = *party;
+}
+
+void stoic_run_meet(const stoic_run *run) {
+    if (run->party.members > 1)
+        run->party.meet(run->party.user);
+}
+
+/* Where the share of member `member` begins; the first member has one if anybody has. */
+static int64_t share_of(const stoic_run *run, int member, int64_t n, int64_t size, int per) {
+    int64_t at = (n * member + run->party.members - 1) / run->party.members;
+    while (at < n && at * size % per != 0)
+        at++;
+    return at;
+}
+
+void stoic_run_share(const stoic_run *run, int64_t n, int64_t size, int per, int64_t *first,
+                     int64_t *last) {
+    const int member = run->party.member;
+    *first = member == 0 ? 0 : share_of(run, member, n, size, per);
+    *last = member == run->party.members - 1 ? n : share_of(run, member + 1, n, size, per);
 }
 
 /* ---- the walk ---- */
@@ -198,16 +249,11 @@ static void see(const stoic_run *run, const stoic_stw_node *node, stoic_range *r
         run->set.words->range(stoic_run_in(run, node->in[0], i), size, range);
 }
 
-stoic_status stoic_run_images(stoic_run *run, const float *images, int n, float *outputs, bool *due,
-                              stoic_error *err) {
-    const stoic_stw_header *h = run->file.head;
-    if (n < 1 || n > run->batch)
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "%d images for a run of 1 to %d", n,
-                          run->batch);
+static void walk(stoic_run *run, const float *images, int n) {
     run->images = images;
     run->n = n;
     forget(run);
-    for (uint32_t i = 0; i < h->n_nodes; i++) {
+    for (uint32_t i = 0; i < run->file.head->n_nodes; i++) {
         const stoic_stw_node *node = &run->file.nodes[i];
         const bool product = node->op == STOIC_STW_CONV || node->op == STOIC_STW_GEMM;
         if (product && run->seen)
@@ -220,12 +266,27 @@ stoic_status stoic_run_images(stoic_run *run, const float *images, int n, float 
             stoic_run_gemm(run, node);
         else
             stoic_run_local(run, node);
+        stoic_run_meet(run);
     }
+}
+
+stoic_status stoic_run_images(stoic_run *run, const float *images, int n, float *outputs, bool *due,
+                              stoic_error *err) {
+    const stoic_stw_header *h = run->file.head;
+    if (n < 1 || n > run->batch)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "", "%d images for a run of 1 to %d", n,
+                          run->batch);
+    walk(run, images, n);
     const size_t classes = (size_t)stoic_stw_elements(&run->file.values[h->output]);
     memcpy(outputs, stoic_run_in(run, h->output, 0), (size_t)n * classes * sizeof *outputs);
     if (due)
         *due = is_due(run);
     return STOIC_OK;
+}
+
+void stoic_run_help(stoic_run *run, const float *images, int n, bool *due) {
+    walk(run, images, n);
+    *due = is_due(run);
 }
 
 void stoic_run_counts(const stoic_run *run, int tensor, stoic_run_count *out) {
