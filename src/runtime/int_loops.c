@@ -59,7 +59,132 @@ static void quads(const int8_t *from, int64_t step, int64_t n, int8_t *to) {
     }
 }
 
+#ifdef __AVX2__
+/* Sixteen rows of sixteen bytes: as byte_loops.c turns them. */
+static inline void lace_16(const uint8_t *from, int64_t step, uint8_t *to, int64_t to_step) {
+    __m128i x[16], y[16];
+    for (int r = 0; r < 16; r++)
+        x[r] = _mm_loadu_si128((const __m128i *)(from + r * step));
+#define ROUND(a, b)                                                                                \
+    for (int r = 0; r < 8; r++) {                                                                  \
+        b[2 * r] = _mm_unpacklo_epi8(a[r], a[r + 8]);                                              \
+        b[2 * r + 1] = _mm_unpackhi_epi8(a[r], a[r + 8]);                                          \
+    }
+    ROUND(x, y)
+    ROUND(y, x)
+    ROUND(x, y)
+    ROUND(y, x)
+#undef ROUND
+    for (int r = 0; r < 16; r++)
+        _mm_storeu_si128((__m128i *)(to + r * to_step), x[r]);
+}
+#endif
+
+static void lace(const uint8_t *from, int64_t step, int64_t rows, int64_t n, uint8_t *to,
+                 int64_t to_step) {
+    int64_t i = 0;
+#ifdef __AVX2__
+    for (; i + 16 <= n; i += 16) {
+        int64_t r = 0;
+        for (; r + 16 <= rows; r += 16)
+            lace_16(from + r * step + i, step, to + i * to_step + r, to_step);
+        for (; r < rows; r++) {
+            for (int64_t k = i; k < i + 16; k++)
+                to[k * to_step + r] = from[r * step + k];
+        }
+    }
+#endif
+    for (; i < n; i++) {
+        for (int64_t r = 0; r < rows; r++)
+            to[i * to_step + r] = from[r * step + i];
+    }
+}
+
+/* Columns of sixteen channels at place k, one below the other, to quads. */
+static inline void group_four(const uint8_t *a, int64_t apart, uint8_t *to) {
+#ifdef __AVX2__
+    const __m128i x = _mm_loadu_si128((const __m128i *)a);
+    const __m128i y = _mm_loadu_si128((const __m128i *)(a + apart));
+    const __m128i z = _mm_loadu_si128((const __m128i *)(a + 2 * apart));
+    const __m128i w = _mm_loadu_si128((const __m128i *)(a + 3 * apart));
+    const __m128i xy[2] = {_mm_unpacklo_epi8(x, y), _mm_unpackhi_epi8(x, y)};
+    const __m128i zw[2] = {_mm_unpacklo_epi8(z, w), _mm_unpackhi_epi8(z, w)};
+    for (int half = 0; half < 2; half++) {
+        _mm_storeu_si128((__m128i *)(to + 32 * half), _mm_unpacklo_epi16(xy[half], zw[half]));
+        _mm_storeu_si128((__m128i *)(to + 32 * half + 16), _mm_unpackhi_epi16(xy[half], zw[half]));
+    }
+#else
+    for (int r = 0; r < LANES; r++) {
+        for (int t = 0; t < QUAD; t++)
+            to[QUAD * r + t] = a[t * apart + r];
+    }
+#endif
+}
+
+/* By way of columns of some channels, which stay in the first cache. */
+static void regroup(const int8_t *from, int64_t step, int64_t channels, int64_t window,
+                    int8_t *to) {
+    enum { SOME = 512 };
+    uint8_t columns[SOME * LANES];
+    const int64_t quads_of_all = channels / QUAD;
+    if (QUAD * window > SOME) { /* one after another */
+        for (int64_t k = 0; k < window; k++) {
+            for (int64_t c = 0; c < channels; c++) {
+                for (int r = 0; r < LANES; r++)
+                    to[(k * quads_of_all + c / QUAD) * LANES * QUAD + r * QUAD + c % QUAD] =
+                        from[r * step + c * window + k];
+            }
+        }
+        return;
+    }
+    const int64_t some = SOME / window / QUAD * QUAD;
+    for (int64_t c = 0; c < channels; c += some) {
+        const int64_t m = channels - c < some ? channels - c : some;
+        lace((const uint8_t *)from + c * window, step, LANES, m * window, columns, LANES);
+        for (int64_t k = 0; k < window; k++) {
+            for (int64_t q = 0; q < m / QUAD; q++)
+                group_four(columns + (q * QUAD * window + k) * LANES, window * LANES,
+                           (uint8_t *)to +
+                               (k * quads_of_all + c / QUAD + q) * LANES * QUAD);
+        }
+    }
+}
+
 #if defined(__AVX512VNNI__)
+
+static void window(const int8_t *weights, int64_t quads, const uint8_t *const x[TILE],
+                   const int64_t *offsets, int64_t n, int32_t sums[TILE][LANES]) {
+    __m512i sum[TILE];
+    for (int p = 0; p < TILE; p++)
+        sum[p] = _mm512_setzero_si512();
+    for (int64_t k = 0; k < n; k++) {
+        const uint8_t *at[TILE];
+        for (int p = 0; p < TILE; p++)
+            at[p] = x[p] + offsets[k];
+        for (int64_t q = 0; q < quads; q++, weights += QUAD * LANES) {
+            const __m512i by = _mm512_loadu_si512(weights);
+            for (int p = 0; p < TILE; p++) {
+                int32_t one;
+                memcpy(&one, at[p] + QUAD * q, sizeof one);
+                sum[p] = _mm512_dpbusd_epi32(sum[p], _mm512_set1_epi32(one), by);
+            }
+        }
+    }
+    for (int p = 0; p < TILE; p++)
+        _mm512_storeu_si512(sums[p], sum[p]);
+}
+
+static void byte_sums(const uint8_t *x, int64_t step, int64_t n, int64_t count, int32_t *sums) {
+    for (int64_t p = 0; p < count; p++, x += step) {
+        __m512i sum = _mm512_setzero_si512();
+        for (int64_t i = 0; i < n; i += 64) {
+            const __mmask64 there = n - i < 64 ? (UINT64_C(1) << (n - i)) - 1 : UINT64_MAX;
+            sum = _mm512_dpbusd_epi32(sum, _mm512_maskz_loadu_epi8(there, x + i),
+                                      _mm512_set1_epi8(1));
+        }
+        sums[p] = _mm512_reduce_add_epi32(sum);
+    }
+}
 
 static void tile(const int8_t *weights, int64_t n, const uint8_t *x, int64_t step,
                  int32_t sums[TILE][LANES]) {
@@ -143,6 +268,44 @@ static inline __m256i add_products(__m256i sum, halves a, halves b) {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(a.odd, b.odd));
 }
 
+static void window(const int8_t *weights, int64_t quads, const uint8_t *const x[TILE],
+                   const int64_t *offsets, int64_t n, int32_t sums[TILE][LANES]) {
+    enum { SOME = 4 }; /* positions whose sums stay in registers */
+    for (int first = 0; first < TILE; first += SOME) {
+        const __m256i *by = (const __m256i *)weights;
+        __m256i sum[SOME][2];
+        memset(sum, 0, sizeof sum);
+        for (int64_t k = 0; k < n; k++) {
+            for (int64_t q = 0; q < quads; q++, by += 2) {
+                const halves low = signed_halves(_mm256_loadu_si256(by));
+                const halves high = signed_halves(_mm256_loadu_si256(by + 1));
+                for (int p = 0; p < SOME; p++) {
+                    int32_t one;
+                    memcpy(&one, x[first + p] + offsets[k] + QUAD * q, sizeof one);
+                    const halves a = unsigned_halves(_mm256_set1_epi32(one));
+                    sum[p][0] = add_products(sum[p][0], a, low);
+                    sum[p][1] = add_products(sum[p][1], a, high);
+                }
+            }
+        }
+        memcpy(sums[first], sum, sizeof sum);
+    }
+}
+
+static void byte_sums(const uint8_t *x, int64_t step, int64_t n, int64_t count, int32_t *sums) {
+    for (int64_t p = 0; p < count; p++, x += step) {
+        __m256i sum = _mm256_setzero_si256();
+        int64_t parts[4], i = 0;
+        for (; i + 32 <= n; i += 32)
+            sum = _mm256_add_epi64(sum, _mm256_sad_epu8(_mm256_loadu_si256((const __m256i *)(x + i)),
+                                                        _mm256_setzero_si256()));
+        memcpy(parts, &sum, sizeof parts);
+        sums[p] = (int32_t)(parts[0] + parts[1] + parts[2] + parts[3]);
+        for (; i < n; i++)
+            sums[p] += x[i];
+    }
+}
+
 static void tile(const int8_t *weights, int64_t n, const uint8_t *x, int64_t step,
                  int32_t sums[TILE][LANES]) {
     enum { SOME = 4 }; /* positions whose sums stay in registers */
@@ -189,6 +352,29 @@ static void dots(const int8_t *weights, int64_t step, int64_t n, const uint8_t *
 }
 
 #else
+
+static void window(const int8_t *weights, int64_t quads, const uint8_t *const x[TILE],
+                   const int64_t *offsets, int64_t n, int32_t sums[TILE][LANES]) {
+    memset(sums, 0, sizeof(int32_t) * TILE * LANES);
+    for (int64_t k = 0; k < n; k++) {
+        for (int64_t q = 0; q < quads; q++, weights += QUAD * LANES) {
+            for (int p = 0; p < TILE; p++) {
+                const uint8_t *a = x[p] + offsets[k] + QUAD * q;
+                for (int l = 0; l < LANES; l++)
+                    sums[p][l] += weights[QUAD * l] * a[0] + weights[QUAD * l + 1] * a[1] +
+                                  weights[QUAD * l + 2] * a[2] + weights[QUAD * l + 3] * a[3];
+            }
+        }
+    }
+}
+
+static void byte_sums(const uint8_t *x, int64_t step, int64_t n, int64_t count, int32_t *sums) {
+    for (int64_t p = 0; p < count; p++, x += step) {
+        sums[p] = 0;
+        for (int64_t i = 0; i < n; i++)
+            sums[p] += x[i];
+    }
+}
 
 static int32_t row_sum(const int8_t *row, int64_t n) {
     int32_t sum = 0;
@@ -246,4 +432,16 @@ static void worth(const stoic_int_worth *w, const int32_t sums[LANES], int32_t x
 #define GLUE(a, b)  GLUE2(a, b)
 extern const stoic_int_loops GLUE(stoic_int_loops_, STOIC_KERNEL_SET);
 const stoic_int_loops GLUE(stoic_int_loops_, STOIC_KERNEL_SET) = {
-    quantise, gather, quads, tile, dots, row_sums, add_scaled, worth};
+    .quantise = quantise,
+    .gather = gather,
+    .quads = quads,
+    .lace = lace,
+    .byte_sums = byte_sums,
+    .regroup = regroup,
+    .window = window,
+    .tile = tile,
+    .dots = dots,
+    .row_sums = row_sums,
+    .add_scaled = add_scaled,
+    .worth = worth,
+};

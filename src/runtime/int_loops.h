@@ -36,6 +36,19 @@ typedef struct stoic_int_loops {
                    uint8_t *to);
     /* rows r < 16, n long and `step` apart, to to[i / 4][r][i % 4]; zeros behind the last */
     void (*quads)(const int8_t *from, int64_t step, int64_t n, int8_t *to);
+    /* to[i * to_step + r] = from[r * step + i], of `rows` rows, n long */
+    void (*lace)(const uint8_t *from, int64_t step, int64_t rows, int64_t n, uint8_t *to,
+                 int64_t to_step);
+    /* sums[i] = the sum of x[i * step] to x[i * step + n - 1], i < count */
+    void (*byte_sums)(const uint8_t *x, int64_t step, int64_t n, int64_t count, int32_t *sums);
+    /* rows r < 16 of `channels`, a multiple of 4, times `window` weights, `step` apart, to
+     * to[k][c / 4][r][c % 4] for place k of the window */
+    void (*regroup)(const int8_t *from, int64_t step, int64_t channels, int64_t window, int8_t *to);
+    /* sums[p][l] = the sum over k < n, q < quads and t < 4 of
+     * weights[k][q][l][t] * x[p][offsets[k] + 4 q + t] */
+    void (*window)(const int8_t *weights, int64_t quads, const uint8_t *const x[STOIC_INT_TILE],
+                   const int64_t *offsets, int64_t n,
+                   int32_t sums[STOIC_INT_TILE][STOIC_INT_LANES]);
     /* sums[p][l] = the sum over q < quads and t < 4 of weights[q][l][t] * x[q * step + 4 p + t] */
     void (*tile)(const int8_t *weights, int64_t quads, const uint8_t *x, int64_t step,
                  int32_t sums[STOIC_INT_TILE][STOIC_INT_LANES]);

@@ -27,6 +27,47 @@ static void quads(const int8_t *from, int64_t step, int64_t n, int8_t *to) {
     }
 }
 
+static void lace(const uint8_t *from, int64_t step, int64_t rows, int64_t n, uint8_t *to,
+                 int64_t to_step) {
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t r = 0; r < rows; r++)
+            to[i * to_step + r] = from[r * step + i];
+    }
+}
+
+static void byte_sums(const uint8_t *x, int64_t step, int64_t n, int64_t count, int32_t *sums) {
+    for (int64_t i = 0; i < count; i++) {
+        sums[i] = 0;
+        for (int64_t k = 0; k < n; k++)
+            sums[i] += x[i * step + k];
+    }
+}
+
+static void regroup(const int8_t *from, int64_t step, int64_t channels, int64_t window,
+                    int8_t *to) {
+    for (int64_t k = 0; k < window; k++) {
+        for (int64_t c = 0; c < channels; c++) {
+            for (int r = 0; r < LANES; r++)
+                to[(k * (channels / QUAD) + c / QUAD) * LANES * QUAD + r * QUAD + c % QUAD] =
+                    from[r * step + c * window + k];
+        }
+    }
+}
+
+static void window(const int8_t *weights, int64_t quads, const uint8_t *const x[TILE],
+                   const int64_t *offsets, int64_t n, int32_t sums[TILE][LANES]) {
+    for (int p = 0; p < TILE; p++) {
+        for (int l = 0; l < LANES; l++) {
+            sums[p][l] = 0;
+            for (int64_t k = 0; k < n; k++)
+                for (int64_t c = 0; c < quads * QUAD; c++)
+                    sums[p][l] +=
+                        weights[((k * quads + c / QUAD) * LANES + l) * QUAD + c % QUAD] *
+                        x[p][offsets[k] + c];
+        }
+    }
+}
+
 static void tile(const int8_t *weights, int64_t n, const uint8_t *x, int64_t step,
                  int32_t sums[TILE][LANES]) {
     for (int p = 0; p < TILE; p++) {
@@ -69,5 +110,17 @@ static void worth(const stoic_int_worth *w, const int32_t sums[LANES], int32_t x
     }
 }
 
-const stoic_int_loops stoic_int_loops_plain = {quantise, gather,   quads,      tile,
-                                               dots,     row_sums, add_scaled, worth};
+const stoic_int_loops stoic_int_loops_plain = {
+    .quantise = quantise,
+    .gather = gather,
+    .quads = quads,
+    .lace = lace,
+    .byte_sums = byte_sums,
+    .regroup = regroup,
+    .window = window,
+    .tile = tile,
+    .dots = dots,
+    .row_sums = row_sums,
+    .add_scaled = add_scaled,
+    .worth = worth,
+};
