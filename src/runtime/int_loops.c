@@ -49,7 +49,7 @@ static void quads(const int8_t *from, int64_t step, int64_t n, int8_t *to) {
     int64_t i = 0;
     for (; i + 16 <= n; i += 16) {
         for (int r = 0; r < LANES; r += 4)
-            stoic_turn(from + r * step + i, step, to + i * LANES + r * QUAD);
+            stoic_turn(from + r * step + i, step, to + i * LANES + r * QUAD, QUAD * LANES);
     }
     for (; i < n; i += QUAD) {
         const size_t m = n - i < QUAD ? (size_t)(n - i) : QUAD;
@@ -208,8 +208,14 @@ static void dots(const int8_t *weights, int64_t step, int64_t n, const uint8_t *
     __m512i sum[ROWS];
     for (int r = 0; r < ROWS; r++)
         sum[r] = _mm512_setzero_si512();
-    for (int64_t i = 0; i < n; i += 64) {
-        const __mmask64 there = n - i < 64 ? (UINT64_C(1) << (n - i)) - 1 : UINT64_MAX;
+    int64_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        const __m512i by = _mm512_loadu_si512(x + i);
+        for (int r = 0; r < ROWS; r++)
+            sum[r] = _mm512_dpbusd_epi32(sum[r], by, _mm512_loadu_si512(weights + r * step + i));
+    }
+    if (i < n) {
+        const __mmask64 there = (UINT64_C(1) << (n - i)) - 1;
         const __m512i by = _mm512_maskz_loadu_epi8(there, x + i);
         for (int r = 0; r < ROWS; r++)
             sum[r] = _mm512_dpbusd_epi32(sum[r], by,

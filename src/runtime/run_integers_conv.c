@@ -257,24 +257,35 @@ static void multiply_tile(const stoic_run *run, const stoic_int_work *w, int gro
                   sums);
 }
 
-/* Output channels `first` to `first` + `lanes` of all positions. */
+/* Output channels `first` to `first` + `lanes` of n positions from `from` on, at most a tile. */
+static void put(const stoic_run *run, const stoic_int_work *w, const float (*values)[LANES], int n,
+                int64_t from, int64_t first, int lanes, const float add[LANES]) {
+    const int64_t plane = plane_of(w->out);
+    for (int done = 0, m; done < n; done += m) { /* what lies in one image */
+        const int64_t i = (from + done) / plane, at = (from + done) % plane;
+        m = plane - at < n - done ? (int)(plane - at) : n - done;
+        run->set.loops->columns(values + done, m, lanes, add, plane,
+                                stoic_run_out(run, w->node->out, (int)i) + first * plane + at);
+    }
+}
+
+/* The same of all positions. */
 static void multiply_block(const stoic_run *run, const stoic_int_work *w, int group,
                            const stoic_int_worth *worth, int64_t first, int lanes,
                            const float *bias) {
-    const int64_t plane = plane_of(w->out);
     const int32_t *totals = stoic_int_part(run, w->totals);
+    float add[LANES] = {0};
     spot at = {0};
+    if (bias)
+        memcpy(add, bias + first, (size_t)lanes * sizeof *add);
     for (int64_t from = 0; from < w->positions; from += TILE) {
         int32_t sums[TILE][LANES];
+        float values[TILE][LANES];
+        const int n = w->positions - from < TILE ? (int)(w->positions - from) : TILE;
         multiply_tile(run, w, group, from, &at, sums);
-        for (int p = 0; p < TILE && from + p < w->positions; p++) {
-            float values[LANES];
-            float *out = stoic_run_out(run, w->node->out, (int)((from + p) / plane)) +
-                         first * plane + (from + p) % plane;
-            stoic_int_loops_of(run)->worth(worth, sums[p], totals[from + p], values);
-            for (int l = 0; l < lanes; l++)
-                out[l * plane] = values[l] + (bias ? bias[first + l] : 0.0f);
-        }
+        for (int p = 0; p < n; p++)
+            stoic_int_loops_of(run)->worth(worth, sums[p], totals[from + p], values[p]);
+        put(run, w, values, n, from, first, lanes, add);
     }
 }
 

@@ -154,12 +154,19 @@ static void step_on(const conv *c, position *at) {
     at->i++;
 }
 
-static void put(const stoic_run *run, const conv *c, const position *at, const float sums[LANES]) {
+/* Sums of n positions from `from` of the call on. */
+static void put(const stoic_run *run, const conv *c, int64_t from, int n,
+                const float (*sums)[LANES]) {
     const int64_t plane = (int64_t)c->out->height * c->out->width;
-    float *out =
-        stoic_run_out(run, c->node->out, at->i) + at->y * c->out->width + at->x + c->first * plane;
-    for (int l = 0; l < c->lanes; l++)
-        out[l * plane] = sums[l] + (c->bias ? c->bias[c->first + l] : 0.0f);
+    float add[LANES] = {0};
+    if (c->bias)
+        memcpy(add, c->bias + c->first, (size_t)c->lanes * sizeof *add);
+    for (int done = 0, m; done < n; done += m) { /* what lies in one image */
+        const int64_t i = (from + done) / plane, at = (from + done) % plane;
+        m = plane - at < n - done ? (int)(plane - at) : n - done;
+        run->set.loops->columns(sums + done, m, c->lanes, add, plane,
+                                stoic_run_out(run, c->node->out, (int)i) + c->first * plane + at);
+    }
 }
 
 /* The first tap of a position of the call, for the block's group. */
@@ -214,8 +221,7 @@ static void multiply_block(const stoic_run *run, const conv *c, bool finite) {
             inside(c, 1, here[0].x, &walk.first_column, &walk.last_column);
         }
         run->set.loops->tile(c->weights, x, &walk, sums);
-        for (int p = 0; p < n; p++)
-            put(run, c, &here[p], sums[p]);
+        put(run, c, from, (int)n, sums);
     }
 }
 
@@ -241,9 +247,7 @@ static void multiply_codes(stoic_run *run, const conv *c) {
             run->set.loops->tile(c->weights, x, &walk, (void *)(c->sums + from * LANES));
         }
     }
-    at = (position){0};
-    for (int64_t from = 0; from < all; from++, step_on(c, &at))
-        put(run, c, &at, c->sums + from * LANES);
+    put(run, c, 0, (int)all, (void *)c->sums);
 }
 
 static void run_block(stoic_run *run, const conv *c) {

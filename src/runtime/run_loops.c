@@ -143,7 +143,8 @@ static void interleave(const float *from, int64_t step, int64_t n, float *to) {
     int64_t i = 0;
     for (; i + 4 <= n; i += 4) {
         for (int r = 0; r < STOIC_RUN_LANES; r += 4)
-            stoic_turn(from + r * step + i, step * 4, to + i * STOIC_RUN_LANES + r);
+            stoic_turn(from + r * step + i, step * 4, to + i * STOIC_RUN_LANES + r,
+                       STOIC_RUN_LANES * 4);
     }
     for (; i < n; i++) {
         for (int r = 0; r < STOIC_RUN_LANES; r++)
@@ -151,8 +152,28 @@ static void interleave(const float *from, int64_t step, int64_t n, float *to) {
     }
 }
 
+static void columns(const float (*from)[STOIC_RUN_LANES], int n, int lanes,
+                    const float add[STOIC_RUN_LANES], int64_t step, float *to) {
+    int p = 0;
+    for (; lanes == STOIC_RUN_LANES && p + 4 <= n; p += 4) {
+        float some[4][STOIC_RUN_LANES];
+        for (int i = 0; i < 4; i++) {
+            for (int part = 0; part < PARTS; part++) {
+                const vector v = load(from[p + i] + part * WIDTH) + load(add + part * WIDTH);
+                memcpy(some[i] + part * WIDTH, &v, sizeof v);
+            }
+        }
+        for (int l = 0; l < STOIC_RUN_LANES; l += 4)
+            stoic_turn(&some[0][l], (int64_t)sizeof some[0], to + l * step + p, step * 4);
+    }
+    for (; p < n; p++) {
+        for (int l = 0; l < lanes; l++)
+            to[l * step + p] = from[p][l] + add[l];
+    }
+}
+
 #define GLUE2(a, b) a##b
 #define GLUE(a, b)  GLUE2(a, b)
 extern const stoic_run_loops GLUE(stoic_run_loops_, STOIC_KERNEL_SET);
-const stoic_run_loops GLUE(stoic_run_loops_, STOIC_KERNEL_SET) = {tile, dots, totals, add_scaled,
-                                                                  interleave};
+const stoic_run_loops GLUE(stoic_run_loops_, STOIC_KERNEL_SET) = {
+    tile, dots, totals, add_scaled, interleave, columns};

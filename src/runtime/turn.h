@@ -1,4 +1,4 @@
-/* Four rows by four columns of 4 bytes each, turned over, for rows of 16 lanes. */
+/* Four rows by four columns of 4 bytes each, turned over. */
 #ifndef STOIC_RUNTIME_TURN_H
 #define STOIC_RUNTIME_TURN_H
 
@@ -7,8 +7,8 @@
 
 typedef int32_t stoic_four __attribute__((vector_size(16)));
 
-/* Rows of `from` are `step` bytes apart, those of `to` 64. */
-static inline void stoic_turn(const void *from, int64_t step, void *to) {
+/* Rows of `from` are `step` bytes apart, those of `to` `to_step`. */
+static inline void stoic_turn(const void *from, int64_t step, void *to, int64_t to_step) {
     stoic_four row[4], half[4];
     for (int r = 0; r < 4; r++)
         memcpy(&row[r], (const char *)from + r * step, sizeof row[r]);
@@ -19,8 +19,8 @@ static inline void stoic_turn(const void *from, int64_t step, void *to) {
     for (int i = 0; i < 4; i += 2) {
         const stoic_four even = __builtin_shufflevector(half[i], half[i + 1], 0, 1, 4, 5);
         const stoic_four odd = __builtin_shufflevector(half[i], half[i + 1], 2, 3, 6, 7);
-        memcpy((char *)to + (int64_t)i * 64, &even, sizeof even);
-        memcpy((char *)to + (int64_t)(i + 1) * 64, &odd, sizeof odd);
+        memcpy((char *)to + i * to_step, &even, sizeof even);
+        memcpy((char *)to + (i + 1) * to_step, &odd, sizeof odd);
     }
 }
 
