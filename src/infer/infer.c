@@ -171,7 +171,7 @@ typedef struct inference {
     worker *workers;
     stoic_team *team;
     int threads, piece;
-    bool together; /* threads share every node, otherwise they have pieces of their own */
+    bool together;    /* threads share every node, otherwise they have pieces of their own */
     int64_t first, n; /* of the batch */
 } inference;
 
@@ -257,8 +257,7 @@ static void run_together(int member, void *user) {
     worker *w = &at->workers[member], *first = &at->workers[0];
     const int n = (int)at->n;
     if (member == 0)
-        w->status =
-            stoic_dataset_read(at->data, at->first, n, w->images, w->labels, &w->error);
+        w->status = stoic_dataset_read(at->data, at->first, n, w->images, w->labels, &w->error);
     stoic_team_meet(at->team);
     if (first->status != STOIC_OK)
         return;
@@ -355,8 +354,7 @@ stoic_status stoic_infer_run(stoic_infer *infer, const stoic_dataset *data,
     at.threads = options->threads > 0 ? options->threads : stoic_cpu_count();
     at.together = at.threads > 1 && options->batch <= MOST_TOGETHER;
     /* a thread's share of a batch, in as few pieces as its memory allows */
-    int64_t share =
-        at.together ? options->batch : (options->batch + at.threads - 1) / at.threads;
+    int64_t share = at.together ? options->batch : (options->batch + at.threads - 1) / at.threads;
     at.piece = share < MOST_PIECE ? (int)share : MOST_PIECE;
     at.workers = calloc((size_t)at.threads, sizeof *at.workers);
     if (!at.workers) {

@@ -12,24 +12,6 @@
 
 /* ---- one word after another: the definitions ---- */
 
-#ifndef WITH_VBMI
-static int open_one_by_one(const uint8_t *bytes, int first, const stoic_words *w, int n,
-                           uint8_t *codes) {
-    const unsigned mask = (1u << w->word) - 1, rest = (1u << (w->data - w->copied)) - 1;
-    const unsigned top = ((1u << w->copied) - 1) << (w->data - w->copied);
-    int differ = 0;
-    for (int i = 0, at = first; i < n; i++, at += w->word) {
-        uint16_t two;
-        memcpy(&two, bytes + at / 8, sizeof two);
-        const unsigned a = two >> at % 8 & mask, b = a >> w->copied, c = b >> w->copied;
-        const unsigned most = (a & b) | (a & c) | (b & c);
-        differ += (((a ^ b) | (a ^ c)) & top) != 0;
-        codes[i] = (uint8_t)((most & top) | (a & rest));
-    }
-    return differ;
-}
-#endif
-
 static void widen_one_by_one(const stoic_byte_rule *rule, const uint8_t *codes, int n,
                              float *weights) {
     for (int i = 0; i < n; i++)
@@ -43,130 +25,9 @@ static void interleave_one_by_one(const uint8_t *from, int64_t step, int64_t n, 
     }
 }
 
-/* ---- AVX-512 with VBMI and GFNI ---- */
+/* ---- AVX-512 with VBMI ---- */
 
 #ifdef WITH_VBMI
-
-#include "runtime/opening.h"
-
-/* Any number of words, none beyond their end; counts. */
-static int open_carefully(const stoic_opening *o, const uint8_t *bytes, int first, int bits, int n,
-                          uint8_t *codes) {
-    int differ = 0;
-    for (int i = 0; i < n; i += 64, bytes += 8 * bits) {
-        const int m = n - i < 64 ? n - i : 64, need = (first + m * bits + 7) / 8;
-        const __mmask64 there = need < 64 ? (UINT64_C(1) << need) - 1 : UINT64_MAX;
-        const __mmask64 wanted = m < 64 ? (UINT64_C(1) << m) - 1 : UINT64_MAX;
-        __m512i odd, x = stoic_open_64(o, _mm512_maskz_loadu_epi8(there, bytes), &odd);
-        _mm512_mask_storeu_epi8(codes + i, wanted, x);
-        differ += __builtin_popcountll(_mm512_mask_test_epi8_mask(wanted, odd, o->top));
-    }
-    return differ;
-}
-
-static int open_short(const uint64_t *image, int64_t at, const stoic_words *w, int n,
-                      uint8_t *codes) {
-    const uint8_t *bytes = (const uint8_t *)image + at / 8;
-    const int bits = w->word, first = (int)(at % 8);
-    const stoic_opening o = stoic_opening_of(w, first);
-    __m512i any = _mm512_setzero_si512();
-    int i = 0;
-    /* as long as 64 bytes are there, and counting only if there is something to count */
-    for (; (n - i) * bits >= 8 * 64 && i + 64 <= n; i += 64) {
-        __m512i odd, x = stoic_open_64(&o, _mm512_loadu_si512(bytes + i / 8 * bits), &odd);
-        _mm512_storeu_si512(codes + i, x);
-        any = _mm512_or_si512(any, odd);
-    }
-    if (_mm512_test_epi8_mask(any, o.top))
-        return open_carefully(&o, bytes, first, bits, n, codes);
-    return open_carefully(&o, bytes + i / 8 * bits, first, bits, n - i, codes + i);
-}
-
-/* The syndromes of eight vectors: sums over the lanes of each, in the order of the vectors. */
-static inline __m512i sum_lanes(const __m512i r[8]) {
-    __m512i x[4], y[2];
-    for (int i = 0; i < 4; i++)
-        x[i] = _mm512_xor_si512(_mm512_unpacklo_epi64(r[2 * i], r[2 * i + 1]),
-                                _mm512_unpackhi_epi64(r[2 * i], r[2 * i + 1]));
-    for (int i = 0; i < 2; i++)
-        y[i] = _mm512_xor_si512(_mm512_shuffle_i64x2(x[2 * i], x[2 * i + 1], 0x88),
-                                _mm512_shuffle_i64x2(x[2 * i], x[2 * i + 1], 0xdd));
-    return _mm512_xor_si512(_mm512_shuffle_i64x2(y[0], y[1], 0x88),
-                            _mm512_shuffle_i64x2(y[0], y[1], 0xdd));
-}
-
-/* What the loops over words of 8 bytes share. */
-typedef struct summing {
-    __m512i turn;     /* byte b of word i to byte i of lane b */
-    __m512i matrices; /* of lane b, what a byte at place b adds to the syndrome */
-    __m512i pick;     /* the data of eight words of 9 bytes, from bytes 0 and 8 on */
-    __m512i checks;   /* and their check bytes, from byte 8 on, eight times */
-} summing;
-
-static inline summing summing_of(const stoic_words *w) {
-    uint8_t turn[64], pick[64], checks[64];
-    for (int i = 0; i < 64; i++) {
-        const int from = i / 8 * 9 + i % 8;
-        turn[i] = (uint8_t)(i % 8 * 8 + i / 8);
-        pick[i] = (uint8_t)(from < 64 ? from : 64 + from - 8);
-        checks[i] = (uint8_t)(9 * (i % 8));
-    }
-    return (summing){_mm512_loadu_si512(turn), _mm512_loadu_si512(w->secded->parity.matrices),
-                     _mm512_loadu_si512(pick), _mm512_loadu_si512(checks)};
-}
-
-/* 64 words with their check bytes behind them. */
-static inline uint64_t open_64_apart(const summing *s, const uint8_t *bytes, uint8_t *codes) {
-    __m512i r[8], checks = _mm512_setzero_si512();
-    for (int v = 0; v < 8; v++) {
-        const __m512i a = _mm512_loadu_si512(bytes + 72 * v);
-        const __m512i b = _mm512_loadu_si512(bytes + 72 * v + 8);
-        const __m512i data = _mm512_permutex2var_epi8(a, s->pick, b);
-        checks = _mm512_mask_permutexvar_epi8(checks, UINT64_C(0xff) << 8 * v, s->checks, b);
-        _mm512_storeu_si512(codes + 64 * v, data);
-        r[v] =
-            _mm512_gf2p8affine_epi64_epi8(_mm512_permutexvar_epi8(s->turn, data), s->matrices, 0);
-    }
-    return _mm512_cmpneq_epi8_mask(sum_lanes(r), checks);
-}
-
-/* 64 words that hold their checks in bit 6 of the first seven bytes, which is then what bit 7 is.
- */
-static inline uint64_t open_64_inside(const summing *s, const uint8_t *bytes, uint8_t *codes) {
-    const __m512i held = _mm512_set1_epi64(INT64_C(0x0040404040404040));
-    __m512i r[8];
-    for (int v = 0; v < 8; v++) {
-        const __m512i data = _mm512_loadu_si512(bytes + 64 * v);
-        r[v] =
-            _mm512_gf2p8affine_epi64_epi8(_mm512_permutexvar_epi8(s->turn, data), s->matrices, 0);
-        /* where `held`, the bit above, else the bit itself */
-        _mm512_storeu_si512(codes + 64 * v, _mm512_ternarylogic_epi64(
-                                                held, _mm512_srli_epi64(data, 1), data, 0xca));
-    }
-    return _mm512_test_epi8_mask(sum_lanes(r), _mm512_set1_epi8(-1));
-}
-
-static bool open_summed(const uint8_t *bytes, const stoic_words *w, int n, uint8_t *codes,
-                        uint64_t *wrong) {
-    const summing s = summing_of(w);
-    const int each = w->word / 8;
-    uint64_t any = 0;
-    int i = 0;
-    for (; i + 64 <= n; i += 64) {
-        wrong[i / 64] = each == 9 ? open_64_apart(&s, bytes + each * i, codes + 8 * i)
-                                  : open_64_inside(&s, bytes + each * i, codes + 8 * i);
-        any |= wrong[i / 64];
-    }
-    if (i < n) { /* words of zeros, which are right, behind the last */
-        uint8_t last[64 * 9] = {0}, opened[64 * 8];
-        memcpy(last, bytes + each * i, (size_t)(each * (n - i)));
-        wrong[i / 64] =
-            each == 9 ? open_64_apart(&s, last, opened) : open_64_inside(&s, last, opened);
-        any |= wrong[i / 64];
-        memcpy(codes + 8 * i, opened, (size_t)(8 * (n - i)));
-    }
-    return any != 0;
-}
 
 static inline __m512 linear_16(const stoic_byte_rule *rule, __m512i x) {
     const __m512 v = _mm512_cvtepi32_ps(x);
@@ -214,52 +75,6 @@ static void widen(const stoic_byte_rule *rule, const uint8_t *codes, int n, floa
 
 #elif defined(__AVX2__)
 
-/* Sixteen codes in 16 bits each: the two bytes around a code go to its place, and are shifted up so
- * that the code begins in the upper byte. */
-static inline __m256i open_16(const uint8_t *bytes, int bits, __m256i picks, __m256i shifts) {
-    const __m256i x =
-        _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)bytes)),
-                                _mm_loadu_si128((const __m128i *)(bytes + bits)), 1);
-    return _mm256_srli_epi16(_mm256_mullo_epi16(_mm256_shuffle_epi8(x, picks), shifts), 8);
-}
-
-static int open_short(const uint64_t *image, int64_t at, const stoic_words *w, int n,
-                      uint8_t *codes) {
-    const uint8_t *bytes = (const uint8_t *)image + at / 8;
-    const int bits = w->word, first = (int)(at % 8);
-    uint8_t pick[32];
-    uint16_t shift[16];
-    int differ = 0, i = 0;
-    for (int k = 0; k < 16; k++) {
-        const int from = first + k % 8 * bits;
-        pick[2 * k] = (uint8_t)(from / 8);
-        pick[2 * k + 1] = (uint8_t)(from / 8 + 1);
-        shift[k] = (uint16_t)(256 >> from % 8);
-    }
-    const __m256i picks = _mm256_loadu_si256((const __m256i *)pick);
-    const __m256i shifts = _mm256_loadu_si256((const __m256i *)shift);
-    const __m256i rest = _mm256_set1_epi8((char)((1u << (w->data - w->copied)) - 1));
-    const __m256i top = _mm256_set1_epi8((char)(((1u << w->copied) - 1) << (w->data - w->copied)));
-    const __m128i once = _mm_cvtsi32_si128(w->copied), twice = _mm_cvtsi32_si128(2 * w->copied);
-    for (; i + 32 <= n; i += 32, bytes += 4 * bits) {
-        __m256i a = _mm256_packus_epi16(open_16(bytes, bits, picks, shifts),
-                                        open_16(bytes + 2 * bits, bits, picks, shifts));
-        a = _mm256_permute4x64_epi64(a, 0xd8);
-        const __m256i b = _mm256_srl_epi16(a, once), c = _mm256_srl_epi16(a, twice);
-        const __m256i ab = _mm256_xor_si256(a, b), ac = _mm256_xor_si256(a, c);
-        const __m256i odd = _mm256_and_si256(_mm256_or_si256(ab, ac), top);
-        /* the majority: a, but for where both others differ from it */
-        const __m256i most = _mm256_xor_si256(a, _mm256_and_si256(_mm256_and_si256(ab, ac), top));
-        const __m256i all = _mm256_or_si256(top, rest);
-        if (!_mm256_testz_si256(odd, odd)) {
-            const __m256i alike = _mm256_cmpeq_epi8(odd, _mm256_setzero_si256());
-            differ += 32 - __builtin_popcount((unsigned)_mm256_movemask_epi8(alike));
-        }
-        _mm256_storeu_si256((__m256i *)(codes + i), _mm256_and_si256(most, all));
-    }
-    return differ + open_one_by_one(bytes, first, w, n - i, codes + i);
-}
-
 static inline __m256 linear_8(const stoic_byte_rule *rule, __m256i x) {
     const __m256 v = _mm256_cvtepi32_ps(x);
     return _mm256_add_ps(
@@ -302,11 +117,6 @@ static void widen(const stoic_byte_rule *rule, const uint8_t *codes, int n, floa
 }
 
 #else
-
-static int open_short(const uint64_t *image, int64_t at, const stoic_words *w, int n,
-                      uint8_t *codes) {
-    return open_one_by_one((const uint8_t *)image + at / 8, (int)(at % 8), w, n, codes);
-}
 
 static void widen(const stoic_byte_rule *rule, const uint8_t *codes, int n, float *weights) {
     widen_one_by_one(rule, codes, n, weights);
@@ -377,13 +187,12 @@ static void interleave(const uint8_t *from, int64_t step, int64_t n, uint8_t *to
 #define GLUE(a, b)  GLUE2(a, b)
 extern const stoic_int_loops GLUE(stoic_int_loops_, STOIC_KERNEL_SET);
 extern const stoic_coded_loops GLUE(stoic_coded_loops_, STOIC_KERNEL_SET);
+extern const stoic_word_loops GLUE(stoic_word_loops_, STOIC_KERNEL_SET);
 extern const stoic_byte_kernels GLUE(stoic_byte_kernels_, STOIC_KERNEL_SET);
 const stoic_byte_kernels GLUE(stoic_byte_kernels_, STOIC_KERNEL_SET) = {
-    &GLUE(stoic_int_loops_, STOIC_KERNEL_SET), &GLUE(stoic_coded_loops_, STOIC_KERNEL_SET),
-    open_short,
-#ifdef WITH_VBMI
-    open_summed,
-#else
-    NULL,
-#endif
-    widen, interleave};
+    .integers = &GLUE(stoic_int_loops_, STOIC_KERNEL_SET),
+    .coded = &GLUE(stoic_coded_loops_, STOIC_KERNEL_SET),
+    .words = &GLUE(stoic_word_loops_, STOIC_KERNEL_SET),
+    .widen = widen,
+    .interleave = interleave,
+};

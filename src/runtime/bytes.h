@@ -8,6 +8,7 @@
 #include "runtime/bulk_kernels.h"
 #include "runtime/coded_loops.h"
 #include "runtime/int_loops.h"
+#include "runtime/word_loops.h"
 
 /* What each code is worth. Where `linear`, with x = code ^ flip as a number, in two's complement if
  * flip is 128, that is also
@@ -27,15 +28,7 @@ typedef struct stoic_byte_rule {
 typedef struct stoic_byte_kernels {
     const stoic_int_loops *integers;
     const stoic_coded_loops *coded; /* whose entries are NULL where there are none */
-    /* n words of one weight and 2 <= word <= 8 bits from bit `at` on, repeated or not: their codes,
-     * voted; returns how many words held copies that are not alike */
-    int (*open_short)(const uint64_t *image, int64_t at, const stoic_words *words, int n,
-                      uint8_t *codes);
-    /* n words of 8 codes of 8 bits, as secded72 and zerospace64 have them: codes as they stand, and
-     * in bit i % 64 of wrong[i / 64] whether the syndrome of word i is not zero. Returns whether
-     * any is. NULL: take the loops of bulk_kernels.h */
-    bool (*open_summed)(const uint8_t *image, const stoic_words *words, int n, uint8_t *codes,
-                        uint64_t *wrong);
+    const stoic_word_loops *words;
     void (*widen)(const stoic_byte_rule *rule, const uint8_t *codes, int n, float *weights);
     /* rows r < 16 of codes, n long and `step` apart, to to[i][r] */
     void (*interleave)(const uint8_t *from, int64_t step, int64_t n, uint8_t *to);

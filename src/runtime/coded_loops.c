@@ -155,7 +155,8 @@ static bool dots_short(const uint64_t *image, const int64_t at[ROWS], const stoi
     for (; (n - i) * bits >= 8 * 64; i += 64) {
         for (int r = 0; r < ROWS; r++) {
             const uint8_t *bytes = from[r] + i / 8 * bits;
-            __m512i odd, codes = stoic_open_some(&s.open, shift[r], _mm512_loadu_si512(bytes), &odd);
+            __m512i odd,
+                codes = stoic_open_some(&s.open, shift[r], _mm512_loadu_si512(bytes), &odd);
             __builtin_prefetch(bytes + AHEAD);
             any = _mm512_or_si512(any, odd);
             codes = _mm512_permutexvar_epi8(s.order, codes);
@@ -188,9 +189,9 @@ static inline __m256 widen_8(const stoic_byte_rule *rule, const bool looked_up,
     const __m128i eight = _mm_loadl_epi64((const __m128i *)codes);
     if (looked_up)
         return _mm256_permutevar8x32_ps(_mm256_loadu_ps(rule->table), _mm256_cvtepu8_epi32(eight));
-    const __m256i x = is_signed ? _mm256_cvtepi8_epi32(eight)
-                                : _mm256_xor_si256(_mm256_cvtepu8_epi32(eight),
-                                                   _mm256_set1_epi32(rule->flip));
+    const __m256i x =
+        is_signed ? _mm256_cvtepi8_epi32(eight)
+                  : _mm256_xor_si256(_mm256_cvtepu8_epi32(eight), _mm256_set1_epi32(rule->flip));
     const __m256 v = _mm256_cvtepi32_ps(x);
     return _mm256_add_ps(
         _mm256_fmadd_ps(v, _mm256_set1_ps(rule->high), _mm256_set1_ps(rule->shift)),

@@ -144,8 +144,7 @@ static void regroup(const int8_t *from, int64_t step, int64_t channels, int64_t 
         for (int64_t k = 0; k < window; k++) {
             for (int64_t q = 0; q < m / QUAD; q++)
                 group_four(columns + (q * QUAD * window + k) * LANES, window * LANES,
-                           (uint8_t *)to +
-                               (k * quads_of_all + c / QUAD + q) * LANES * QUAD);
+                           (uint8_t *)to + (k * quads_of_all + c / QUAD + q) * LANES * QUAD);
         }
     }
 }
@@ -303,8 +302,9 @@ static void byte_sums(const uint8_t *x, int64_t step, int64_t n, int64_t count, 
         __m256i sum = _mm256_setzero_si256();
         int64_t parts[4], i = 0;
         for (; i + 32 <= n; i += 32)
-            sum = _mm256_add_epi64(sum, _mm256_sad_epu8(_mm256_loadu_si256((const __m256i *)(x + i)),
-                                                        _mm256_setzero_si256()));
+            sum =
+                _mm256_add_epi64(sum, _mm256_sad_epu8(_mm256_loadu_si256((const __m256i *)(x + i)),
+                                                      _mm256_setzero_si256()));
         memcpy(parts, &sum, sizeof parts);
         sums[p] = (int32_t)(parts[0] + parts[1] + parts[2] + parts[3]);
         for (; i < n; i++)

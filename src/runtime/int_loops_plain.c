@@ -61,9 +61,8 @@ static void window(const int8_t *weights, int64_t quads, const uint8_t *const x[
             sums[p][l] = 0;
             for (int64_t k = 0; k < n; k++)
                 for (int64_t c = 0; c < quads * QUAD; c++)
-                    sums[p][l] +=
-                        weights[((k * quads + c / QUAD) * LANES + l) * QUAD + c % QUAD] *
-                        x[p][offsets[k] + c];
+                    sums[p][l] += weights[((k * quads + c / QUAD) * LANES + l) * QUAD + c % QUAD] *
+                                  x[p][offsets[k] + c];
         }
     }
 }

@@ -17,17 +17,16 @@ typedef struct stoic_opening {
  * is word->word bytes from that of the lane before. */
 static inline stoic_opening stoic_opening_of(const stoic_words *w, int first) {
     const __m512i in_lane = _mm512_set1_epi64(INT64_C(0x0706050403020100));
-    const __m512i lane = _mm512_set_epi64(
-        INT64_C(0x0707070707070707), INT64_C(0x0606060606060606), INT64_C(0x0505050505050505),
-        INT64_C(0x0404040404040404), INT64_C(0x0303030303030303), INT64_C(0x0202020202020202),
-        INT64_C(0x0101010101010101), 0);
+    const __m512i lane = _mm512_set_epi64(INT64_C(0x0707070707070707), INT64_C(0x0606060606060606),
+                                          INT64_C(0x0505050505050505), INT64_C(0x0404040404040404),
+                                          INT64_C(0x0303030303030303), INT64_C(0x0202020202020202),
+                                          INT64_C(0x0101010101010101), 0);
     /* products stay below 256: two bytes are multiplied at once */
     const __m512i by = _mm512_set1_epi16((short)w->word);
     const int rest = w->data - w->copied;
     return (stoic_opening){
         .pick = _mm512_add_epi8(_mm512_mullo_epi16(lane, by), in_lane),
-        .shift =
-            _mm512_add_epi8(_mm512_mullo_epi16(in_lane, by), _mm512_set1_epi8((char)first)),
+        .shift = _mm512_add_epi8(_mm512_mullo_epi16(in_lane, by), _mm512_set1_epi8((char)first)),
         .rest = _mm512_set1_epi8((char)((1u << rest) - 1)),
         .top = _mm512_set1_epi8((char)(((1u << w->copied) - 1) << rest)),
         .once = _mm_cvtsi32_si128(w->copied),
@@ -47,8 +46,7 @@ static inline __m512i stoic_open_some(const stoic_opening *o, __m512i shift, __m
 
 /* The codes alone. */
 static inline __m512i stoic_open_64(const stoic_opening *o, __m512i x, __m512i *odd) {
-    return _mm512_and_si512(stoic_open_some(o, o->shift, x, odd),
-                            _mm512_or_si512(o->top, o->rest));
+    return _mm512_and_si512(stoic_open_some(o, o->shift, x, odd), _mm512_or_si512(o->top, o->rest));
 }
 
 #endif

@@ -30,7 +30,7 @@ bool stoic_packed_is_narrow(const stoic_packed *packed);
 void stoic_packed_codes(const stoic_store_kernels *kernels, const stoic_packed *packed,
                         int64_t first, int n, uint32_t *codes, stoic_reading *told, bool *lost);
 
-/* Do codes have at most 8 bits, in words that the loops of bytes.h open? */
+/* Do codes have at most 8 bits? */
 bool stoic_packed_is_short(const stoic_packed *packed);
 /* The codes themselves, where each is a byte of the image and nothing protects it; otherwise NULL.
  */

@@ -8,7 +8,7 @@ static bool in_whole_bytes(const stoic_packed *p) {
 }
 
 bool stoic_packed_is_short(const stoic_packed *p) {
-    return in_whole_bytes(p) || (stoic_packed_is_narrow(p) && p->words.word <= 8);
+    return p->words.data <= 8;
 }
 
 const uint8_t *stoic_packed_as_bytes(const stoic_packed *p) {
@@ -70,14 +70,49 @@ static void open_whole(const stoic_store_kernels *kernels, const stoic_byte_kern
     const int full = n / 8;
     uint64_t wrong[STOIC_BYTE_STRETCH / 8 / 64];
     const uint8_t *from = (const uint8_t *)p->image + word * (p->words.word / 8);
-    bool any = bytes->open_summed ? bytes->open_summed(from, &p->words, full, codes, wrong)
-                                  : open_by_parities(kernels->bits, p, word, full, codes, wrong);
+    bool any = bytes->words->open_summed
+                   ? bytes->words->open_summed(from, &p->words, full, codes, wrong)
+                   : open_by_parities(kernels->bits, p, word, full, codes, wrong);
     for (int i = 0; any && i < full; i++) {
         if (wrong[i / 64] >> i % 64 & 1)
             mend_word(p, word + i, codes + 8 * i, told, lost ? lost + 8 * i : NULL);
     }
     if (8 * full < n) /* the last word, which is not full */
         mend_word(p, word + full, codes + 8 * full, told, lost ? lost + 8 * full : NULL);
+}
+
+/* Words of secded whose codes are not bytes: what a word holds, and whether it is right. */
+static void open_parts(const stoic_bits_kernels *kernels, const stoic_byte_kernels *bytes,
+                       const stoic_packed *p, int64_t first, int n, uint8_t *codes,
+                       stoic_reading *told, bool *lost) {
+    const stoic_words *w = &p->words;
+    const int per = w->weights, full = n / per;
+    const int64_t word = first / per;
+    uint64_t data[STOIC_BYTE_STRETCH];
+    uint8_t checks[STOIC_BYTE_STRETCH], sums[STOIC_BYTE_STRETCH];
+    kernels->open(p->image, word * w->word, per * w->data, w->redundant, full, data, checks);
+    kernels->parities(data, full, &w->secded->parity, sums);
+    bytes->words->split(data, full, per, w->data, codes);
+    const bool wrong = memcmp(sums, checks, (size_t)full) != 0;
+    for (int i = 0; wrong && i < full; i++) {
+        if (sums[i] != checks[i])
+            mend_word(p, word + i, codes + per * i, told, lost ? lost + per * i : NULL);
+    }
+    if (per * full < n) /* the last word, which is not full */
+        mend_word(p, word + full, codes + per * full, told, lost ? lost + per * full : NULL);
+}
+
+/* Any words, by way of codes of 32 bits. */
+static void open_widely(const stoic_store_kernels *kernels, const stoic_packed *p, int64_t first,
+                        int n, uint8_t *codes, stoic_reading *told, bool *lost) {
+    uint32_t wide[STOIC_BULK_STRETCH + STOIC_BULK_ROOM];
+    const int stretch = STOIC_BULK_STRETCH / p->words.weights * p->words.weights;
+    for (int done = 0, m; done < n; done += m) {
+        m = n - done < stretch ? n - done : stretch;
+        stoic_packed_codes(kernels, p, first + done, m, wide, told, lost ? lost + done : NULL);
+        for (int i = 0; i < m; i++)
+            codes[done + i] = (uint8_t)wide[i];
+    }
 }
 
 void stoic_packed_bytes(const stoic_store_kernels *kernels, const stoic_byte_kernels *bytes,
@@ -94,16 +129,14 @@ void stoic_packed_bytes(const stoic_store_kernels *kernels, const stoic_byte_ker
         open_whole(kernels, bytes, p, first, n, codes, told, lost);
         return;
     }
-    if (stoic_packed_is_short(p)) {
-        told->corrected += bytes->open_short(p->image, first * p->words.word, &p->words, n, codes);
-        return;
-    }
-    uint32_t wide[STOIC_BULK_STRETCH + STOIC_BULK_ROOM];
-    const int stretch = STOIC_BULK_STRETCH / p->words.weights * p->words.weights;
-    for (int done = 0, m; done < n; done += m) {
-        m = n - done < stretch ? n - done : stretch;
-        stoic_packed_codes(kernels, p, first + done, m, wide, told, lost ? lost + done : NULL);
-        for (int i = 0; i < m; i++)
-            codes[done + i] = (uint8_t)wide[i];
+    const int64_t at = first * p->words.word;
+    if (stoic_packed_is_narrow(p) && p->words.word <= 8) {
+        told->corrected += bytes->words->open_short(p->image, at, &p->words, n, codes);
+    } else if (stoic_packed_is_narrow(p) && bytes->words->open_long) {
+        told->corrected += bytes->words->open_long(p->image, at, &p->words, n, codes);
+    } else if (p->words.secded && p->words.weights * p->words.data > 16 && bytes->words->split) {
+        open_parts(kernels->bits, bytes, p, first, n, codes, told, lost);
+    } else {
+        open_widely(kernels, p, first, n, codes, told, lost);
     }
 }

@@ -39,7 +39,8 @@ static void lay_gemm(stoic_int_work *w, int n) {
 }
 
 static stoic_int_work lay(const stoic_stw *file, const stoic_stw_node *node, int n) {
-    stoic_int_work w = {.node = node, .in = &file->values[node->in[0]], .out = &file->values[node->out]};
+    stoic_int_work w = {
+        .node = node, .in = &file->values[node->in[0]], .out = &file->values[node->out]};
     if (node->op == STOIC_STW_CONV)
         stoic_int_lay_conv(&w, n);
     else
@@ -140,8 +141,8 @@ static void quantise_rows(const stoic_run *run, const stoic_int_work *w) {
     int32_t *totals = stoic_int_part(run, w->totals);
     for (int i = 0; i < run->n; i++) {
         uint8_t *codes = (uint8_t *)stoic_int_part(run, w->image) + i * w->taps;
-        stoic_int_loops_of(run)->quantise(stoic_run_in(run, w->node->in[0], i), w->taps, 1.0f / w->node->step,
-                                (int)w->node->zero_code, codes);
+        stoic_int_loops_of(run)->quantise(stoic_run_in(run, w->node->in[0], i), w->taps,
+                                          1.0f / w->node->step, (int)w->node->zero_code, codes);
         totals[i] = -(int32_t)(w->node->zero_code * (uint32_t)w->taps);
         for (int64_t k = 0; k < w->taps; k++)
             totals[i] += codes[k];

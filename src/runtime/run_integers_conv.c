@@ -258,13 +258,13 @@ static void multiply_tile(const stoic_run *run, const stoic_int_work *w, int gro
 }
 
 /* Output channels `first` to `first` + `lanes` of n positions from `from` on, at most a tile. */
-static void put(const stoic_run *run, const stoic_int_work *w, const float (*values)[LANES], int n,
+static void put(const stoic_run *run, const stoic_int_work *w, const float *values, int n,
                 int64_t from, int64_t first, int lanes, const float add[LANES]) {
     const int64_t plane = plane_of(w->out);
     for (int done = 0, m; done < n; done += m) { /* what lies in one image */
         const int64_t i = (from + done) / plane, at = (from + done) % plane;
         m = plane - at < n - done ? (int)(plane - at) : n - done;
-        run->set.loops->columns(values + done, m, lanes, add, plane,
+        run->set.loops->columns(values + done * LANES, m, lanes, add, plane,
                                 stoic_run_out(run, w->node->out, (int)i) + first * plane + at);
     }
 }
@@ -285,7 +285,7 @@ static void multiply_block(const stoic_run *run, const stoic_int_work *w, int gr
         multiply_tile(run, w, group, from, &at, sums);
         for (int p = 0; p < n; p++)
             stoic_int_loops_of(run)->worth(worth, sums[p], totals[from + p], values[p]);
-        put(run, w, values, n, from, first, lanes, add);
+        put(run, w, values[0], n, from, first, lanes, add);
     }
 }
 

@@ -32,10 +32,9 @@ uint64_t stoic_run_scratch(const stoic_stw *file, const stoic_stw_node *n, uint6
     if (n->op == STOIC_STW_MUL)
         return in->channels;
     if (n->op == STOIC_STW_GEMM) {
-        const uint64_t codes = ROWS * STOIC_ROWS_PIECE / sizeof(float);
         uint64_t row =
             n->flags & STOIC_STW_TRANSPOSED ? ROWS * stoic_stw_elements(in) : out->channels;
-        return (row > codes ? row : codes) + out->channels;
+        return row + out->channels;
     }
     if (n->op != STOIC_STW_CONV)
         return 0;
@@ -155,8 +154,7 @@ static void step_on(const conv *c, position *at) {
 }
 
 /* Sums of n positions from `from` of the call on. */
-static void put(const stoic_run *run, const conv *c, int64_t from, int n,
-                const float (*sums)[LANES]) {
+static void put(const stoic_run *run, const conv *c, int64_t from, int n, const float *sums) {
     const int64_t plane = (int64_t)c->out->height * c->out->width;
     float add[LANES] = {0};
     if (c->bias)
@@ -164,7 +162,7 @@ static void put(const stoic_run *run, const conv *c, int64_t from, int n,
     for (int done = 0, m; done < n; done += m) { /* what lies in one image */
         const int64_t i = (from + done) / plane, at = (from + done) % plane;
         m = plane - at < n - done ? (int)(plane - at) : n - done;
-        run->set.loops->columns(sums + done, m, c->lanes, add, plane,
+        run->set.loops->columns(sums + done * LANES, m, c->lanes, add, plane,
                                 stoic_run_out(run, c->node->out, (int)i) + c->first * plane + at);
     }
 }
@@ -221,7 +219,7 @@ static void multiply_block(const stoic_run *run, const conv *c, bool finite) {
             inside(c, 1, here[0].x, &walk.first_column, &walk.last_column);
         }
         run->set.loops->tile(c->weights, x, &walk, sums);
-        put(run, c, from, (int)n, sums);
+        put(run, c, from, (int)n, sums[0]);
     }
 }
 
@@ -247,7 +245,7 @@ static void multiply_codes(stoic_run *run, const conv *c) {
             run->set.loops->tile(c->weights, x, &walk, (void *)(c->sums + from * LANES));
         }
     }
-    put(run, c, 0, (int)all, (void *)c->sums);
+    put(run, c, 0, (int)all, c->sums);
 }
 
 static void run_block(stoic_run *run, const conv *c) {
@@ -317,8 +315,7 @@ void stoic_run_conv(stoic_run *run, const stoic_stw_node *n) {
 /* Rows of weights belong to outputs, for one image: they are multiplied as they are read. Four rows
  * at once come from four parts of the matrix, each of which is then read from its beginning to its
  * end, as processors like memory to be read. */
-static void gemm_of_one(stoic_run *run, const stoic_stw_node *n, int64_t from, int64_t to,
-                        uint8_t *codes) {
+static void gemm_as_it_lies(stoic_run *run, const stoic_stw_node *n, int64_t from, int64_t to) {
     const int64_t inner = (int64_t)stoic_stw_elements(&run->file.values[n->in[0]]);
     const int64_t part = (to - from + ROWS - 1) / ROWS;
     const float *x = stoic_run_in(run, n->in[0], 0);
@@ -332,10 +329,29 @@ static void gemm_of_one(stoic_run *run, const stoic_stw_node *n, int64_t from, i
             which[r] = there ? first + r * part : first;
             m += there;
         }
-        stoic_reader_dots(&run->reader, which, m, inner, x, (void *)codes, sums);
+        stoic_reader_dots(&run->reader, which, m, inner, x, sums);
         run->set.loops->totals(sums, out);
         for (int r = 0; r < m; r++)
             y[which[r]] = out[r];
+    }
+}
+
+/* Rows are read one after another, then multiplied, for one image. */
+static void gemm_in_turn(stoic_run *run, const stoic_stw_node *n, int64_t from, int64_t to,
+                         uint8_t *codes) {
+    const int64_t inner = (int64_t)stoic_stw_elements(&run->file.values[n->in[0]]);
+    stoic_reader_seek(&run->reader, from * inner);
+    for (int64_t first = from; first < to; first += ROWS) {
+        const int m = to - first < ROWS ? (int)(to - first) : ROWS;
+        const uint8_t *rows[ROWS];
+        float sums[ROWS][LANES] = {{0}}, out[ROWS];
+        for (int r = 0; r < ROWS; r++)
+            rows[r] = codes + (r < m ? r : 0) * inner;
+        stoic_reader_codes(&run->reader, m * inner, codes);
+        run->set.bytes->coded->dots(&run->reader.rule, rows, inner, stoic_run_in(run, n->in[0], 0),
+                                    sums);
+        run->set.loops->totals(sums, out);
+        memcpy(stoic_run_out(run, n->out, 0) + first, out, (size_t)m * sizeof *out);
     }
 }
 
@@ -392,10 +408,12 @@ void stoic_run_gemm(stoic_run *run, const stoic_stw_node *n) {
     stoic_reader_begin(&run->reader, run->set.words, run->set.bytes, &run->tensors[n->tensor[0]]);
     if (columns)
         gemm_columns(run, n, rows);
-    else if (run->n == 1 && stoic_reader_multiplies(&run->reader, inner))
-        gemm_of_one(run, n, from, to, (uint8_t *)rows);
-    else
+    else if (run->n > 1 || !stoic_reader_multiplies(&run->reader))
         gemm_rows(run, n, from, to, rows);
+    else if (stoic_reader_multiplies_words(&run->reader))
+        gemm_as_it_lies(run, n, from, to);
+    else
+        gemm_in_turn(run, n, from, to, (uint8_t *)rows);
     for (int i = 0; i < run->n; i++) {
         float *out = stoic_run_out(run, n->out, i);
         for (int64_t r = from; r < to; r++)

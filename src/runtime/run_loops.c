@@ -152,14 +152,15 @@ static void interleave(const float *from, int64_t step, int64_t n, float *to) {
     }
 }
 
-static void columns(const float (*from)[STOIC_RUN_LANES], int n, int lanes,
-                    const float add[STOIC_RUN_LANES], int64_t step, float *to) {
+static void columns(const float *from, int n, int lanes, const float add[STOIC_RUN_LANES],
+                    int64_t step, float *to) {
     int p = 0;
     for (; lanes == STOIC_RUN_LANES && p + 4 <= n; p += 4) {
         float some[4][STOIC_RUN_LANES];
         for (int i = 0; i < 4; i++) {
             for (int part = 0; part < PARTS; part++) {
-                const vector v = load(from[p + i] + part * WIDTH) + load(add + part * WIDTH);
+                const vector v = load(from + (p + i) * STOIC_RUN_LANES + part * WIDTH) +
+                                 load(add + part * WIDTH);
                 memcpy(some[i] + part * WIDTH, &v, sizeof v);
             }
         }
@@ -168,12 +169,12 @@ static void columns(const float (*from)[STOIC_RUN_LANES], int n, int lanes,
     }
     for (; p < n; p++) {
         for (int l = 0; l < lanes; l++)
-            to[l * step + p] = from[p][l] + add[l];
+            to[l * step + p] = from[p * STOIC_RUN_LANES + l] + add[l];
     }
 }
 
 #define GLUE2(a, b) a##b
 #define GLUE(a, b)  GLUE2(a, b)
 extern const stoic_run_loops GLUE(stoic_run_loops_, STOIC_KERNEL_SET);
-const stoic_run_loops GLUE(stoic_run_loops_, STOIC_KERNEL_SET) = {
-    tile, dots, totals, add_scaled, interleave, columns};
+const stoic_run_loops GLUE(stoic_run_loops_, STOIC_KERNEL_SET) = {tile,       dots,       totals,
+                                                                  add_scaled, interleave, columns};

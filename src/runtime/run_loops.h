@@ -28,9 +28,9 @@ typedef struct stoic_run_loops {
     void (*add_scaled)(float a, const float *x, int64_t n, float *y);
     /* rows r < 16 of `from`, n long and `step` apart, to to[i][r] */
     void (*interleave)(const float *from, int64_t step, int64_t n, float *to);
-    /* to[l * step + p] = from[p][l] + add[l], p < n, l < lanes */
-    void (*columns)(const float (*from)[STOIC_RUN_LANES], int n, int lanes,
-                    const float add[STOIC_RUN_LANES], int64_t step, float *to);
+    /* to[l * step + p] = from[16 p + l] + add[l], p < n, l < lanes */
+    void (*columns)(const float *from, int n, int lanes, const float add[STOIC_RUN_LANES],
+                    int64_t step, float *to);
 } stoic_run_loops;
 
 /* The definitions, one product after another. */

@@ -46,13 +46,12 @@ static void interleave(const float *from, int64_t step, int64_t n, float *to) {
     }
 }
 
-static void columns(const float (*from)[STOIC_RUN_LANES], int n, int lanes,
-                    const float add[STOIC_RUN_LANES], int64_t step, float *to) {
+static void columns(const float *from, int n, int lanes, const float add[STOIC_RUN_LANES],
+                    int64_t step, float *to) {
     for (int p = 0; p < n; p++) {
         for (int l = 0; l < lanes; l++)
-            to[l * step + p] = from[p][l] + add[l];
+            to[l * step + p] = from[p * STOIC_RUN_LANES + l] + add[l];
     }
 }
 
-const stoic_run_loops stoic_run_loops_plain = {tile,       dots,       totals,
-                                               add_scaled, interleave, columns};
+const stoic_run_loops stoic_run_loops_plain = {tile, dots, totals, add_scaled, interleave, columns};

@@ -213,6 +213,8 @@ void stoic_reader_begin(stoic_reader *reader, const stoic_store_kernels *kernels
     reader->next = 0;
     reader->at = reader->have = 0;
     reader->by_bytes = fill_rule(reader, from);
+    reader->by_codes =
+        reader->by_bytes && from->record->n_sparse == 0 && from->record->due != 1; /* zero */
     fill_table(reader, from);
     from->told = (stoic_reading){0};
 }
@@ -233,27 +235,32 @@ static void take(stoic_reader *s, int n, float *weights) {
     s->next += n;
 }
 
-/* Of a tensor's words, as many weights as are taken at once. */
-static int64_t stretch_of(const stoic_reader *s) {
-    const int per = s->from->packed.words.weights;
-    return (s->by_bytes ? STOIC_BYTE_STRETCH : STOIC_BULK_STRETCH) / per * per;
+/* The same of their codes. */
+static void take_codes(stoic_reader *s, int n, uint8_t *codes) {
+    const stoic_packed *p = &s->from->packed;
+    stoic_packed_prefetch(p, s->next, n);
+    stoic_packed_bytes(s->kernels, s->bytes, p, s->next, n, codes, &s->from->told, NULL);
+    s->next += n;
 }
 
-/* A stretch of whole words, straight to where it is wanted if that is long enough. */
-static int64_t next_stretch(stoic_reader *s, int64_t n, float *weights) {
+/* Of the next n weights, what can be taken at once in whole words. */
+static int direct_part(const stoic_reader *s, int64_t n) {
+    const int64_t per = s->from->packed.words.weights, left = s->from->packed.weights - s->next;
+    const int64_t stretch = (s->by_bytes ? STOIC_BYTE_STRETCH : STOIC_BULK_STRETCH) / per * per;
+    const int64_t m = n < stretch ? n : stretch;
+    return (int)(m < left ? m - m % per : m);
+}
+
+/* The next word, to be given out in parts. */
+static void keep_word(stoic_reader *s) {
     const stoic_packed *p = &s->from->packed;
-    const int64_t left = p->weights - s->next, stretch = stretch_of(s);
-    int64_t direct = n < stretch ? n : stretch;
-    if (direct < left)
-        direct -= direct % p->words.weights;
-    if (direct > 0) {
-        take(s, (int)direct, weights);
-        return direct;
-    }
+    const int64_t left = p->weights - s->next;
     s->have = p->words.weights < left ? p->words.weights : (int)left;
     s->at = 0;
-    take(s, s->have, s->buffer);
-    return 0;
+    if (s->by_codes)
+        take_codes(s, s->have, s->kept);
+    else
+        take(s, s->have, s->buffer);
 }
 
 void stoic_reader_next(stoic_reader *s, int64_t n, float *weights) {
@@ -262,40 +269,36 @@ void stoic_reader_next(stoic_reader *s, int64_t n, float *weights) {
         s->next += n;
         return;
     }
-    while (n > 0) {
-        int64_t m = s->have - s->at < n ? s->have - s->at : n;
+    for (int m; n > 0; n -= m, weights += m) {
+        m = s->have - s->at < n ? s->have - s->at : (int)n;
         if (m > 0) {
-            memcpy(weights, s->buffer + s->at, (size_t)m * sizeof *weights);
-            s->at += (int)m;
+            if (s->by_codes)
+                s->bytes->widen(&s->rule, s->kept + s->at, m, weights);
+            else
+                memcpy(weights, s->buffer + s->at, (size_t)m * sizeof *weights);
+            s->at += m;
+        } else if ((m = direct_part(s, n)) > 0) {
+            take(s, m, weights);
         } else {
-            m = next_stretch(s, n, weights);
+            keep_word(s);
         }
-        weights += m;
-        n -= m;
     }
-}
-
-bool stoic_reader_seeks(const stoic_reader *s, int64_t row) {
-    return s->by_bytes && row % s->from->packed.words.weights == 0;
-}
-
-void stoic_reader_part(const stoic_reader *s, int64_t first, int n, float *weights) {
-    decode_bytes(s, first, n, weights);
 }
 
 bool stoic_reader_codes(stoic_reader *s, int64_t n, uint8_t *codes) {
-    const stoic_packed *p = &s->from->packed;
-    const int per = p->words.weights;
-    if (!s->by_bytes || s->at < s->have || s->next % per || (n % per && s->next + n < p->weights) ||
-        s->from->record->n_sparse > 0 || s->from->record->due == 1)
+    if (!s->by_codes)
         return false;
-    for (int64_t done = 0, m; done < n; done += m) {
-        m = n - done < STOIC_BYTE_STRETCH ? n - done : STOIC_BYTE_STRETCH;
-        stoic_packed_prefetch(p, s->next + done, (int)m);
-        stoic_packed_bytes(s->kernels, s->bytes, p, s->next + done, (int)m, codes + done,
-                           &s->from->told, NULL);
+    for (int m; n > 0; n -= m, codes += m) {
+        m = s->have - s->at < n ? s->have - s->at : (int)n;
+        if (m > 0) {
+            memcpy(codes, s->kept + s->at, (size_t)m);
+            s->at += m;
+        } else if ((m = direct_part(s, n)) > 0) {
+            take_codes(s, m, codes);
+        } else {
+            keep_word(s);
+        }
     }
-    s->next += n;
     return true;
 }
 

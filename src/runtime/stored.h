@@ -32,11 +32,13 @@ typedef struct stoic_reader {
     stoic_stored *from;
     int64_t next;  /* weight to decode */
     bool by_bytes; /* codes of at most 8 bits and one grid: `rule` */
+    bool by_codes; /* and all that a weight is worth is told by its code */
     stoic_byte_rule rule;
     bool words_by_table, codes_by_table;
     float table[1 << STOIC_TABLE_BITS]; /* of each word, or code, its weight */
-    int at, have;                       /* of `buffer`, what has been given out and what is there */
-    float buffer[STOIC_BYTE_STRETCH];
+    int at, have;                       /* of a word, what has been given out and what is there */
+    uint8_t kept[STOIC_WORD_WEIGHTS];   /* its codes, where they tell all; otherwise its weights */
+    float buffer[STOIC_WORD_WEIGHTS];
 } stoic_reader;
 
 /* Sets the tensor's counts to 0. */
@@ -45,20 +47,15 @@ void stoic_reader_begin(stoic_reader *reader, const stoic_store_kernels *kernels
 /* Goes on from another weight, with which a word begins. */
 void stoic_reader_seek(stoic_reader *reader, int64_t first);
 void stoic_reader_next(stoic_reader *reader, int64_t n, float *weights);
-/* Can pieces of rows of `row` weights be read in any order, as long as each is read once? */
-bool stoic_reader_seeks(const stoic_reader *reader, int64_t row);
-/* n <= STOIC_BYTE_STRETCH weights from `first` on, where it seeks: whole words, or the last. */
-void stoic_reader_part(const stoic_reader *reader, int64_t first, int n, float *weights);
-/* Rows of a matrix that are multiplied as they are read (stored_rows.c): is there a way for rows of
- * `row` weights, from weight 0 on? */
-bool stoic_reader_multiplies(const stoic_reader *reader, int64_t row);
-/* dots() of run_loops.h for rows `which`, of which the first `rows` count; `codes`: room. */
-enum { STOIC_ROWS_PIECE = 512 };
+/* Can the codes of rows be multiplied (stored_rows.c)? */
+bool stoic_reader_multiplies(const stoic_reader *reader);
+/* And in any order, as they lie in memory, by stoic_reader_dots()? */
+bool stoic_reader_multiplies_words(const stoic_reader *reader);
+/* dots() of run_loops.h for rows `which` of `row` weights, of which the first `rows` count. */
 void stoic_reader_dots(const stoic_reader *reader, const int64_t which[STOIC_RUN_ROWS], int rows,
-                       int64_t row, const float *x, uint8_t codes[STOIC_RUN_ROWS][STOIC_ROWS_PIECE],
-                       float sums[STOIC_RUN_ROWS][STOIC_RUN_LANES]);
+                       int64_t row, const float *x, float sums[STOIC_RUN_ROWS][STOIC_RUN_LANES]);
 /* The next n weights as codes that `rule` says the worth of; false, and nothing is read: they are
- * not all told by their codes, or do not begin with a word. */
+ * not all told by their codes. */
 bool stoic_reader_codes(stoic_reader *reader, int64_t n, uint8_t *codes);
 
 /* ---- codes as integers (stored_codes.c) ---- */
@@ -76,7 +73,7 @@ typedef struct stoic_code_reader {
     uint8_t flip;
     int8_t lost;
     int at, have; /* of `buffer` */
-    int8_t buffer[STOIC_BYTE_STRETCH];
+    int8_t buffer[STOIC_WORD_WEIGHTS];
 } stoic_code_reader;
 
 /* As stoic_reader_begin(), _seek() and _next(), of integers without weights kept aside. */

@@ -1,59 +1,50 @@
 /* Rows of a stored matrix, multiplied as they are read. */
 #include "runtime/stored.h"
 
-enum { ROWS = STOIC_RUN_ROWS, LANES = STOIC_RUN_LANES, PIECE = STOIC_ROWS_PIECE };
+enum { ROWS = STOIC_RUN_ROWS, LANES = STOIC_RUN_LANES, STRETCH = STOIC_BYTE_STRETCH };
 
-/* Straight from the words? */
+bool stoic_reader_multiplies(const stoic_reader *r) {
+    return r->by_codes && r->bytes->coded->dots && r->bytes->coded->knows(&r->rule);
+}
+
+/* By dots_short()? */
 static bool is_direct(const stoic_reader *r) {
     const stoic_packed *p = &r->from->packed;
     return r->bytes->coded->dots_short && r->rule.bits <= STOIC_CODED_SHORT_BITS &&
            stoic_packed_is_narrow(p) && p->words.word <= 8;
 }
 
-bool stoic_reader_multiplies(const stoic_reader *r, int64_t row) {
-    return stoic_reader_seeks(r, row) && r->from->record->n_sparse == 0 &&
-           r->from->record->due != 1 && r->bytes->coded->dots && r->bytes->coded->knows(&r->rule);
+bool stoic_reader_multiplies_words(const stoic_reader *r) {
+    return stoic_reader_multiplies(r) &&
+           (is_direct(r) || stoic_packed_as_bytes(&r->from->packed) != NULL);
 }
 
-static void dots_direct(const stoic_reader *r, const int64_t which[ROWS], int rows, int64_t row,
-                        const float *x, uint8_t *codes, float sums[ROWS][LANES]) {
+/* Some words of n from bit `at` on hold copies that are not alike: how many? */
+static int64_t count_odd(const stoic_reader *r, int64_t at, int64_t n) {
     const stoic_packed *p = &r->from->packed;
-    int64_t at[ROWS];
-    for (int i = 0; i < ROWS; i++)
-        at[i] = which[i] * row * p->words.word;
-    if (!r->bytes->coded->dots_short(p->image, at, &p->words, &r->rule, row, x, sums))
-        return;
-    for (int i = 0; i < rows; i++) { /* how many differ */
-        for (int64_t k = 0; k < row; k += PIECE)
-            r->from->told.corrected +=
-                r->bytes->open_short(p->image, at[i] + k * p->words.word, &p->words,
-                                     row - k < PIECE ? (int)(row - k) : PIECE, codes);
-    }
+    uint8_t codes[STRETCH];
+    int64_t odd = 0;
+    for (int64_t k = 0; k < n; k += STRETCH)
+        odd += r->bytes->words->open_short(p->image, at + k * p->words.word, &p->words,
+                                           n - k < STRETCH ? (int)(n - k) : STRETCH, codes);
+    return odd;
 }
 
 void stoic_reader_dots(const stoic_reader *r, const int64_t which[ROWS], int rows, int64_t row,
-                       const float *x, uint8_t codes[ROWS][PIECE], float sums[ROWS][LANES]) {
+                       const float *x, float sums[ROWS][LANES]) {
     const stoic_packed *p = &r->from->packed;
-    const uint8_t *image = stoic_packed_as_bytes(p), *from[ROWS];
-    if (is_direct(r)) {
-        dots_direct(r, which, rows, row, x, codes[0], sums);
-        return;
+    const uint8_t *from[ROWS];
+    int64_t at[ROWS];
+    for (int i = 0; i < ROWS; i++) {
+        at[i] = which[i] * row * p->words.word;
+        from[i] = (const uint8_t *)p->image + at[i] / 8;
     }
-    for (int i = 0; image && i < ROWS; i++)
-        from[i] = image + which[i] * row;
-    if (image) {
+    if (!is_direct(r)) { /* then each code is a byte */
         r->bytes->coded->dots(&r->rule, from, row, x, sums);
         return;
     }
-    for (int64_t k = 0; k < row; k += PIECE) {
-        const int n = row - k < PIECE ? (int)(row - k) : PIECE;
-        for (int i = 0; i < ROWS; i++)
-            from[i] = codes[i < rows ? i : 0];
-        for (int i = 0; i < rows; i++) {
-            stoic_packed_prefetch(p, which[i] * row + k, n);
-            stoic_packed_bytes(r->kernels, r->bytes, p, which[i] * row + k, n, codes[i],
-                               &r->from->told, NULL);
-        }
-        r->bytes->coded->dots(&r->rule, from, n, x + k, sums);
-    }
+    if (!r->bytes->coded->dots_short(p->image, at, &p->words, &r->rule, row, x, sums))
+        return;
+    for (int i = 0; i < rows; i++)
+        r->from->told.corrected += count_odd(r, at[i], row);
 }
