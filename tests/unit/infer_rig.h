@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/pool.h"
+#include "infer/infer_inside.h"
 #include "rounding_bound.h"
 #include "runtime/walk.h"
 #include "small_networks.h"
@@ -111,6 +112,24 @@ static inline stw_run stw_start_as(const stw_file *f, const stoic_run_set *set, 
 
 static inline stw_run stw_start(const stw_file *f, const stoic_run_set *set, int batch) {
     return stw_start_as(f, set, batch, STOIC_FP32_ACTIVATIONS);
+}
+
+/* Writes the ranges of some images into a file. */
+static inline void stw_calibrate(stw_file *f, const float *images, int n) {
+    stw_run r = stw_start(f, NULL, n);
+    stoic_range *seen = calloc(r.run->file.head->n_nodes, sizeof *seen);
+    float *out = kit_floats(n * f->facts.classes);
+    assert_non_null(seen);
+    for (uint32_t i = 0; i < r.run->file.head->n_nodes; i++)
+        seen[i].finite = true;
+    r.run->seen = seen;
+    MUST(stoic_run_images(r.run, images, n, out, NULL, err));
+    MUST(stoic_infer_set_ranges(f->bytes, &r.run->file, "file", seen, err));
+    MUST(stoic_run_look(f->bytes, f->size, "file", &f->facts, err));
+    assert_true(f->facts.calibrated);
+    free(seen);
+    free(out);
+    free(r.memory);
 }
 
 /* n images in pieces of `batch`. */

@@ -22,6 +22,13 @@ static void fill(stoic_rng *rng, void *to, size_t bytes) {
         ((uint8_t *)to)[i] = (uint8_t)stoic_rng_below(rng, 256);
 }
 
+/* The data of a word of secded with the checks that fit them. */
+static void add_checks(const stoic_words *w, stoic_word *word) {
+    const int held = w->weights * w->data;
+    stoic_word full = {{stoic_word_get(word, 0, held)}};
+    stoic_word_put(word, held, w->redundant, stoic_secded_syndrome(w->secded, &full));
+}
+
 /* A tensor of random words, of which `rare` of 100 are random and the others right. */
 static stoic_packed draw(stoic_rng *rng, const stoic_words *words, int64_t weights, int rare,
                          uint64_t *image) {
@@ -32,7 +39,15 @@ static stoic_packed draw(stoic_rng *rng, const stoic_words *words, int64_t weigh
         fill(rng, &word, (size_t)(words->word + 7) / 8);
         if (words->word % 8)
             stoic_word_put(&word, words->word, 64 - words->word % 64, 0);
-        if (!words->copied && (int)stoic_rng_below(rng, 100) >= rare) {
+        if ((int)stoic_rng_below(rng, 100) >= rare && words->copied) {
+            stoic_words_mend(words, &word, 0, 1);
+        } else if ((int)stoic_rng_below(rng, 100) >= rare && words->redundant && !words->copied) {
+            const int held = stoic_packed_held(&p, i) * words->data,
+                      all = words->weights * words->data;
+            if (held < all)
+                stoic_word_put(&word, held, all - held, 0);
+            add_checks(words, &word);
+        } else if ((int)stoic_rng_below(rng, 100) >= rare && !words->copied) {
             word = (stoic_word){{0}}; /* all zeros is right in every linear code */
             word.part[0] = stoic_rng_below(rng, 2) ? 0 : UINT64_C(0x8080808080808080);
             stoic_words_mend(words, &word, 0, stoic_packed_held(&p, i));
@@ -98,11 +113,12 @@ static void test_repeated(void **state) {
                                        .word = data + 2 * copied,
                                        .copied = copied};
             for (int round = 0; round < 20; round++) {
+                static const int rare[] = {100, 100, 0, 1};
                 char what[64];
                 const int64_t n = 1 + kit_below(&rng, MOST);
-                const stoic_packed p = draw(&rng, &words, n, 100, image);
+                const stoic_packed p = draw(&rng, &words, n, rare[round % 4], image);
                 snprintf(what, sizeof what, "%d bits, %d of them repeated", data, copied);
-                assert_true(stoic_packed_is_short(&p) == (words.word <= 8));
+                assert_true(stoic_packed_is_short(&p));
                 compare_opened(&rng, &p, what);
             }
         }
@@ -128,6 +144,32 @@ static void test_summed(void **state) {
         const stoic_packed p =
             draw(&rng, &words, 1 + kit_below(&rng, MOST), rare[round / 2 % 4], image);
         compare_opened(&rng, &p, inside ? "zerospace64" : "secded72");
+    }
+}
+
+/* Words of secded of every width whose codes are not bytes, or not eight. */
+static void test_parts(void **state) {
+    (void)state;
+    static const int rare[] = {0, 1, 10, 100};
+    stoic_secded tables[3];
+    stoic_rng rng = kit_rng(36);
+    static uint64_t image[IMAGE];
+    for (int shape = 0; shape < 3; shape++)
+        stoic_secded_fill(&tables[shape], (stoic_secded_shape)shape);
+    for (int round = 0; round < 560; round++) {
+        const int room = round % 2 ? 64 : 32, data = 2 + round / 2 % 7, weights = room / data;
+        const int checks = round % 2 ? 8 : 7;
+        const stoic_words words = {.data = data,
+                                   .weights = weights,
+                                   .redundant = checks,
+                                   .word = weights * data + checks,
+                                   .secded =
+                                       &tables[round % 2 ? STOIC_SECDED_72 : STOIC_SECDED_39]};
+        char what[64];
+        snprintf(what, sizeof what, "secded, %d weights of %d bits", weights, data);
+        const stoic_packed p =
+            draw(&rng, &words, 1 + kit_below(&rng, MOST), rare[round / 14 % 4], image);
+        compare_opened(&rng, &p, what);
     }
 }
 
@@ -237,11 +279,124 @@ static void test_worth(void **state) {
         fail_msg("%d of %d grids are computed", linear, tried);
 }
 
+/* A rule of a random grid. */
+static bool draw_rule(stoic_rng *rng, int bits, bool affine, const stoic_byte_kernels *bytes,
+                      stoic_byte_rule *out) {
+    static stoic_reader reader;
+    static uint64_t image[64];
+    const stoic_store_kernels *kernels[3];
+    const stoic_stw_tensor record = {.weights = 100,
+                                     .packed = 1,
+                                     .format = affine ? STOIC_FORMAT_AFFINE : STOIC_FORMAT_FIXED,
+                                     .bits = (uint32_t)bits,
+                                     .fraction = 3,
+                                     .channels = 1,
+                                     .inner = 1};
+    const stoic_stw_grid grid = {stoic_rng_unit(rng) * 0.01 + 0.001,
+                                 affine ? stoic_rng_unit(rng) * (1 << bits) : 0, 1, 0};
+    stoic_stored stored = {.record = &record, .grids = &grid};
+    stoic_store_kernels_all(kernels);
+    assert_true(stoic_stw_words(&record, &stored.packed.words));
+    stored.packed.image = image;
+    stored.packed.weights = 100;
+    stoic_reader_begin(&reader, kernels[0], bytes, &stored);
+    *out = reader.rule;
+    return bytes->coded->knows(out);
+}
+
+static void fill_floats(stoic_rng *rng, float *x, int n) {
+    for (int i = 0; i < n; i++)
+        x[i] = kit_below(rng, 40) ? (float)stoic_rng_unit(rng) - 0.5f : -0.0f;
+}
+
+/* A sum that began with 0 is not -0. */
+static void fill_sums(stoic_rng *rng, float *x, int n) {
+    fill_floats(rng, x, n);
+    for (int i = 0; i < n; i++)
+        x[i] = x[i] + 0.0f;
+}
+
+/* Products of codes, to the bit; a sum that is taken up goes on. */
+static void test_dots(void **state) {
+    (void)state;
+    enum { ROWS = STOIC_RUN_ROWS, LANES = STOIC_RUN_LANES, LONG = 500 };
+    stoic_rng rng = kit_rng(37);
+    int n_sets, known = 0;
+    const stoic_byte_kernels *const *sets = byte_sets(&n_sets);
+    uint8_t codes[ROWS][LONG];
+    float x[LONG];
+    for (int round = 0; round < 700; round++) {
+        const int bits = 2 + round % 7, n = 1 + kit_below(&rng, LONG);
+        fill_floats(&rng, x, LONG);
+        fill(&rng, codes, sizeof codes);
+        for (int r = 0; r < ROWS; r++) {
+            for (int i = 0; i < LONG; i++)
+                codes[r][i] &= (uint8_t)((1 << bits) - 1);
+        }
+        const uint8_t *const rows[ROWS] = {codes[0], codes[1], codes[2], codes[round % 4]};
+        for (int s = 0; s < n_sets; s++) {
+            const stoic_coded_loops *loops = sets[s]->coded;
+            float sums[ROWS][LANES], wanted[ROWS][LANES];
+            stoic_byte_rule rule;
+            if (!loops->dots || !draw_rule(&rng, bits, round % 3, sets[s], &rule))
+                continue;
+            fill_sums(&rng, sums[0], ROWS * LANES);
+            memcpy(wanted, sums, sizeof sums);
+            loops->dots(&rule, rows, n, x, sums);
+            stoic_coded_loops_plain.dots(&rule, rows, n, x, wanted);
+            assert_memory_equal(sums, wanted, sizeof sums);
+            known++;
+        }
+    }
+    assert_true(n_sets < 2 || known > 600);
+}
+
+/* The same of words, right and wrong ones, beginning at any bit. */
+static void test_dots_of_words(void **state) {
+    (void)state;
+    enum { ROWS = STOIC_RUN_ROWS, LANES = STOIC_RUN_LANES, LONG = 600 };
+    static uint64_t image[IMAGE];
+    stoic_rng rng = kit_rng(38);
+    int n_sets, found[2] = {0};
+    const stoic_byte_kernels *const *sets = byte_sets(&n_sets);
+    float x[LONG];
+    for (int round = 0; round < 1500; round++) {
+        const int data = 2 + round % 4, most = (8 - data) / 2 < data ? (8 - data) / 2 : data;
+        const int copied = kit_below(&rng, most + 1), n = 1 + kit_below(&rng, LONG);
+        const stoic_words words = {.data = data,
+                                   .weights = 1,
+                                   .redundant = 2 * copied,
+                                   .word = data + 2 * copied,
+                                   .copied = copied};
+        draw(&rng, &words, MOST, round % 3 ? 0 : 1, image);
+        int64_t at[ROWS];
+        for (int r = 0; r < ROWS; r++)
+            at[r] = kit_below(&rng, MOST - n + 1) * words.word;
+        fill_floats(&rng, x, LONG);
+        for (int s = 0; s < n_sets; s++) {
+            const stoic_coded_loops *loops = sets[s]->coded;
+            float sums[ROWS][LANES], wanted[ROWS][LANES];
+            stoic_byte_rule rule;
+            if (!loops->dots_short || !draw_rule(&rng, data, true, sets[s], &rule))
+                continue;
+            fill_sums(&rng, sums[0], ROWS * LANES);
+            memcpy(wanted, sums, sizeof sums);
+            const bool odd = loops->dots_short(image, at, &words, &rule, n, x, sums);
+            assert_true(odd ==
+                        stoic_coded_loops_plain.dots_short(image, at, &words, &rule, n, x, wanted));
+            assert_memory_equal(sums, wanted, sizeof sums);
+            found[odd]++;
+        }
+    }
+    assert_true(found[0] + found[1] == 0 || (found[0] > 100 && found[1] > 100));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_repeated), cmocka_unit_test(test_summed),
         cmocka_unit_test(test_single),   cmocka_unit_test(test_interleave),
-        cmocka_unit_test(test_worth),
+        cmocka_unit_test(test_worth),    cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_dots),     cmocka_unit_test(test_dots_of_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
 /* Activations as integers: the loops against their definitions, to the bit; networks against each
  * other to the bit, and against float32 where codes are exact; what is refused. */
-#include "infer/infer_inside.h"
 #include "infer_rig.h"
 
 enum { LANES = STOIC_INT_LANES, TILE = STOIC_INT_TILE, ROWS = STOIC_INT_ROWS };
@@ -73,6 +72,68 @@ static void test_moves(void **state) {
     }
 }
 
+/* Pixels of all channels, their sums, and weights to go with them. */
+static void test_laced(void **state) {
+    (void)state;
+    const stoic_int_loops *sets[3];
+    stoic_rng rng = kit_rng(45);
+    enum { MOST = 90 };
+    static uint8_t from[MOST * (MOST + 3)], to[MOST * (MOST + 3)], wanted[sizeof to];
+    static int8_t weights[LANES * 1200], turned[LANES * 1200], right[sizeof turned];
+    for (int round = 0; round < 600; round++) {
+        const int64_t rows = 1 + kit_below(&rng, MOST), n = 1 + kit_below(&rng, MOST);
+        const int64_t step = n + round % 3, to_step = rows + round % 4 % 3;
+        const int64_t window = 1 + kit_below(&rng, round % 7 ? 12 : 280);
+        const int64_t channels = 4 * (1 + kit_below(&rng, window > 12 ? 1 : 24));
+        const int64_t apart = channels * window + round % 2;
+        int32_t sums[MOST], sum[MOST];
+        fill(&rng, from, (int64_t)sizeof from, round % 9 == 0, 255);
+        fill(&rng, weights, (int64_t)sizeof weights, false, 0);
+        for (int s = 0; s < loop_sets(sets); s++) {
+            memset(to, 0xa5, sizeof to);
+            memset(wanted, 0xa5, sizeof to);
+            sets[s]->lace(from, step, rows, n, to, to_step);
+            stoic_int_loops_plain.lace(from, step, rows, n, wanted, to_step);
+            assert_memory_equal(to, wanted, sizeof to);
+            sets[s]->byte_sums(from, step, n, rows, sums);
+            stoic_int_loops_plain.byte_sums(from, step, n, rows, sum);
+            assert_memory_equal(sums, sum, (size_t)rows * sizeof *sums);
+            memset(turned, 0x5a, sizeof turned);
+            memset(right, 0x5a, sizeof turned);
+            sets[s]->regroup(weights, apart, channels, window, turned);
+            stoic_int_loops_plain.regroup(weights, apart, channels, window, right);
+            assert_memory_equal(turned, right, sizeof turned);
+        }
+    }
+}
+
+/* Taps where they lie: any places, and the greatest products. */
+static void test_windows(void **state) {
+    (void)state;
+    const stoic_int_loops *sets[3];
+    stoic_rng rng = kit_rng(46);
+    enum { MOST = 40, ROOM = 4096 };
+    static int8_t weights[MOST * MOST * LANES * 4];
+    static uint8_t image[ROOM];
+    for (int round = 0; round < 300; round++) {
+        const int64_t n = 1 + kit_below(&rng, MOST), quads = 1 + kit_below(&rng, MOST);
+        const uint8_t *x[TILE];
+        int64_t offsets[MOST];
+        int32_t sums[TILE][LANES], wanted[TILE][LANES];
+        for (int p = 0; p < TILE; p++)
+            x[p] = image + kit_below(&rng, ROOM / 2 - 4 * MOST);
+        for (int64_t k = 0; k < n; k++)
+            offsets[k] = kit_below(&rng, ROOM / 2);
+        fill(&rng, weights, (int64_t)sizeof weights, round % 4 > 1, round % 4 == 2 ? 127 : 128);
+        fill(&rng, image, ROOM, round % 4 > 1, 255);
+        for (int s = 0; s < loop_sets(sets); s++) {
+            sets[s]->window(weights, quads, x, offsets, n, sums);
+            stoic_int_loops_plain.window(weights, quads, x, offsets, n, wanted);
+            assert_memory_equal(sums, wanted, sizeof sums);
+        }
+    }
+}
+
 /* Also where adding two products in 16 bits would saturate. */
 static void test_sums(void **state) {
     (void)state;
@@ -130,24 +191,6 @@ static void test_worth(void **state) {
 
 /* ---- networks ---- */
 
-/* Writes the ranges of some images into a file. */
-static void calibrate(stw_file *f, const float *images, int n) {
-    stw_run r = stw_start(f, NULL, n);
-    stoic_range *seen = calloc(r.run->file.head->n_nodes, sizeof *seen);
-    float *out = kit_floats(n * f->facts.classes);
-    assert_non_null(seen);
-    for (uint32_t i = 0; i < r.run->file.head->n_nodes; i++)
-        seen[i].finite = true;
-    r.run->seen = seen;
-    MUST(stoic_run_images(r.run, images, n, out, NULL, err));
-    MUST(stoic_infer_set_ranges(f->bytes, &r.run->file, "file", seen, err));
-    MUST(stoic_run_look(f->bytes, f->size, "file", &f->facts, err));
-    assert_true(f->facts.calibrated);
-    free(seen);
-    free(out);
-    free(r.memory);
-}
-
 static const char *const specs[] = {"int8",
                                     "affine:8",
                                     "affine:2",
@@ -173,7 +216,7 @@ static void check_network(const stoic_model *model, const char *spec, double nea
     stw_file f = stw_make(model, spec);
     const size_t bytes = (size_t)(n * f.facts.classes) * sizeof(float);
     float *images = kit_images(model, n, 5);
-    calibrate(&f, images, n);
+    stw_calibrate(&f, images, n);
     float *exact = stw_outputs(&f, NULL, n, images, n);
     float *first = stw_outputs_as(&f, NULL, n, STOIC_INT8_ACTIVATIONS, images, n);
     double error = 0, size = 0;
@@ -247,7 +290,7 @@ static void check_exact(stoic_model *model, const char *spec) {
         images[i] = (float)(kit_below(&rng, 256) - 100) / 64.0f;
     images[0] = -100 / 64.0f; /* so that a step is 1/64 */
     images[1] = 155 / 64.0f;
-    calibrate(&f, images, n);
+    stw_calibrate(&f, images, n);
     float *exact = stw_outputs(&f, NULL, n, images, n);
     float *out = stw_outputs_as(&f, NULL, n, STOIC_INT8_ACTIVATIONS, images, n);
     for (int64_t i = 0; i < n * f.facts.classes; i++) {
@@ -292,7 +335,7 @@ static void test_faults(void **state) {
         stw_file f = stw_make(model, codes[i / n_sets]);
         float clean[32], faulty[32];
         int64_t wrong = 0;
-        calibrate(&f, images, 2);
+        stw_calibrate(&f, images, 2);
         stw_run r = stw_start_as(&f, &sets[i % n_sets], 2, STOIC_INT8_ACTIVATIONS);
         MUST(stoic_run_images(r.run, images, 2, clean, NULL, err));
         for (uint32_t t = 0; t < r.run->file.head->n_tensors; t++) {
@@ -322,7 +365,7 @@ static void refuse(const stoic_model *model, const char *spec, bool ranges, cons
     stoic_error told = {0};
     uint64_t need;
     if (ranges)
-        calibrate(&f, images, 2);
+        stw_calibrate(&f, images, 2);
     const stoic_status status =
         stoic_run_memory(f.bytes, f.size, "some.stw", 1, STOIC_INT8_ACTIVATIONS, &need, &told);
     if (status != STOIC_ERR_UNSUPPORTED || !strstr(told.message, why) ||
@@ -377,7 +420,7 @@ static void test_hostile(void **state) {
     stoic_model *model = small_resnet();
     stw_file f = stw_make(model, "int8");
     float *images = kit_images(model, 2, 1);
-    calibrate(&f, images, 2);
+    stw_calibrate(&f, images, 2);
     const stoic_stw_header *h = (void *)f.bytes;
     const float one = 1;
     const uint32_t nothing = 0;
@@ -410,7 +453,7 @@ static void test_room(void **state) {
     stoic_model *model = small_resnet();
     stw_file f = stw_make(model, "int8,code=secded72");
     float *images = kit_images(model, 3, 1), *out = kit_floats(3 * f.facts.classes);
-    calibrate(&f, images, 3);
+    stw_calibrate(&f, images, 3);
     for (int batch = 1; batch <= 3; batch++) {
         stoic_run *run = NULL;
         uint64_t need;
@@ -437,7 +480,8 @@ static void test_room(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quantise), cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_sums),     cmocka_unit_test(test_worth),
+        cmocka_unit_test(test_sums),     cmocka_unit_test(test_laced),
+        cmocka_unit_test(test_windows),  cmocka_unit_test(test_worth),
         cmocka_unit_test(test_networks), cmocka_unit_test(test_random),
         cmocka_unit_test(test_exact),    cmocka_unit_test(test_faults),
         cmocka_unit_test(test_refused),  cmocka_unit_test(test_hostile),
