@@ -175,6 +175,48 @@ static bool dots_short(const uint64_t *image, const int64_t at[ROWS], const stoi
     return _mm512_test_epi8_mask(any, s.open.top) != 0;
 }
 
+#ifdef __AVX512VNNI__
+#define WITH_INTEGERS
+
+static bool integers_short(const uint64_t *image, const int64_t at[ROWS], const stoic_words *words,
+                           uint8_t flip, int64_t n, const uint8_t *x, int32_t sums[ROWS],
+                           int32_t totals[ROWS]) {
+    enum { AHEAD = 2048 }; /* bytes, of each row */
+    const int bits = words->word;
+    const stoic_opening o = stoic_opening_of(words, 0);
+    const __m512i all = _mm512_or_si512(o.top, o.rest), ones = _mm512_set1_epi8(1);
+    const __m512i flips = _mm512_set1_epi8((char)flip);
+    __m512i sum[ROWS], total[ROWS], any = _mm512_setzero_si512();
+    for (int r = 0; r < ROWS; r++)
+        sum[r] = total[r] = _mm512_setzero_si512();
+    for (int64_t i = 0; i < n; i += 64) {
+        const int m = n - i < 64 ? (int)(n - i) : 64;
+        const __mmask64 wanted = m < 64 ? (UINT64_C(1) << m) - 1 : UINT64_MAX;
+        const __m512i by = _mm512_maskz_loadu_epi8(wanted, x + i);
+        for (int r = 0; r < ROWS; r++) {
+            const uint8_t *bytes = (const uint8_t *)image + at[r] / 8 + i / 8 * bits;
+            const int first = (int)(at[r] % 8), need = (first + m * bits + 7) / 8;
+            const __mmask64 there = need < 64 ? (UINT64_C(1) << need) - 1 : UINT64_MAX;
+            const __m512i shift = _mm512_add_epi8(o.shift, _mm512_set1_epi8((char)first));
+            __m512i odd,
+                codes = stoic_open_some(&o, shift, _mm512_maskz_loadu_epi8(there, bytes), &odd);
+            __builtin_prefetch(bytes + AHEAD);
+            /* (codes & all) ^ flips, and zero what is not wanted */
+            codes =
+                _mm512_maskz_mov_epi8(wanted, _mm512_ternarylogic_epi64(codes, all, flips, 0x6a));
+            any = _mm512_or_si512(any, _mm512_maskz_mov_epi8(wanted, odd));
+            sum[r] = _mm512_dpbusd_epi32(sum[r], by, codes);
+            total[r] = _mm512_dpbusd_epi32(total[r], ones, codes);
+        }
+    }
+    for (int r = 0; r < ROWS; r++) {
+        sums[r] = _mm512_reduce_add_epi32(sum[r]);
+        totals[r] = _mm512_reduce_add_epi32(total[r]);
+    }
+    return _mm512_test_epi8_mask(any, o.top) != 0;
+}
+#endif
+
 /* ---- AVX2 ---- */
 
 #elif defined(__AVX2__) && defined(__FMA__)
@@ -248,10 +290,16 @@ static void dots(const stoic_byte_rule *rule, const uint8_t *const rows[ROWS], i
 extern const stoic_coded_loops GLUE(stoic_coded_loops_, STOIC_KERNEL_SET);
 const stoic_coded_loops GLUE(stoic_coded_loops_, STOIC_KERNEL_SET) = {
 #if defined(__AVX512VBMI__)
-    knows, dots, dots_short
+    .knows = knows,
+    .dots = dots,
+    .dots_short = dots_short,
+#ifdef WITH_INTEGERS
+    .integers_short = integers_short,
+#endif
 #elif defined(__AVX2__) && defined(__FMA__)
-    knows, dots, NULL
+    .knows = knows,
+    .dots = dots,
 #else
-    NULL, NULL, NULL
+    .knows = NULL,
 #endif
 };

@@ -22,6 +22,11 @@ typedef struct stoic_coded_loops {
     bool (*dots_short)(const uint64_t *image, const int64_t at[STOIC_RUN_ROWS],
                        const stoic_words *words, const stoic_byte_rule *rule, int64_t n,
                        const float *x, float sums[STOIC_RUN_ROWS][STOIC_RUN_LANES]);
+    /* Rows of such words as integers, a code standing for the signed byte that code ^ flip is:
+     * sums[r] = the product of row r and x, totals[r] = the sum of row r. NULL: open them first */
+    bool (*integers_short)(const uint64_t *image, const int64_t at[STOIC_RUN_ROWS],
+                           const stoic_words *words, uint8_t flip, int64_t n, const uint8_t *x,
+                           int32_t sums[STOIC_RUN_ROWS], int32_t totals[STOIC_RUN_ROWS]);
 } stoic_coded_loops;
 
 enum { STOIC_CODED_SHORT_BITS = 5 };

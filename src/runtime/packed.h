@@ -35,8 +35,8 @@ bool stoic_packed_is_short(const stoic_packed *packed);
 /* The codes themselves, where each is a byte of the image and nothing protects it; otherwise NULL.
  */
 const uint8_t *stoic_packed_as_bytes(const stoic_packed *packed);
-/* Asks for the words of n weights a stretch of bytes behind weight `first`: rows of a matrix are
- * read in turn, which is more than the processor sees through by itself. */
+/* Asks for the words of n weights some stretches of bytes behind weight `first`: rows of a matrix
+ * are read in turn, which is more than the processor sees through by itself. */
 void stoic_packed_prefetch(const stoic_packed *packed, int64_t first, int n);
 /* Codes of at most 8 bits, each in a byte, of any tensor that has such: as stoic_packed_codes(), of
  * up to STOIC_BYTE_STRETCH weights. */

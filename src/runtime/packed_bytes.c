@@ -17,7 +17,7 @@ const uint8_t *stoic_packed_as_bytes(const stoic_packed *p) {
 }
 
 void stoic_packed_prefetch(const stoic_packed *p, int64_t first, int n) {
-    const int64_t per = p->words.weights, bits = p->words.word, ahead = STOIC_BYTE_STRETCH;
+    const int64_t per = p->words.weights, bits = p->words.word, ahead = 4 * STOIC_BYTE_STRETCH;
     const char *from = (const char *)p->image + (first + ahead) / per * bits / 8;
     const int64_t bytes = n / per * bits / 8, end = stoic_packed_count(p) * bits / 8;
     const int64_t left = end - (from - (const char *)p->image);

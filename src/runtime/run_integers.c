@@ -104,17 +104,17 @@ stoic_status stoic_run_integers_check(const stoic_stw *file, const char *name, b
 
 /* ---- what both have ---- */
 
-void stoic_int_set_worth(const stoic_run *run, const stoic_int_work *w, int64_t first, int lanes,
-                         stoic_int_worth *out) {
+void stoic_int_set_worth(const stoic_run *run, const stoic_int_work *w, int64_t first, int64_t step,
+                         int lanes, stoic_int_worth *out) {
     const stoic_stored *s = &run->tensors[w->node->tensor[0]];
     memset(out, 0, sizeof *out);
     out->zero = (int32_t)w->node->zero_code;
     for (int l = 0; l < lanes; l++) {
-        double shift, step = stoic_stored_step(s, first + l, &shift);
-        step *= (double)w->node->step;
+        double shift, worth = stoic_stored_step(s, first + l * step, &shift);
+        worth *= (double)w->node->step;
         out->whole[l] = shift >= -127 && shift <= 127 ? (int32_t)rint(shift) : 0;
-        out->scale[l] = (float)step;
-        out->part[l] = (float)(step * (shift - out->whole[l]));
+        out->scale[l] = (float)worth;
+        out->part[l] = (float)(worth * (shift - out->whole[l]));
     }
 }
 
@@ -159,7 +159,7 @@ static void gemm_rows(stoic_run *run, const stoic_int_work *w, int64_t from, int
         stoic_int_worth worth;
         memset(rows + m * w->taps, 0, (size_t)((ROWS - m) * w->taps));
         stoic_code_reader_next(&run->codes, m * w->taps, rows);
-        stoic_int_set_worth(run, w, first, m, &worth);
+        stoic_int_set_worth(run, w, first, 1, m, &worth);
         stoic_int_sum_rows(run, w, rows, m, &worth);
         for (int i = 0; i < run->n; i++) {
             const uint8_t *x = (const uint8_t *)stoic_int_part(run, w->image) + i * w->taps;
@@ -169,6 +169,29 @@ static void gemm_rows(stoic_run *run, const stoic_int_work *w, int64_t from, int
             stoic_int_loops_of(run)->worth(&worth, sums, totals[i], values);
             memcpy(stoic_run_out(run, w->node->out, i) + first, values, (size_t)m * sizeof *values);
         }
+    }
+}
+
+/* The same for one image, where the loops open words themselves: four rows at once come from four
+ * parts of the matrix, each of which is then read from its beginning to its end. */
+static void gemm_as_it_lies(stoic_run *run, const stoic_int_work *w, int64_t from, int64_t to) {
+    const int64_t part = (to - from + ROWS - 1) / ROWS;
+    const uint8_t *x = stoic_int_part(run, w->image);
+    const int32_t *totals = stoic_int_part(run, w->totals);
+    float *y = stoic_run_out(run, w->node->out, 0);
+    for (int64_t first = from; first < from + part; first++) {
+        const int64_t more = (to - first - 1) / part; /* rows beside the first */
+        const int m = more < ROWS - 1 ? 1 + (int)more : ROWS;
+        int32_t sums[LANES] = {0}, weights[ROWS];
+        float values[LANES];
+        stoic_int_worth worth;
+        stoic_code_reader_dots(&run->codes, first, part, m, w->taps, x, sums, weights);
+        stoic_int_set_worth(run, w, first, part, m, &worth);
+        for (int r = 0; worth.zero != 0 && r < m; r++)
+            worth.weights[r] = weights[r];
+        stoic_int_loops_of(run)->worth(&worth, sums, totals[0], values);
+        for (int r = 0; r < m; r++)
+            y[first + r * part] = values[r];
     }
 }
 
@@ -191,7 +214,7 @@ static void gemm_columns(stoic_run *run, const stoic_int_work *w) {
     for (int64_t first = 0; first < outputs; first += LANES) {
         const int m = outputs - first < LANES ? (int)(outputs - first) : LANES;
         stoic_int_worth worth;
-        stoic_int_set_worth(run, w, first, m, &worth);
+        stoic_int_set_worth(run, w, first, 1, m, &worth);
         memcpy(worth.weights, weights + first, (size_t)m * sizeof *weights);
         for (int i = 0; i < run->n; i++) {
             int32_t some[LANES] = {0};
@@ -217,6 +240,8 @@ static void gemm(stoic_run *run, const stoic_int_work *w) {
     stoic_code_reader_begin(&run->codes, run->set.words, run->set.bytes, weights);
     if (columns)
         gemm_columns(run, w);
+    else if (run->n == 1 && stoic_code_reader_multiplies(&run->codes))
+        gemm_as_it_lies(run, w, from, to);
     else
         gemm_rows(run, w, from, to);
     for (int i = 0; i < run->n; i++) {

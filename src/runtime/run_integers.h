@@ -26,9 +26,9 @@ static inline const stoic_int_loops *stoic_int_loops_of(const stoic_run *run) {
 
 /* Takes bytes at the end of the scratch; returns where. */
 uint64_t stoic_int_take(uint64_t *end, uint64_t bytes);
-/* What a sum of output `first` + l is worth, but for the weights' sums. */
-void stoic_int_set_worth(const stoic_run *run, const stoic_int_work *w, int64_t first, int lanes,
-                         stoic_int_worth *out);
+/* What a sum of output `first` + l * step is worth, but for the weights' sums. */
+void stoic_int_set_worth(const stoic_run *run, const stoic_int_work *w, int64_t first, int64_t step,
+                         int lanes, stoic_int_worth *out);
 /* Sums of weights count where zero is not code 0. */
 void stoic_int_sum_rows(const stoic_run *run, const stoic_int_work *w, const int8_t *rows, int n,
                         stoic_int_worth *out);

@@ -296,7 +296,7 @@ static void load_block(stoic_run *run, const stoic_int_work *w, int64_t first, i
     int8_t *rows = stoic_int_part(run, w->rows), *turned = stoic_int_part(run, w->turned);
     memset(rows + lanes * w->taps, 0, (size_t)((LANES - lanes) * w->taps));
     stoic_code_reader_next(&run->codes, lanes * w->taps, rows);
-    stoic_int_set_worth(run, w, first, lanes, worth);
+    stoic_int_set_worth(run, w, first, 1, lanes, worth);
     stoic_int_sum_rows(run, w, rows, lanes, worth);
     if (w->direct)
         loops->regroup(rows, w->taps, inner_of(w), window_of(w), turned);

@@ -82,6 +82,14 @@ void stoic_code_reader_begin(stoic_code_reader *reader, const stoic_store_kernel
 void stoic_code_reader_seek(stoic_code_reader *reader, int64_t first);
 void stoic_code_reader_next(stoic_code_reader *reader, int64_t n, int8_t *weights);
 
+/* Can rows be multiplied in any order, as they lie in memory (stored_rows.c)? */
+bool stoic_code_reader_multiplies(const stoic_code_reader *reader);
+/* Of rows `first`, `first` + step ... of `row` weights, `rows` of them, at most 4: products with x
+ * and sums. */
+void stoic_code_reader_dots(const stoic_code_reader *reader, int64_t first, int64_t step, int rows,
+                            int64_t row, const uint8_t *x, int32_t sums[STOIC_RUN_ROWS],
+                            int32_t totals[STOIC_RUN_ROWS]);
+
 /* Writes corrected words back into `image`, the memory that the tensor is bound to; counts. */
 void stoic_stored_scrub(stoic_stored *stored, uint64_t *image);
 

@@ -19,14 +19,16 @@ bool stoic_reader_multiplies_words(const stoic_reader *r) {
            (is_direct(r) || stoic_packed_as_bytes(&r->from->packed) != NULL);
 }
 
-/* Some words of n from bit `at` on hold copies that are not alike: how many? */
-static int64_t count_odd(const stoic_reader *r, int64_t at, int64_t n) {
-    const stoic_packed *p = &r->from->packed;
+/* Rows of short words, some of which hold copies that are not alike: how many of them? */
+static int64_t count_odd(const stoic_word_loops *loops, const stoic_packed *p,
+                         const int64_t at[ROWS], int rows, int64_t row) {
     uint8_t codes[STRETCH];
     int64_t odd = 0;
-    for (int64_t k = 0; k < n; k += STRETCH)
-        odd += r->bytes->words->open_short(p->image, at + k * p->words.word, &p->words,
-                                           n - k < STRETCH ? (int)(n - k) : STRETCH, codes);
+    for (int i = 0; i < rows; i++) {
+        for (int64_t k = 0; k < row; k += STRETCH)
+            odd += loops->open_short(p->image, at[i] + k * p->words.word, &p->words,
+                                     row - k < STRETCH ? (int)(row - k) : STRETCH, codes);
+    }
     return odd;
 }
 
@@ -43,8 +45,22 @@ void stoic_reader_dots(const stoic_reader *r, const int64_t which[ROWS], int row
         r->bytes->coded->dots(&r->rule, from, row, x, sums);
         return;
     }
-    if (!r->bytes->coded->dots_short(p->image, at, &p->words, &r->rule, row, x, sums))
-        return;
-    for (int i = 0; i < rows; i++)
-        r->from->told.corrected += count_odd(r, at[i], row);
+    if (r->bytes->coded->dots_short(p->image, at, &p->words, &r->rule, row, x, sums))
+        r->from->told.corrected += count_odd(r->bytes->words, p, at, rows, row);
+}
+
+bool stoic_code_reader_multiplies(const stoic_code_reader *r) {
+    const stoic_packed *p = &r->from->packed;
+    return r->bytes->coded->integers_short && stoic_packed_is_narrow(p) && p->words.word <= 8;
+}
+
+void stoic_code_reader_dots(const stoic_code_reader *r, int64_t first, int64_t step, int rows,
+                            int64_t row, const uint8_t *x, int32_t sums[ROWS],
+                            int32_t totals[ROWS]) {
+    const stoic_packed *p = &r->from->packed;
+    int64_t at[ROWS];
+    for (int i = 0; i < ROWS; i++)
+        at[i] = (first + (i < rows ? i : 0) * step) * row * p->words.word;
+    if (r->bytes->coded->integers_short(p->image, at, &p->words, r->flip, row, x, sums, totals))
+        r->from->told.corrected += count_odd(r->bytes->words, p, at, rows, row);
 }

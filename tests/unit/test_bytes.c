@@ -386,6 +386,17 @@ static void test_dots_of_words(void **state) {
                         stoic_coded_loops_plain.dots_short(image, at, &words, &rule, n, x, wanted));
             assert_memory_equal(sums, wanted, sizeof sums);
             found[odd]++;
+            uint8_t by[LONG];
+            int32_t products[ROWS], rights[ROWS], totals[ROWS], right[ROWS];
+            const uint8_t flip = round % 2 ? (uint8_t)(1 << (data - 1)) : 0;
+            fill(&rng, by, sizeof by);
+            if (!loops->integers_short)
+                continue;
+            assert_true(odd ==
+                        loops->integers_short(image, at, &words, flip, n, by, products, totals));
+            stoic_coded_loops_plain.integers_short(image, at, &words, flip, n, by, rights, right);
+            assert_memory_equal(products, rights, sizeof rights);
+            assert_memory_equal(totals, right, sizeof right);
         }
     }
     assert_true(found[0] + found[1] == 0 || (found[0] > 100 && found[1] > 100));
