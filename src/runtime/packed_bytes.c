@@ -82,20 +82,16 @@ static void open_whole(const stoic_store_kernels *kernels, const stoic_byte_kern
 }
 
 /* Words of secded whose codes are not bytes: what a word holds, and whether it is right. */
-static void open_parts(const stoic_bits_kernels *kernels, const stoic_byte_kernels *bytes,
-                       const stoic_packed *p, int64_t first, int n, uint8_t *codes,
-                       stoic_reading *told, bool *lost) {
+static void open_parts(const stoic_word_loops *loops, const stoic_packed *p, int64_t first, int n,
+                       uint8_t *codes, stoic_reading *told, bool *lost) {
     const stoic_words *w = &p->words;
     const int per = w->weights, full = n / per;
     const int64_t word = first / per;
-    uint64_t data[STOIC_BYTE_STRETCH];
-    uint8_t checks[STOIC_BYTE_STRETCH], sums[STOIC_BYTE_STRETCH];
-    kernels->open(p->image, word * w->word, per * w->data, w->redundant, full, data, checks);
-    kernels->parities(data, full, &w->secded->parity, sums);
-    bytes->words->split(data, full, per, w->data, codes);
-    const bool wrong = memcmp(sums, checks, (size_t)full) != 0;
-    for (int i = 0; wrong && i < full; i++) {
-        if (sums[i] != checks[i])
+    uint64_t data[STOIC_BYTE_STRETCH / 2], wrong[STOIC_BYTE_STRETCH / 2 / 64];
+    const bool any = loops->open_checked(p->image, word * w->word, w, full, data, wrong);
+    loops->split(data, full, per, w->data, codes);
+    for (int i = 0; any && i < full; i++) {
+        if (wrong[i / 64] >> i % 64 & 1)
             mend_word(p, word + i, codes + per * i, told, lost ? lost + per * i : NULL);
     }
     if (per * full < n) /* the last word, which is not full */
@@ -134,8 +130,9 @@ void stoic_packed_bytes(const stoic_store_kernels *kernels, const stoic_byte_ker
         told->corrected += bytes->words->open_short(p->image, at, &p->words, n, codes);
     } else if (stoic_packed_is_narrow(p) && bytes->words->open_long) {
         told->corrected += bytes->words->open_long(p->image, at, &p->words, n, codes);
-    } else if (p->words.secded && p->words.weights * p->words.data > 16 && bytes->words->split) {
-        open_parts(kernels->bits, bytes, p, first, n, codes, told, lost);
+    } else if (p->words.secded && p->words.weights * p->words.data > 16 &&
+               bytes->words->open_checked) {
+        open_parts(bytes->words, p, first, n, codes, told, lost);
     } else {
         open_widely(kernels, p, first, n, codes, told, lost);
     }

@@ -249,18 +249,21 @@ typedef struct summing {
     __m512i matrices; /* of lane b, what a byte at place b adds to the syndrome */
     __m512i pick;     /* the data of eight words of 9 bytes, from bytes 0 and 8 on */
     __m512i checks;   /* and their check bytes, from byte 8 on, eight times */
+    __m512i first;    /* the first byte of each lane, eight times */
 } summing;
 
 static inline summing summing_of(const stoic_words *w) {
-    uint8_t turn[64], pick[64], checks[64];
+    uint8_t turn[64], pick[64], checks[64], first[64];
     for (int i = 0; i < 64; i++) {
         const int from = i / 8 * 9 + i % 8;
         turn[i] = (uint8_t)(i % 8 * 8 + i / 8);
         pick[i] = (uint8_t)(from < 64 ? from : 64 + from - 8);
         checks[i] = (uint8_t)(9 * (i % 8));
+        first[i] = (uint8_t)(8 * (i % 8));
     }
     return (summing){_mm512_loadu_si512(turn), _mm512_loadu_si512(w->secded->parity.matrices),
-                     _mm512_loadu_si512(pick), _mm512_loadu_si512(checks)};
+                     _mm512_loadu_si512(pick), _mm512_loadu_si512(checks),
+                     _mm512_loadu_si512(first)};
 }
 
 /* 64 words with their check bytes behind them. */
@@ -292,6 +295,97 @@ static inline uint64_t open_64_inside(const summing *s, const uint8_t *bytes, ui
                                                 held, _mm512_srli_epi64(data, 1), data, 0xca));
     }
     return _mm512_test_epi8_mask(sum_lanes(r), _mm512_set1_epi8(-1));
+}
+
+/* What opening eight words of any length with checks takes. */
+typedef struct checking {
+    __m512i low, high;   /* the 8 bytes in which a word begins, and those behind them */
+    __m512i off, back;   /* where it begins in them, and 64 less that */
+    __m512i data, among; /* what is data, and how many checks there are */
+    __m128i held, rest;  /* bits of data, and 64 less that */
+} checking;
+
+/* From 64 bytes, and 64 from the 16th on. */
+static inline __m512i pick_across(__m512i from) {
+    const __mmask64 behind = _mm512_cmpge_epu8_mask(from, _mm512_set1_epi8(64));
+    return _mm512_mask_add_epi8(from, behind, from, _mm512_set1_epi8(64 - 16));
+}
+
+static inline checking checking_of(const stoic_words *w, int first) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), count = UINT64_C(0x0706050403020100);
+    const int held = w->weights * w->data;
+    uint64_t from[8], off[8];
+    for (int i = 0; i < 8; i++) {
+        from[i] = (uint64_t)(first + i * w->word) / 8 * ones + count;
+        off[i] = (uint64_t)(first + i * w->word) % 8;
+    }
+    const __m512i low = _mm512_loadu_si512(from), offs = _mm512_loadu_si512(off);
+    return (checking){.low = pick_across(low),
+                      .high = pick_across(_mm512_add_epi8(low, _mm512_set1_epi8(8))),
+                      .off = offs,
+                      .back = _mm512_sub_epi64(_mm512_set1_epi64(64), offs),
+                      .data = _mm512_set1_epi64((long long)(UINT64_MAX >> (64 - held))),
+                      .among = _mm512_set1_epi64((1 << w->redundant) - 1),
+                      .held = _mm_cvtsi32_si128(held),
+                      .rest = _mm_cvtsi32_si128(64 - held)};
+}
+
+/* 80 bytes are read. */
+static inline __m512i open_8_checked(const checking *c, const uint8_t *bytes, __m512i *checks) {
+    const __m512i a = _mm512_loadu_si512(bytes), b = _mm512_loadu_si512(bytes + 16);
+    const __m512i low = _mm512_permutex2var_epi8(a, c->low, b);
+    const __m512i high = _mm512_permutex2var_epi8(a, c->high, b);
+    const __m512i all =
+        _mm512_or_si512(_mm512_srlv_epi64(low, c->off), _mm512_sllv_epi64(high, c->back));
+    const __m512i more = _mm512_sll_epi64(_mm512_srlv_epi64(high, c->off), c->rest);
+    *checks = _mm512_and_si512(_mm512_or_si512(_mm512_srl_epi64(all, c->held), more), c->among);
+    return _mm512_and_si512(all, c->data);
+}
+
+/* At most 64 words. */
+static inline uint64_t open_64_checked(const checking *c, const summing *s, const uint8_t *bytes,
+                                       int bits, int n, uint64_t *data) {
+    __m512i r[8], checks = _mm512_setzero_si512();
+    for (int v = 0; v < 8; v++, bytes += bits) {
+        const int m = n - 8 * v < 8 ? n - 8 * v : 8;
+        const uint8_t *from = bytes;
+        uint8_t last[80] = {0};
+        uint64_t some[8];
+        r[v] = _mm512_setzero_si512();
+        if (m <= 0)
+            continue;
+        if ((n - 8 * v) * bits < 8 * 80) { /* words of zeros, which are right, behind the last */
+            memcpy(last, bytes, (size_t)(m * bits + 7 + 7) / 8);
+            from = last;
+        }
+        __m512i sums, x = open_8_checked(c, from, &sums);
+        if (m < 8) {
+            const __mmask8 there = (__mmask8)((1u << m) - 1);
+            x = _mm512_maskz_mov_epi64(there, x);
+            sums = _mm512_maskz_mov_epi64(there, sums);
+            _mm512_storeu_si512(some, x);
+            memcpy(data + 8 * v, some, (size_t)m * sizeof *data);
+        } else {
+            _mm512_storeu_si512(data + 8 * v, x);
+        }
+        checks = _mm512_mask_permutexvar_epi8(checks, UINT64_C(0xff) << 8 * v, s->first, sums);
+        r[v] = _mm512_gf2p8affine_epi64_epi8(_mm512_permutexvar_epi8(s->turn, x), s->matrices, 0);
+    }
+    return _mm512_cmpneq_epi8_mask(sum_lanes(r), checks);
+}
+
+static bool open_checked(const uint64_t *image, int64_t at, const stoic_words *w, int n,
+                         uint64_t *data, uint64_t *wrong) {
+    const uint8_t *bytes = (const uint8_t *)image + at / 8;
+    const checking c = checking_of(w, (int)(at % 8));
+    const summing s = summing_of(w);
+    uint64_t any = 0;
+    for (int i = 0; i < n; i += 64, bytes += 8 * w->word) {
+        const int m = n - i < 64 ? n - i : 64;
+        wrong[i / 64] = open_64_checked(&c, &s, bytes, w->word, m, data + i);
+        any |= wrong[i / 64];
+    }
+    return any != 0;
 }
 
 static bool open_summed(const uint8_t *bytes, const stoic_words *w, int n, uint8_t *codes,
@@ -479,6 +573,7 @@ const stoic_word_loops GLUE(stoic_word_loops_, STOIC_KERNEL_SET) = {
 #endif
 #ifdef WITH_VBMI
     .split = split,
+    .open_checked = open_checked,
     .open_summed = open_summed,
 #endif
 };
