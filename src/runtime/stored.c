@@ -132,20 +132,31 @@ static void split_rule(stoic_byte_rule *out, double step, double shift, double g
     out->rest = (float)(shift - near);
 }
 
+/* The k-th way to split a rule: grids ever coarser, and then 0, 1, -1, 2, -2 ... more of the last
+ * places of `rest`. */
+static void split_somehow(stoic_byte_rule *out, double step, double shift, double grain, int k) {
+    enum { GRAINS = 6 };
+    const int more = k / GRAINS;
+    split_rule(out, step, shift, ldexp(grain, k % GRAINS));
+    out->rest += (float)(more % 2 ? (more + 1) / 2 : -more / 2) * 0x1p-23f * fabsf(out->rest);
+}
+
 /* The linear form of a rule, if it is the table to the bit: a sum so near the middle of two floats
- * that what it has lost matters comes out right on a coarser grid. */
+ * that what it has lost matters comes out right in another way to split it. *way: the one that was
+ * right the last time, and is tried first. */
 static void straighten(const stoic_byte_kernels *kernels, stoic_byte_rule *out, double step,
-                       double zero) {
+                       double zero, uint8_t *way) {
+    enum { WAYS = 240 };
     const int n = 1 << out->bits, half = out->flip == 128 ? 0 : out->flip;
     const double shift = -(zero + half) * step, far = (n - zero) * step;
-    double grain = grain_of(fabs(shift) > fabs(far) ? fabs(shift) : fabs(far));
+    const double grain = grain_of(fabs(shift) > fabs(far) ? fabs(shift) : fabs(far));
     uint8_t codes[256];
     float found[256];
     for (int i = 0; i < n; i++)
         codes[i] = (uint8_t)i;
     out->linear = grain > 0;
-    for (int tries = 0; out->linear && tries < 6; tries++, grain *= 2) {
-        split_rule(out, step, shift, grain);
+    for (; out->linear && *way < WAYS; ++*way) {
+        split_somehow(out, step, shift, grain, *way);
         kernels->widen(out, codes, n, found);
         if (memcmp(found, out->table, (size_t)n * sizeof *found) == 0)
             return;
@@ -154,7 +165,7 @@ static void straighten(const stoic_byte_kernels *kernels, stoic_byte_rule *out, 
 }
 
 /* What each code is worth, as decode() has it. */
-static bool fill_rule(stoic_reader *reader, const stoic_stored *s) {
+static bool fill_rule(stoic_reader *reader, stoic_stored *s) {
     stoic_byte_rule *out = &reader->rule;
     uint32_t codes[256];
     if (s->plain || s->record->channels > 1 || !stoic_packed_is_short(&s->packed))
@@ -167,7 +178,7 @@ static bool fill_rule(stoic_reader *reader, const stoic_stored *s) {
     reader->kernels->decode(&rule, codes, n, out->table);
     out->bits = rule.bits;
     out->flip = rule.is_signed ? (uint8_t)(n / 2) : 0;
-    straighten(reader->bytes, out, rule.step / rule.scale, rule.zero);
+    straighten(reader->bytes, out, rule.step / rule.scale, rule.zero, &s->way);
     return true;
 }
 

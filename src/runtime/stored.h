@@ -17,6 +17,7 @@ typedef struct stoic_stored {
     const stoic_stw_grid *grids;
     const stoic_stw_sparse *aside;
     stoic_reading told; /* of the last time it was read */
+    uint8_t way;        /* in which its codes are widened, see stored.c */
 } stoic_stored;
 
 /* `words`: where the file's section of words is now. */
