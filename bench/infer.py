@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""usage: infer.py [--peers DIR] [--network NAME]... [--turns N] [--batch N] [--activations int8]:
+"""usage: infer.py [--peers DIR] [--network NAME]... [--store SPEC]... [--turns N] [--batch N]
+                [--activations int8]:
 protected inference against unprotected, in one run that takes turns.
 
 Stores are run by `stoic infer` on random images, one thread; the figure is user and system time of
 the process an image, less that of a run on a single batch, so that loading does not count. Medians
-and least of the turns, and their ratio to `affine:8`, which is 8 bits without a code. With
+and least of the turns, and their ratio to the first store: `affine:8`, which is 8 bits without a
+code, unless stores are given. With
 --activations int8 the files are calibrated on the images, and the same is measured beside float32.
 
 With --peers (bench/README.md; a folder with bin/python3 that has onnxruntime, onnx and numpy), and
@@ -24,7 +26,9 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 STORES = ["affine:8", "int8", "affine:5,code=msb3", "affine:4,code=msb3", "affine:3,code=msb3",
           "int8,code=secded72", "int8,code=zerospace64"]
-SHAPES = {"vgg11-cifar": (3, 32, 32), "alexnet-mnist": (1, 224, 224), "resnet20": (3, 32, 32)}
+SHAPES = {"vgg11-cifar": (3, 32, 32), "alexnet-mnist": (1, 224, 224), "resnet20": (3, 32, 32),
+          "lenet5": (1, 28, 28)}
+USUAL = ["vgg11-cifar", "alexnet-mnist", "resnet20"]
 QUANTISE = """
 import sys, numpy
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
@@ -96,20 +100,21 @@ def prepare(network, given, folder, n, stores):
 
 def measure(network, given, folder):
     images, ways = given.images, ["fp32", "int8"] if given.activations == "int8" else ["fp32"]
-    prepare(network, given, folder, max(4, images + given.batch), STORES)
-    times = {(way, store): [] for way in ways for store in STORES}
+    stores = given.store or STORES
+    prepare(network, given, folder, max(4, images + given.batch), stores)
+    times = {(way, store): [] for way in ways for store in stores}
     for _ in range(given.turns):
         for way, store in times:
-            times[way, store].append(an_image(given.stoic, f"{folder}/{STORES.index(store)}.stw",
+            times[way, store].append(an_image(given.stoic, f"{folder}/{stores.index(store)}.stw",
                                               folder, images, given.batch, way))
     print(f"{network}, batches of {given.batch}, {images} images, {given.turns} turns, one thread")
     for way in ways:
-        base, least = statistics.median(times[way, STORES[0]]), min(times[way, STORES[0]])
+        base, least = statistics.median(times[way, stores[0]]), min(times[way, stores[0]])
         print(f" activations {way}")
-        for store in STORES:
+        for store in stores:
             middle, low = statistics.median(times[way, store]), min(times[way, store])
             print(f"  {store:24} {1e3 * middle:9.3f} ms an image {middle / base:6.2f} of "
-                  f"{STORES[0]}   least {1e3 * low:9.3f} {low / least:6.2f}")
+                  f"{stores[0]}   least {1e3 * low:9.3f} {low / least:6.2f}")
     sys.stdout.flush()
 
 
@@ -124,22 +129,24 @@ def beside_peer(network, given, folder):
     python = f"{given.peers}/bin/python3"
     model = prepare(network, given, folder, max(100, images), stores)
     run(python, "-c", QUANTISE, model, f"{folder}/qdq.onnx", f"{folder}/x.npy")
-    sides = [("fp32", 0, "fp32"), ("int8", 1, "int8"), ("affine:5,code=msb3", 2, "int8")]
+    sides = [("fp32", 0, "fp32"), ("affine:5,code=msb3", 2, "fp32"), ("int8", 1, "int8"),
+             ("affine:5,code=msb3", 2, "int8")]
     for batch in 1, 100:
         n = max(images, batch)
-        times = {name: [] for name, _, _ in sides}
+        times = {side: [] for side in sides}
         peers = {"fp32": [], "int8": []}
         for _ in range(given.turns):
-            for name, i, way in sides:
-                times[name].append(by_the_clock(given.stoic, f"{folder}/{i}.stw", folder, n, batch,
-                                                way, given.threads))
+            for side in sides:
+                times[side].append(by_the_clock(given.stoic, f"{folder}/{side[1]}.stw", folder,
+                                                n, batch, side[2], given.threads))
             for way, file in ("fp32", model), ("int8", f"{folder}/qdq.onnx"):
                 peers[way].append(float(subprocess.run(
                     [python, "-c", PEER, file, f"{folder}/x.npy", str(batch), threads], check=True,
                     capture_output=True, text=True).stdout))
         print(f"{network}, batches of {batch}, {n} images, {given.turns} turns, {threads} threads")
-        for name, _, way in sides:
-            mine, theirs = statistics.median(times[name]), statistics.median(peers[way])
+        for name, i, way in sides:
+            mine = statistics.median(times[name, i, way])
+            theirs = statistics.median(peers[way])
             print(f"  {name + ', ' + way + ' activations':40} {1e3 * mine:9.3f} ms an image, "
                   f"onnxruntime {way} {1e3 * theirs:9.3f}, ratio {mine / theirs:6.2f}")
     sys.stdout.flush()
@@ -150,6 +157,7 @@ def main():
     parser.add_argument("--stoic", default=f"{ROOT}/build/cli/stoic")
     parser.add_argument("--peers")
     parser.add_argument("--network", action="append", choices=list(SHAPES))
+    parser.add_argument("--store", action="append", help="without --peers; the first is the measure")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--images", type=int, default=20)
@@ -159,7 +167,7 @@ def main():
     if given.peers and not has_onnxruntime(given.peers):
         print(f"{given.peers}/bin/python3 has no onnxruntime, onnx and numpy: nothing is compared")
         return
-    for network in given.network or SHAPES:
+    for network in given.network or USUAL:
         with tempfile.TemporaryDirectory() as folder:
             (beside_peer if given.peers else measure)(network, given, folder)
 

@@ -1,6 +1,7 @@
 /* bytes.h, compiled once per instruction set: AVX2, and AVX-512 with byte permutations (VBMI) and
  * products over GF(2) (GFNI). */
 #include "runtime/bytes.h"
+#include "runtime/turn.h"
 
 #ifdef __AVX2__
 #include <immintrin.h>
@@ -124,29 +125,9 @@ static void widen(const stoic_byte_rule *rule, const uint8_t *codes, int n, floa
 
 #endif
 
-#ifdef __AVX2__
-/* Sixteen bytes of sixteen rows, turned over: rows that differ in one bit of their number are
- * interleaved, four times. */
-static inline void turn_16(const uint8_t *from, int64_t step, uint8_t *to) {
-    __m128i x[16];
-    for (int r = 0; r < 16; r++)
-        x[r] = _mm_loadu_si128((const __m128i *)(from + r * step));
-    for (int round = 0; round < 4; round++) {
-        __m128i y[16];
-        for (int r = 0; r < 8; r++) {
-            y[2 * r] = _mm_unpacklo_epi8(x[r], x[r + 8]);
-            y[2 * r + 1] = _mm_unpackhi_epi8(x[r], x[r + 8]);
-        }
-        memcpy(x, y, sizeof x);
-    }
-    for (int r = 0; r < 16; r++)
-        _mm_storeu_si128((__m128i *)(to + 16 * r), x[r]);
-}
-#endif
-
 #ifdef WITH_VBMI
-/* The same in each lane of 64 bytes, of which lane l has first been given every fourth, from l on,
- * so that the lanes of a result follow each other. */
+/* stoic_turn_bytes() in each lane of 64 bytes, of which lane l has first been given every fourth,
+ * from l on, so that the lanes of a result follow each other. */
 static inline void turn_64(const uint8_t *from, int64_t step, uint8_t *to) {
     uint8_t order[64];
     __m512i x[16], y[16];
@@ -178,7 +159,7 @@ static void interleave(const uint8_t *from, int64_t step, int64_t n, uint8_t *to
 #endif
 #ifdef __AVX2__
     for (; i + 16 <= n; i += 16)
-        turn_16(from + i, step, to + 16 * i);
+        stoic_turn_bytes(from + i, step, to + 16 * i, 16);
 #endif
     interleave_one_by_one(from + i, step, n - i, to + 16 * i);
 }

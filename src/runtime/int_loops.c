@@ -59,27 +59,6 @@ static void quads(const int8_t *from, int64_t step, int64_t n, int8_t *to) {
     }
 }
 
-#ifdef __AVX2__
-/* Sixteen rows of sixteen bytes: as byte_loops.c turns them. */
-static inline void lace_16(const uint8_t *from, int64_t step, uint8_t *to, int64_t to_step) {
-    __m128i x[16], y[16];
-    for (int r = 0; r < 16; r++)
-        x[r] = _mm_loadu_si128((const __m128i *)(from + r * step));
-#define ROUND(a, b)                                                                                \
-    for (int r = 0; r < 8; r++) {                                                                  \
-        b[2 * r] = _mm_unpacklo_epi8(a[r], a[r + 8]);                                              \
-        b[2 * r + 1] = _mm_unpackhi_epi8(a[r], a[r + 8]);                                          \
-    }
-    ROUND(x, y)
-    ROUND(y, x)
-    ROUND(x, y)
-    ROUND(y, x)
-#undef ROUND
-    for (int r = 0; r < 16; r++)
-        _mm_storeu_si128((__m128i *)(to + r * to_step), x[r]);
-}
-#endif
-
 static void lace(const uint8_t *from, int64_t step, int64_t rows, int64_t n, uint8_t *to,
                  int64_t to_step) {
     int64_t i = 0;
@@ -87,7 +66,7 @@ static void lace(const uint8_t *from, int64_t step, int64_t rows, int64_t n, uin
     for (; i + 16 <= n; i += 16) {
         int64_t r = 0;
         for (; r + 16 <= rows; r += 16)
-            lace_16(from + r * step + i, step, to + i * to_step + r, to_step);
+            stoic_turn_bytes(from + r * step + i, step, to + i * to_step + r, to_step);
         for (; r < rows; r++) {
             for (int64_t k = i; k < i + 16; k++)
                 to[k * to_step + r] = from[r * step + k];
