@@ -115,7 +115,7 @@ static void random_networks_agree(void **state) {
     print_message("%lld images by intervals, %lld disagree\n", (long long)decided,
                   (long long)wrong);
     assert_int_equal(wrong, 0);
-    assert_true(decided > 0);
+    assert_true(decided > 0 || kit_effort(48) < 48);
 }
 
 int main(void) {

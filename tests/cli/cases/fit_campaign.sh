@@ -11,7 +11,7 @@ run all.db --fault exhaustive,layer=0,bits=30
 run two.db --fault flips:2 --trials 5
 run stuck.db --fault stuck0 --trials 5
 run pair.db --fault flips:1 --fault stuck0 --trials 5
-run shard.db --fault exhaustive,layer=0,bits=30 --shard 1/2
+run shard.db --fault exhaustive,layer=0,bits=exponent --shard 1/2
 for file in one part all; do stoic fit $file.db --raw-fit-mbit 500 --hours 87660; done
 for file in two stuck pair shard; do stoic fit $file.db --raw-fit-mbit 500; echo $?; done
 stoic fit one.db --raw-fit-mbit 500 -o one.db; echo $?
