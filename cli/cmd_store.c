@@ -119,6 +119,7 @@ static json_t *facts_object(const look *at) {
     bad |= cli_put_count(object, "clamped", facts->clamped);
     bad |= cli_put_count(object, "outside", facts->outside);
     bad |= cli_put_count(object, "sparse", facts->sparse);
+    bad |= cli_put_count(object, "aside_bits", stoic_store_aside_bits(at->store));
     bad |= cli_put_number(object, "accuracy", at->data ? at->golden.accuracy : (double)NAN);
     bad |= cli_put_count(object, "images", at->data ? at->golden.images : -1);
     bad |= cli_put_count(object, "correct", at->data ? at->golden.correct : -1);
@@ -164,10 +165,13 @@ static void print_head(FILE *file, const look *at) {
     fprintf(file,
             "any bits       corrects %d and detects %d wrong bits of a word, whichever they are\n",
             facts->corrects, facts->detects);
-    fprintf(file, "weights lost   %lld clamped, %lld outside the format, %lld kept aside\n",
+    fprintf(file, "weights lost   %lld clamped, %lld outside the format, %lld kept aside",
             (long long)facts->clamped, (long long)facts->outside, (long long)facts->sparse);
+    if (facts->sparse > 0)
+        fprintf(file, " in %lld bits", (long long)stoic_store_aside_bits(at->store));
+    fputs("\n", file);
     fprintf(file,
-            "side bits      %lld: scales, zero points and position lists; they are not in "
+            "side bits      %lld: scales, zero points and what lies aside; they are not in "
             "the fault space\n               and not in the stored bits\n",
             (long long)facts->side_bits);
     if (at->data) {
@@ -278,7 +282,9 @@ const cli_verb cli_verb_store = {
             "accuracy that is left without faults. With -o, writes the graph and the protected "
             "weights, bit for bit as faults meet them, into one file that `stoic infer` runs. With "
             "--time, what reading the store costs. In a SPEC protect= names the bits that no fault "
-            "may hit: " STOIC_FIELD_NAMES ", or bits as 30+23-26.",
+            "may hit: " STOIC_FIELD_NAMES ", or bits as 30+23-26; aside=FILE.csv keeps the weights "
+            "that a file lists (`stoic analyze sensitivity --by weight --cover`) where no fault "
+            "reaches them.",
     .examples = {"stoic store " CLI_EXAMPLE_MODEL " --store affine:5,code=msb3",
                  "stoic store " CLI_EXAMPLE_MODEL " --store int8,code=zerospace64 \\\n"
                  "      --data fashion-mnist --images 1000 --format json"},

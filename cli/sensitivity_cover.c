@@ -165,6 +165,11 @@ stoic_status cli_cover_table(const cli_cover *at, cli_output *output, stoic_erro
     stoic_status status = cli_rows_end(&rows, err);
     fclose(beside);
     fputs(stores, output->file);
+    if (at->by & STOIC_BY_WEIGHT)
+        fputs("\nlist      --format csv -o F.csv writes the weights of the largest set, which a "
+              "store "
+              "keeps aside with\n          aside=F.csv and --fault list:F.csv hits\n",
+              output->file);
     if (!is_truth(at))
         fputs("\nnote      a sample of the faults: counted are the groups that it hit, and of all "
               "faults a set that it\n          found holds less than this share\n",

@@ -66,7 +66,7 @@ typedef struct stoic_explore_store {
     stoic_explore_kind kind;
     char *text;            /* canonical */
     int width;             /* of a weight, without redundancy; 0: it differs from layer to layer */
-    int64_t weights, bits; /* stored bits, redundancy included */
+    int64_t weights, bits; /* stored bits, redundancy included, and those of weights kept aside */
     double accuracy;       /* without faults */
     /* Measured: decoding every weight once (median of five), and then one pass over the images in
      * floating point (median of three and more). */

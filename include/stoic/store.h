@@ -83,6 +83,8 @@ typedef struct stoic_store_facts {
 STOIC_API void stoic_store_describe(const stoic_store *store, stoic_store_facts *out);
 STOIC_API int64_t stoic_store_total_bits(const stoic_store *store);
 STOIC_API int64_t stoic_store_side_bits(const stoic_store *store);
+/* Of the side bits: positions and values of weights kept aside, `sparse` of the facts. */
+STOIC_API int64_t stoic_store_aside_bits(const stoic_store *store);
 
 /* The model that inference runs: weights as the store gives them back, and what `rescale` adds.
  * Value numbers of the stored tensors are those of the model. The caller's own reference. Fails

@@ -101,6 +101,13 @@ static stoic_status next_line(stoic_csv *csv, char *fields[STOIC_CSV_FIELDS], in
     return STOIC_OK;
 }
 
+static bool is_passed_over(const stoic_csv_form *form, const char *column) {
+    const char *const *passed = form->passed;
+    while (passed && *passed && strcmp(*passed, column) != 0)
+        passed++;
+    return form->others || (passed && *passed);
+}
+
 static stoic_status read_header(stoic_csv *csv, stoic_error *err) {
     char *fields[STOIC_CSV_FIELDS];
     int n = 0;
@@ -115,7 +122,7 @@ static stoic_status read_header(stoic_csv *csv, stoic_error *err) {
         int column = 0;
         while (csv->form->columns[column] && strcmp(fields[i], csv->form->columns[column]))
             column++;
-        if (!csv->form->columns[column] && csv->form->others)
+        if (!csv->form->columns[column] && is_passed_over(csv->form, fields[i]))
             continue;
         if (!csv->form->columns[column])
             return stoic_csv_fail(csv, err, csv->form->expected, fields[i]);

@@ -8,7 +8,7 @@
 
 #include "stoic/status.h"
 
-enum { STOIC_CSV_COLUMNS = 4, STOIC_CSV_FIELDS = 24 };
+enum { STOIC_CSV_COLUMNS = 5, STOIC_CSV_FIELDS = 24 };
 
 /* What a kind of file looks like. */
 typedef struct stoic_csv_form {
@@ -17,7 +17,8 @@ typedef struct stoic_csv_form {
     const char *expected;                       /* the columns in words */
     const char *columns[STOIC_CSV_COLUMNS + 1]; /* the required ones first */
     int required;
-    bool others; /* may the file have more columns? They are passed over. */
+    bool others;               /* may the file have more columns? They are passed over. */
+    const char *const *passed; /* names of such columns, where not all are; NULL behind the last */
 } stoic_csv_form;
 
 /* The reader's place in a file. */

@@ -9,6 +9,7 @@
 typedef struct part {
     stoic_cell cell;
     const stoic_patch *patch;
+    int64_t before; /* faults of its cell in parts before it */
     int way;
 } part;
 
@@ -61,7 +62,7 @@ static size_t list_parts(const stoic_fault *fault, part *parts) {
         for (int way = 0; way < patch->ways; way++) {
             stoic_place place;
             stoic_store_place(fault->store, patch->entry, patch->start, patch->bit[way], &place);
-            parts[n++] = (part){{layer, place.bit, patch->words}, patch, way};
+            parts[n++] = (part){{layer, place.bit, patch->words}, patch, 0, way};
         }
     }
     qsort(parts, n, sizeof *parts, compare_parts);
@@ -91,6 +92,7 @@ stoic_status stoic_cells_create(const stoic_fault *fault, stoic_cells **out, sto
         const stoic_cell *cell = &cells->parts[i].cell;
         stoic_cell *last = cells->count ? &cells->items[cells->count - 1] : NULL;
         if (last && last->layer == cell->layer && last->bit == cell->bit) {
+            cells->parts[i].before = last->faults;
             last->faults += cell->faults;
             continue;
         }
@@ -120,10 +122,16 @@ const stoic_cell *stoic_cells_at(const stoic_cells *cells, size_t i) {
 }
 
 int64_t stoic_cells_site(const stoic_cells *cells, size_t cell, int64_t i) {
-    const part *at = &cells->parts[cells->first[cell]];
-    for (; i >= at->patch->words; at++)
-        i -= at->patch->words;
-    return at->patch->first_site + i * at->patch->ways + at->way;
+    size_t low = cells->first[cell], high = cells->first[cell + 1] - 1;
+    while (low < high) { /* the last part that begins at or before i */
+        size_t middle = low + (high - low + 1) / 2;
+        if (cells->parts[middle].before <= i)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    const part *at = &cells->parts[low];
+    return at->patch->first_site + (i - at->before) * at->patch->ways + at->way;
 }
 
 void stoic_fault_set_order(stoic_fault *fault, stoic_site_order *order, const void *user) {

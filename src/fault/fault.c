@@ -112,6 +112,9 @@ void stoic_fault_free(stoic_fault *fault) {
         return;
     free(fault->text);
     free(fault->patches);
+    for (int i = 0; i < fault->n_ways; i++)
+        free(fault->ways[i].bit);
+    free(fault->ways);
     free(fault->fields);
     free(fault->bits);
     free(fault->list);

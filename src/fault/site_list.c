@@ -1,6 +1,7 @@
 /*
- * The file of list:FILE.csv: a header with the columns layer, index, bit and perhaps trial, in any
- * order, then a site a line. Without `trial` each line is a trial of its own.
+ * The file of list:FILE.csv: a header with the columns layer, index, bit and perhaps trial and
+ * tensor, in any order, then a site a line. Without `trial` each line is a trial of its own, and
+ * one without a bit is each bit of its weight. The columns of a ranking are passed over.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,16 +11,18 @@
 #include "base/fail.h"
 #include "fault/space.h"
 #include "fault/spelling.h"
-#include "model/layer_list.h"
 #include "store/layout.h"
 
-enum { LAYER, INDEX, BIT, TRIAL };
+enum { LAYER, INDEX, BIT, TRIAL, TENSOR };
+static const char *const ranking[] = {
+    "name", "channel", "trials", "critical_rate", "low", "high", "share", "cumulative", NULL};
 static const stoic_csv_form form = {
     .noun = "fault list",
     .example = "layer,index,bit",
     .expected = "expected the columns layer,index,bit and perhaps trial",
-    .columns = {"layer", "index", "bit", "trial"},
+    .columns = {"layer", "index", "bit", "trial", "tensor"},
     .required = 3,
+    .passed = ranking,
 };
 
 typedef struct reader {
@@ -29,111 +32,90 @@ typedef struct reader {
     int64_t capacity;
 } reader;
 
-/* Digits only: a site is never rounded from something else. */
-static bool read_digits(const char *text, int64_t *out) {
-    int64_t value = 0;
-    if (!*text)
-        return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, (int64_t)10, &value) ||
-            __builtin_add_overflow(value, (int64_t)(*text - '0'), &value))
-            return false;
-    }
-    *out = value;
-    return true;
-}
-
-/* "i;j;k;l" or a flat index; -1 where it is neither or lies outside the tensor. */
-static int64_t read_index(char *text, const stoic_store_entry *entry) {
-    int64_t flat = 0, part = 0;
-    if (!strchr(text, ';'))
-        return read_digits(text, &flat) && flat < entry->weights ? flat : -1;
-    for (int axis = 0; axis < entry->shape.rank; axis++) {
-        char *end = strchr(text, ';');
-        if ((end == NULL) != (axis == entry->shape.rank - 1))
-            return -1;
-        if (end)
-            *end = '\0';
-        bool inside = read_digits(text, &part) && part < entry->shape.dim[axis];
-        if (end)
-            *end = ';';
-        if (!inside)
-            return -1;
-        flat = flat * entry->shape.dim[axis] + part; /* below the number of elements */
-        text = end ? end + 1 : text;
-    }
-    return flat;
-}
-
-static int find_entry(const stoic_store *store, int layer, stoic_role role) {
-    for (int i = 0; i < stoic_store_entry_count(store); i++) {
-        const stoic_store_entry *entry = stoic_store_entry_at(store, i);
-        if (entry->layer == layer && entry->role == role)
-            return i;
-    }
-    return -1;
-}
-
-static stoic_status read_site(const reader *r, char *const *fields, stoic_listed *site,
-                              stoic_error *err) {
-    const stoic_store *store = r->fault->store;
-    char *layer_text = fields[r->csv.at[LAYER]], *index = fields[r->csv.at[INDEX]];
-    const char *bit_text = fields[r->csv.at[BIT]];
-    char what[192], shape[128];
-    int layer = 0;
-    int64_t bit = 0;
-    stoic_error reason;
-    site->line = r->csv.line;
-    if (stoic_layer_find(stoic_store_model(store), layer_text, &layer, &reason) != STOIC_OK)
-        return stoic_fail(err, STOIC_ERR_FORMAT, r->csv.path, "line %lld: %s",
-                          (long long)r->csv.line, reason.message);
-    site->entry = find_entry(store, layer, r->role);
-    if (site->entry < 0)
-        return stoic_csv_fail(&r->csv, err, "the layer stores no such tensor of its own",
-                              layer_text);
-    const stoic_store_entry *entry = stoic_store_entry_at(store, site->entry);
-    int64_t flat = read_index(index, entry);
-    if (flat < 0) {
-        snprintf(what, sizeof what, "index: expected a position in a tensor of shape %s",
-                 stoic_shape_text(&entry->shape, shape));
-        return stoic_csv_fail(&r->csv, err, what, index);
-    }
-    int bits =
-        stoic_store_data_bits(store, site->entry) + stoic_store_redundant_bits(store, site->entry);
-    if (!read_digits(bit_text, &bit) || bit >= bits) {
-        snprintf(what, sizeof what, "bit: expected 0 to %d", bits - 1);
-        return stoic_csv_fail(&r->csv, err, what, bit_text);
-    }
-    if (stoic_store_protects(store, site->entry, (int)bit))
-        return stoic_csv_fail(&r->csv, err, "bit: expected one that the store does not protect",
-                              bit_text);
-    site->bit = stoic_store_find(store, site->entry, flat, (int)bit, &site->word);
-    site->trial = r->fault->n_list;
-    if (r->csv.at[TRIAL] >= 0 && !read_digits(fields[r->csv.at[TRIAL]], &site->trial))
-        return stoic_csv_fail(&r->csv, err, "trial: expected a number", fields[r->csv.at[TRIAL]]);
+/* Room for one more site. */
+static stoic_status reserve(reader *r, stoic_error *err) {
+    stoic_fault *fault = r->fault;
+    if (fault->n_list < r->capacity)
+        return STOIC_OK;
+    int64_t wide = r->capacity ? 2 * r->capacity : 256;
+    size_t bytes = (size_t)wide * sizeof *fault->list;
+    stoic_listed *grown = realloc(fault->list, bytes);
+    if (!grown)
+        return stoic_fail_memory(err, "a fault list", bytes);
+    fault->list = grown;
+    r->capacity = wide;
     return STOIC_OK;
 }
 
-static stoic_status read_sites(reader *r, stoic_error *err) {
+static stoic_status add_site(reader *r, int entry, int64_t index, int bit, int64_t trial,
+                             stoic_error *err) {
     stoic_fault *fault = r->fault;
+    stoic_status status = reserve(r, err);
+    if (status != STOIC_OK)
+        return status;
+    stoic_listed *site = &fault->list[fault->n_list++];
+    *site = (stoic_listed){.trial = trial, .line = r->csv.line, .entry = entry};
+    site->bit = stoic_store_find(fault->store, entry, index, bit, &site->word);
+    return STOIC_OK;
+}
+
+/* A row of a ranking by weight: its data bits that may be hit, a trial each. */
+static stoic_status add_weight(reader *r, int entry, int64_t index, stoic_error *err) {
+    const int bits = stoic_store_data_bits(r->fault->store, entry);
+    for (int bit = 0; bit < bits; bit++) {
+        if (stoic_store_protects(r->fault->store, entry, bit))
+            continue;
+        stoic_status status = add_site(r, entry, index, bit, r->fault->n_list, err);
+        if (status != STOIC_OK)
+            return status;
+    }
+    return STOIC_OK;
+}
+
+static stoic_status read_site(reader *r, char *const *fields, stoic_error *err) {
+    const stoic_store *store = r->fault->store;
+    const stoic_csv *csv = &r->csv;
+    const char *bit_text = fields[csv->at[BIT]];
+    stoic_status status = STOIC_OK;
+    char what[64];
+    int64_t bit = 0, index = 0, word = 0, trial = r->fault->n_list;
+    int entry = -1;
+    TRY(stoic_store_named(store, csv, fields[csv->at[LAYER]],
+                          csv->at[TENSOR] < 0 ? NULL : fields[csv->at[TENSOR]], r->role,
+                          fields[csv->at[INDEX]], &entry, &index, err));
+    const int bits = stoic_store_data_bits(store, entry) + stoic_store_redundant_bits(store, entry);
+    const bool every = !*bit_text && csv->at[TRIAL] < 0;
+    if (!every && (!stoic_digits_parse(bit_text, &bit) || bit >= bits)) {
+        snprintf(what, sizeof what, "bit: expected 0 to %d", bits - 1);
+        return stoic_csv_fail(csv, err, what, bit_text);
+    }
+    const int place = stoic_store_find(store, entry, index, (int)bit, &word);
+    if (stoic_store_is_spared(store, entry, word, place))
+        return stoic_csv_fail(csv, err,
+                              "index: expected a weight that the store does not keep aside",
+                              fields[csv->at[INDEX]]);
+    if (every)
+        return add_weight(r, entry, index, err);
+    if (stoic_store_protects(store, entry, (int)bit))
+        return stoic_csv_fail(csv, err, "bit: expected one that the store does not protect",
+                              bit_text);
+    if (csv->at[TRIAL] >= 0 && !stoic_digits_parse(fields[csv->at[TRIAL]], &trial))
+        return stoic_csv_fail(csv, err, "trial: expected a number", fields[csv->at[TRIAL]]);
+    status = add_site(r, entry, index, (int)bit, trial, err);
+done:
+    return status;
+}
+
+static stoic_status read_sites(reader *r, stoic_error *err) {
     char *fields[STOIC_CSV_FIELDS];
     for (;;) {
         int n = 0;
         stoic_status status = stoic_csv_next(&r->csv, fields, &n, err);
         if (status != STOIC_OK || !n)
             return status;
-        if (fault->n_list == r->capacity) {
-            r->capacity = r->capacity ? 2 * r->capacity : 256;
-            size_t bytes = (size_t)r->capacity * sizeof *fault->list;
-            stoic_listed *grown = realloc(fault->list, bytes);
-            if (!grown)
-                return stoic_fail_memory(err, "a fault list", bytes);
-            fault->list = grown;
-        }
-        status = read_site(r, fields, &fault->list[fault->n_list], err);
+        status = read_site(r, fields, err);
         if (status != STOIC_OK)
             return status;
-        fault->n_list++;
     }
 }
 

@@ -34,19 +34,22 @@ static stoic_status parse_roles(const stoic_store *store, const char *list, unsi
 }
 
 /* The bits of a word that stand for the field, weight after weight, then redundancy. */
-static int list_bits(const stoic_fault *fault, int entry, int weights, int16_t *bits, int *n_data) {
+static int list_bits(const stoic_fault *fault, int entry, const stoic_ways *word, int16_t *bits,
+                     int *n_data) {
     const stoic_store *store = fault->store;
     const stoic_field *field = &fault->fields[entry];
     const int data = stoic_store_data_bits(store, entry);
     const int full = stoic_store_entry_at(store, entry)->word_weights;
     int n = 0;
-    for (int w = 0; w < weights; w++) {
-        for (int bit = 0; bit < data; bit++) {
+    for (int w = 0; w < word->weights; w++) {
+        for (int bit = 0; bit < data && !(word->spared >> w & 1); bit++) {
             if (stoic_field_has(field, bit))
                 bits[n++] = (int16_t)(w * data + bit);
         }
     }
     *n_data = n;
+    if (__builtin_popcount(word->spared) == word->weights)
+        return n;
     for (int bit = 0; bit < stoic_store_redundant_bits(store, entry); bit++) {
         if (stoic_field_has(field, data + bit))
             bits[n++] = (int16_t)(full * data + bit);
@@ -67,15 +70,18 @@ bool stoic_fault_replaces(const stoic_fault *fault) {
            fault->kind == STOIC_FAULT_ZERO;
 }
 
-/* The ways a word with so many weights can be hit, by the kind of model. */
-static void fill_ways(const stoic_fault *fault, stoic_patch *patch, int weights) {
+/* The ways a word can be hit, by the kind of model. */
+static void fill_ways(const stoic_fault *fault, int entry, stoic_ways *out, int16_t *ways) {
     int16_t bits[64 * STOIC_WORD_PARTS];
-    int n_data, n = list_bits(fault, patch->entry, weights, bits, &n_data);
-    patch->ways = patch->data_ways = 0;
-    for (int w = 0; w < weights && stoic_fault_replaces(fault) && n_data; w++)
-        patch->bit[patch->ways++] = (int16_t)(-1 - w);
+    int n_data, n = list_bits(fault, entry, out, bits, &n_data);
+    out->bits = n;
+    out->ways = out->data_ways = 0;
+    for (int w = 0; w < out->weights && stoic_fault_replaces(fault) && n_data; w++) {
+        if (!(out->spared >> w & 1))
+            ways[out->ways++] = (int16_t)(-1 - w);
+    }
     if (stoic_fault_replaces(fault)) {
-        patch->data_ways = patch->ways;
+        out->data_ways = out->ways;
         return;
     }
     for (int i = 0; i < n; i++) {
@@ -84,55 +90,131 @@ static void fill_ways(const stoic_fault *fault, stoic_patch *patch, int weights)
             fits = has_bit(bits, n, bits[i] + (int64_t)k * fault->distance);
         if (!fits)
             continue;
-        patch->bit[patch->ways++] = bits[i];
-        patch->data_ways += i < n_data;
+        ways[out->ways++] = bits[i];
+        out->data_ways += i < n_data;
     }
 }
 
-static void add_patch(stoic_fault *fault, int entry, int64_t start, int64_t words, int weights) {
+enum { LOOK_BACK = 64 }; /* so many ways of an entry are looked through for the same */
+
+/* Finds or makes the ways of such a word; `first` is the first of the entry. */
+static stoic_status find_ways(stoic_fault *fault, int entry, int first, int weights,
+                              uint32_t spared, const stoic_ways **out, stoic_error *err) {
+    int16_t bits[64 * STOIC_WORD_PARTS];
+    for (int i = fault->n_ways - 1; i >= first && i >= fault->n_ways - LOOK_BACK; i--) {
+        *out = &fault->ways[i];
+        if ((*out)->weights == weights && (*out)->spared == spared)
+            return STOIC_OK;
+    }
+    if (fault->n_ways == fault->room_ways) {
+        int room = fault->room_ways ? 2 * fault->room_ways : 16;
+        stoic_ways *grown = realloc(fault->ways, (size_t)room * sizeof *grown);
+        if (!grown)
+            return stoic_fail_memory(err, "a fault model", (size_t)room * sizeof *grown);
+        fault->ways = grown;
+        fault->room_ways = room;
+    }
+    stoic_ways *ways = &fault->ways[fault->n_ways];
+    *ways = (stoic_ways){.weights = weights, .spared = spared};
+    fill_ways(fault, entry, ways, bits);
+    ways->bit = malloc(((size_t)ways->ways + 1) * sizeof *ways->bit);
+    if (!ways->bit)
+        return stoic_fail_memory(err, "a fault model", sizeof bits);
+    memcpy(ways->bit, bits, (size_t)ways->ways * sizeof *ways->bit);
+    fault->n_ways++;
+    *out = ways;
+    return STOIC_OK;
+}
+
+static stoic_status add_patch(stoic_fault *fault, int entry, int64_t start, int64_t words,
+                              const stoic_ways *ways, stoic_error *err) {
+    if (fault->n_patches == fault->room_patches) {
+        int room = fault->room_patches ? 2 * fault->room_patches : 16;
+        stoic_patch *grown = realloc(fault->patches, (size_t)room * sizeof *grown);
+        if (!grown)
+            return stoic_fail_memory(err, "a fault model", (size_t)room * sizeof *grown);
+        fault->patches = grown;
+        fault->room_patches = room;
+    }
     stoic_patch *patch = &fault->patches[fault->n_patches];
-    patch->entry = entry;
-    patch->start = start;
-    patch->words = words;
-    fill_ways(fault, patch, weights);
-    patch->first_site = fault->sites;
-    patch->first_word = fault->words;
-    patch->first_data = fault->data_sites;
-    patch->first_redundant = fault->redundant_sites;
+    *patch = (stoic_patch){.entry = entry,
+                           .ways = ways->ways,
+                           .data_ways = ways->data_ways,
+                           .bit = ways->bit,
+                           .start = start,
+                           .words = words,
+                           .first_site = fault->sites,
+                           .first_word = fault->words,
+                           .first_data = fault->data_sites,
+                           .first_redundant = fault->redundant_sites};
     /* words x ways <= words x word_bits, which the store has checked not to overflow */
+    fault->selected_bits += words * ways->bits;
     fault->sites += words * patch->ways;
     fault->data_sites += words * patch->data_ways;
     fault->redundant_sites += words * (patch->ways - patch->data_ways);
     fault->words += patch->ways ? words : 0; /* a short last word may be too small for a run */
     fault->same_ways = fault->same_ways && patch->ways == fault->patches[0].ways;
     fault->n_patches++;
+    return STOIC_OK;
+}
+
+/* Patches for an entry's words, cut where some of their weights lie aside. */
+static stoic_status add_patches(stoic_fault *fault, int entry, stoic_error *err) {
+    const stoic_store_entry *e = stoic_store_entry_at(fault->store, entry);
+    const int64_t held = e->word_weights, full = e->weights / held;
+    const int first = fault->n_ways;
+    stoic_status status = STOIC_OK;
+    int64_t n, i = 0;
+    const int64_t *listed = stoic_store_listed(fault->store, entry, &n);
+    for (int64_t word = 0; word < e->words;) {
+        while (i < n && listed[i] / held < word)
+            i++;
+        int64_t cut = i < n ? listed[i] / held : e->words, words = 1;
+        int weights = word < full ? (int)held : (int)(e->weights % held);
+        uint32_t spared = 0;
+        const stoic_ways *ways;
+        if (cut == word)
+            spared = stoic_store_spared(fault->store, entry, word);
+        else if (word < full)
+            words = (cut < full ? cut : full) - word;
+        if (__builtin_popcount(spared) < weights) {
+            TRY(find_ways(fault, entry, first, weights, spared, &ways, err));
+            if (ways->ways || !spared)
+                TRY(add_patch(fault, entry, word, words, ways, err));
+        }
+        word += words;
+    }
+done:
+    return status;
+}
+
+/* Names the layer of an error, where a layer is why. */
+static void tell_layer(const stoic_fault *fault, int entry, stoic_error *err) {
+    const stoic_store_entry *e = stoic_store_entry_at(fault->store, entry);
+    if (err && stoic_store_differs(fault->store) && e->layer >= 0)
+        snprintf(err->place, sizeof err->place, "layer %d ('%.200s'); layer= can leave it out",
+                 e->layer, e->name);
+}
+
+static bool is_all_aside(const stoic_store *store, int entry) {
+    int64_t n;
+    stoic_store_listed(store, entry, &n);
+    return n == stoic_store_entry_at(store, entry)->weights;
 }
 
 static stoic_status add_entry(stoic_fault *fault, int entry, const char *bits, stoic_error *err) {
     const stoic_store_entry *e = stoic_store_entry_at(fault->store, entry);
-    int first = fault->n_patches, held = e->word_weights;
-    int64_t full = e->weights / held, sites = fault->sites;
-    int rest = (int)(e->weights % held), n_data;
-    int16_t list[64 * STOIC_WORD_PARTS];
+    int64_t sites = fault->sites;
     stoic_status status = stoic_store_bits(fault->store, entry, bits, &fault->fields[entry], err);
-    if (status != STOIC_OK && err && stoic_store_differs(fault->store))
-        snprintf(err->place, sizeof err->place, "layer %d ('%.200s'); layer= can leave it out",
-                 e->layer, e->name);
-    if (status != STOIC_OK)
+    if (status == STOIC_OK && !stoic_field_count(&fault->fields[entry]))
+        status = stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                            "bits: the store '%s' protects every bit of '%s'",
+                            stoic_store_text(fault->store), bits);
+    if (status != STOIC_OK) {
+        tell_layer(fault, entry, err);
         return status;
-    if (!stoic_field_count(&fault->fields[entry]))
-        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
-                          "bits: the store '%s' protects every bit of '%s'",
-                          stoic_store_text(fault->store), bits);
-    if (full)
-        add_patch(fault, entry, 0, full, held);
-    if (rest)
-        add_patch(fault, entry, full, 1, rest);
-    for (int i = first; i < fault->n_patches; i++) {
-        int weights = fault->patches[i].start == full ? rest : held;
-        fault->selected_bits +=
-            fault->patches[i].words * list_bits(fault, entry, weights, list, &n_data);
     }
+    TRY(add_patches(fault, entry, err));
     if (fault->sites == sites && stoic_fault_replaces(fault))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                           "bits: '%s' are no data bits of a weight, which the model replaces",
@@ -141,7 +223,8 @@ static stoic_status add_entry(stoic_fault *fault, int entry, const char *bits, s
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                           "mbu: %d bits, %d apart, fit nowhere into the bits '%s' of a word of %d",
                           fault->run, fault->distance, bits, e->word_bits);
-    return STOIC_OK;
+done:
+    return status;
 }
 
 /* Every layer asked for by number or name must have something to hit. */
@@ -152,6 +235,13 @@ static stoic_status check_layers(const stoic_fault *fault, const bool *chosen, i
         for (int i = 0; i < fault->n_patches && !found; i++)
             found = stoic_store_entry_at(fault->store, fault->patches[i].entry)->layer == layer;
         char text[32];
+        for (int i = 0; i < stoic_store_entry_count(fault->store) && !found; i++) {
+            const stoic_store_entry *e = stoic_store_entry_at(fault->store, i);
+            if (e->layer == layer && (roles >> e->role & 1) && is_all_aside(fault->store, i))
+                return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                                  "layer: every weight of layer %d lies aside in the store '%s'",
+                                  layer, stoic_store_text(fault->store));
+        }
         if (!found)
             return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
                               "layer: layer %d has no %s tensor in the store '%s' (a shared "
@@ -171,13 +261,12 @@ stoic_status stoic_sites_select(stoic_fault *fault, const stoic_spec *spec, stoi
     unsigned roles = 0;
     bool every = !layers || !strcmp(layers, "all");
     bool *chosen = calloc((size_t)count + 1, sizeof *chosen);
-    fault->patches = calloc(2 * (size_t)n_entries + 1, sizeof *fault->patches);
     fault->fields = calloc((size_t)n_entries + 1, sizeof *fault->fields);
     fault->bits = strdup(bits ? bits : "all");
     fault->same_ways = true;
-    if (!chosen || !fault->patches || !fault->fields || !fault->bits) {
+    if (!chosen || !fault->fields || !fault->bits) {
         status =
-            stoic_fail_memory(err, "a fault model", ((size_t)n_entries + 1) * sizeof(stoic_patch));
+            stoic_fail_memory(err, "a fault model", ((size_t)n_entries + 1) * sizeof(stoic_field));
         goto done;
     }
     TRY(parse_roles(store, stoic_spec_get(spec, "tensor"), &roles, err));
@@ -186,7 +275,7 @@ stoic_status stoic_sites_select(stoic_fault *fault, const stoic_spec *spec, stoi
     for (int i = 0; i < n_entries; i++) {
         const stoic_store_entry *e = stoic_store_entry_at(store, i);
         bool wanted = every || (e->layer >= 0 && chosen[e->layer]);
-        if (wanted && (roles >> e->role & 1) && e->words > 0)
+        if (wanted && (roles >> e->role & 1) && e->words > 0 && !is_all_aside(store, i))
             TRY(add_entry(fault, i, fault->bits, err));
     }
     TRY(check_layers(fault, chosen, count, roles, err));
@@ -210,7 +299,7 @@ static bool selects_every_layer(const stoic_fault *fault, unsigned roles) {
     int matching = 0, selected = 0;
     for (int i = 0; i < stoic_store_entry_count(fault->store); i++) {
         const stoic_store_entry *e = stoic_store_entry_at(fault->store, i);
-        matching += (roles >> e->role & 1) && e->words > 0;
+        matching += (roles >> e->role & 1) && e->words > 0 && !is_all_aside(fault->store, i);
     }
     for (int i = 0; i < fault->n_patches; i++)
         selected += i == 0 || fault->patches[i].entry != fault->patches[i - 1].entry;
@@ -223,6 +312,8 @@ static const char *bits_text(const stoic_fault *fault, char mask[STOIC_FIELD_TEX
     char other[STOIC_FIELD_TEXT];
     for (int i = 0; i < fault->n_patches; i++) {
         int entry = fault->patches[i].entry;
+        if (i && entry == fault->patches[i - 1].entry)
+            continue;
         stoic_store_bits_text(fault->store, entry, &fault->fields[entry], i ? other : mask);
         if (i && strcmp(mask, other) != 0)
             return fault->bits;

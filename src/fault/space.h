@@ -17,14 +17,24 @@
 #include "stoic/fault.h"
 #include "store/field.h"
 
-/* The selected part of one store entry; a last word that holds fewer weights is a patch of its own.
- */
+/* What can happen to a word. */
+typedef struct stoic_ways {
+    int weights;     /* that the word holds */
+    uint32_t spared; /* of them, those that lie aside (aside=) */
+    int bits;        /* of the field */
+    int ways, data_ways;
+    int16_t *bit;
+} stoic_ways;
+
+/* A stretch of words of one store entry to which the same can happen: all of it, but for a last
+ * word that holds fewer weights, and for words some of whose weights lie aside. Words all of whose
+ * weights do are in none. */
 typedef struct stoic_patch {
     int entry;
-    int ways;                           /* a word */
-    int data_ways;                      /* those in data bits: they stand first */
-    int16_t bit[64 * STOIC_WORD_PARTS]; /* of each way, ascending; -1 - s: the whole of weight s */
-    int64_t start, words;               /* first word of the entry, number of them */
+    int ways;             /* a word */
+    int data_ways;        /* those in data bits: they stand first */
+    const int16_t *bit;   /* of each way, ascending; -1 - s: the whole of weight s */
+    int64_t start, words; /* first word of the entry, number of them */
     int64_t first_site, first_word, first_data, first_redundant;
 } stoic_patch;
 
@@ -43,7 +53,9 @@ struct stoic_fault {
     char *text;
 
     stoic_patch *patches;
-    int n_patches;
+    int n_patches, room_patches;
+    stoic_ways *ways; /* what patches point into */
+    int n_ways, room_ways;
     bool same_ways;       /* every patch has as many ways a word */
     stoic_field *fields;  /* of each entry of the store: bits of a weight, and of redundancy */
     char *bits;           /* bits= as it was asked for */

@@ -35,6 +35,10 @@ static stoic_status check_hit(const stoic_store *store, const stoic_hit *hit, st
     if (!whole && stoic_field_has(&stoic_layout_of(store, hit->entry)->protect, place.bit))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, entry->name, "hit: the store protects bit %d",
                           place.bit);
+    if (stoic_store_is_spared(store, hit->entry, hit->word, hit->bit))
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, entry->name,
+                          "hit: weight %lld lies aside (aside=), where no fault reaches it",
+                          (long long)place.index);
     return STOIC_OK;
 }
 

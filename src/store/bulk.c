@@ -108,7 +108,7 @@ void stoic_bulk_decode(const stoic_store_kernels *k, const stoic_store *store, i
         values(k, store, entry, first, n, codes, weights);
     }
     for (int64_t i = 0; i < lines->n_sparse; i++)
-        memcpy(&weights[lines->sparse[i]], &lines->weights[lines->sparse[i]], sizeof *weights);
+        memcpy(&weights[lines->sparse[i]], &lines->given[lines->sparse[i]], sizeof *weights);
 }
 
 /* ---- encoding ---- */

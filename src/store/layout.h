@@ -3,6 +3,9 @@
 #ifndef STOIC_STORE_LAYOUT_H
 #define STOIC_STORE_LAYOUT_H
 
+#include "base/csv_rows.h"
+#include "base/digest.h"
+#include "base/text.h"
 #include "model/graph.h"
 #include "store/code.h"
 #include "store/field.h"
@@ -41,7 +44,9 @@ typedef struct stoic_layout {
     stoic_rescale rescale;
     unsigned include;    /* bit r: tensors of role r */
     stoic_field protect; /* bits that no fault may hit */
-    char *text;          /* canonical spelling: what is not the default, in the order of the keys */
+    char *aside; /* file that lists weights to keep aside; NULL: none. The store's as a whole */
+    char aside_digest[STOIC_DIGEST_TEXT]; /* of its content */
+    char *text; /* canonical spelling: what is not the default, in the order of the keys */
 } stoic_layout;
 
 /* The layouts of a store: one for all layers but those that have their own. include= and rescale=
@@ -57,14 +62,18 @@ typedef struct stoic_layouts {
 /* What a store keeps of one entry beside the public part. */
 typedef struct stoic_lines {
     const stoic_layout *layout;
-    const float *weights; /* of the model */
+    const float *given;   /* of the model */
+    const float *weights; /* the same with 0 for those that aside= lists: what is encoded */
+    float *own;           /* `weights`, where they are not `given` */
     uint64_t *image;      /* the words, packed; NULL: the weights' own bits (fp32 as it is) */
     stoic_grid *grids;    /* one, or one an output channel */
     int64_t channels;     /* grids there are */
     double largest;       /* magnitude of the scaled weights */
     int64_t inner;        /* channel of weight i: i / inner % channels */
     uint32_t *side;       /* of each word: what its code keeps aside; may be NULL */
-    int64_t n_sparse;     /* weights kept aside, by index */
+    int64_t n_listed;     /* weights that aside= lists, by index: no fault hits their places */
+    int64_t *listed;
+    int64_t n_sparse; /* all that are kept aside, outliers=sparse included */
     int64_t *sparse;
 } stoic_lines;
 
@@ -76,6 +85,7 @@ struct stoic_store {
     int *rank; /* of each entry when sorted by value number */
     int n_entries;
     stoic_store_facts facts;
+    int64_t aside_bits; /* of facts.side_bits: positions and values of what is kept aside */
 };
 
 /* `out` must stay where it is: its code points to its format. */
@@ -103,6 +113,17 @@ const char *stoic_layout_field(const stoic_layout *layout, int bit, stoic_bit_ro
 
 /* ---- pieces of stoic_store_create ---- */
 
+/* ",aside=FILE,digest=…" so that it can be read again. */
+void stoic_aside_spell(const char *path, const char *digest, stoic_text *text);
+/* Content digest of a file for aside=. */
+stoic_status stoic_aside_digest(const char *path, char text[STOIC_DIGEST_TEXT], stoic_error *err);
+/* Takes the weights that aside= lists out of the entries, and counts their bits. */
+stoic_status stoic_aside_read(stoic_store *store, stoic_error *err);
+/* Notes that n more weights of an entry are kept aside, and counts their bits. */
+void stoic_aside_count(stoic_store *store, int entry, int64_t n);
+/* Bits that tell n things apart. */
+int stoic_bits_to_count(int64_t n);
+
 /* Chooses the grids of an entry; counts their side bits. */
 stoic_status stoic_lines_fit(stoic_store *store, int entry, stoic_error *err);
 /* Memory for an entry's words; none where the words are the weights (fp32 as it is). */
@@ -129,6 +150,8 @@ void stoic_image_put(uint64_t *image, int64_t at, int bits, const stoic_word *wo
 int stoic_store_held(const stoic_store *store, int entry, int64_t word);
 /* Position of a weight in the list of those kept aside, -1. */
 int64_t stoic_lines_sparse(const stoic_lines *lines, int64_t index);
+/* Does aside= list it? */
+bool stoic_lines_is_listed(const stoic_lines *lines, int64_t index);
 /* What weight `index` of an entry decodes to from its data bits. */
 void stoic_lines_value(const stoic_store *store, int entry, int64_t index, uint64_t data,
                        float *weight);
@@ -155,11 +178,26 @@ bool stoic_store_differs(const stoic_store *store);
 /* Has any layer a code? */
 bool stoic_store_is_coded(const stoic_store *store);
 bool stoic_store_protects(const stoic_store *store, int entry, int bit);
+/* Weights of an entry that aside= lists, ascending. */
+const int64_t *stoic_store_listed(const stoic_store *store, int entry, int64_t *n);
+/* The weights of a word that aside= lists: bit i is its weight i. */
+uint32_t stoic_store_spared(const stoic_store *store, int entry, int64_t word);
+/* May no fault hit bit `bit` of a word, which may be -1 - s as in stoic_hit, because it belongs to
+ * weights that lie aside? Redundancy does where they are all of the word's. */
+bool stoic_store_is_spared(const stoic_store *store, int entry, int64_t word, int bit);
 /* Are scales undone when weights are read, as opposed to rescale=logits and fold? */
 bool stoic_store_divides(const stoic_store *store);
 /* One spelling for a set of bits; protected bits do not count. */
 void stoic_store_bits_text(const stoic_store *store, int entry, const stoic_field *field,
                            char text[STOIC_FIELD_TEXT]);
+
+/* The weight that a row of a file names: layer as layer= takes one, index flat or "i;j;k;l", tensor
+ * "weight" or "bias", NULL: as `role` says. Errors name the line. */
+stoic_status stoic_store_named(const stoic_store *store, const stoic_csv *csv, const char *layer,
+                               const char *tensor, stoic_role role, char *index, int *entry,
+                               int64_t *flat, stoic_error *err);
+/* A whole number from digits alone: a position is never rounded from something else. */
+bool stoic_digits_parse(const char *text, int64_t *out);
 
 /* A list of roles, "weight+bias", as a set. */
 stoic_status stoic_roles_parse(const char *key, const char *list, unsigned *roles,

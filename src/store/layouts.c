@@ -12,12 +12,24 @@ const stoic_layout *stoic_layouts_at(const stoic_layouts *layouts, int layer) {
     return &layouts->items[named ? layouts->of_layer[layer] : 0];
 }
 
+/* Does the slash at `at` begin a part? In the path of aside=, which begins at `item`, only where
+ * LAYERS= follows it. */
+static bool begins_part(const char *item, const char *at) {
+    static const char key[] = "aside=";
+    if (strncmp(item, key, sizeof key - 1) != 0)
+        return true;
+    return at[1 + strcspn(at + 1, "=,/")] == '=';
+}
+
 /* Ends the part at `part`, takes the backslash from "\/"; the part that follows, or NULL. */
 static char *cut(char *part) {
-    char *to = part;
-    for (; *part && *part != '/'; part++) {
+    char *to = part, last = '\0';
+    const char *item = part;
+    for (; *part && (*part != '/' || !begins_part(item, part)); part++) {
         if (part[0] == '\\' && part[1] == '/')
             part++;
+        item = *part == ',' && last != '\\' ? part + 1 : item;
+        last = *part;
         *to++ = *part;
     }
     bool more = *part == '/';
@@ -26,7 +38,7 @@ static char *cut(char *part) {
 }
 
 static int count_parts(const char *spec) {
-    int parts = 1;
+    int parts = 1; /* at most */
     for (; *spec; spec++) {
         if (spec[0] == '\\' && spec[1] == '/')
             spec++;

@@ -166,19 +166,27 @@ stoic_word stoic_store_word(const stoic_store *store, int entry, int64_t word) {
 
 /* ---- encoding ---- */
 
-int64_t stoic_lines_sparse(const stoic_lines *lines, int64_t index) {
-    int64_t low = 0, high = lines->n_sparse;
+static int64_t find(const int64_t *list, int64_t n, int64_t index) {
+    int64_t low = 0, high = n;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (lines->sparse[middle] < index)
+        if (list[middle] < index)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < lines->n_sparse && lines->sparse[low] == index ? low : -1;
+    return low < n && list[low] == index ? low : -1;
 }
 
-static int bits_to_count(int64_t n) {
+int64_t stoic_lines_sparse(const stoic_lines *lines, int64_t index) {
+    return find(lines->sparse, lines->n_sparse, index);
+}
+
+bool stoic_lines_is_listed(const stoic_lines *lines, int64_t index) {
+    return find(lines->listed, lines->n_listed, index) >= 0;
+}
+
+int stoic_bits_to_count(int64_t n) {
     int bits = 0;
     while (bits < 63 && (int64_t)1 << bits < n)
         bits++;
@@ -199,10 +207,14 @@ static stoic_status set_aside(stoic_store *store, int entry, stoic_error *err) {
     const stoic_store_entry *e = &store->entries[entry];
     stoic_lines *lines = &store->lines[entry];
     int64_t n = 0;
+    free(lines->sparse);
+    lines->sparse = NULL;
     for (int pass = 0; pass < 2; pass++) {
         n = 0;
         for (int64_t i = 0; i < e->weights; i++) {
-            if (!is_outlier(&lines->layout->format, stoic_lines_grid(lines, i), lines->weights[i]))
+            const float *weight = &lines->weights[i]; /* 0 for those that are listed */
+            if (!is_outlier(&lines->layout->format, stoic_lines_grid(lines, i), *weight) &&
+                !stoic_lines_is_listed(lines, i))
                 continue;
             if (pass)
                 lines->sparse[n] = i;
@@ -215,8 +227,7 @@ static stoic_status set_aside(stoic_store *store, int entry, stoic_error *err) {
         }
     }
     lines->n_sparse = n;
-    store->facts.sparse += n;
-    store->facts.side_bits += n * (32 + bits_to_count(e->weights));
+    stoic_aside_count(store, entry, n - lines->n_listed);
     return STOIC_OK;
 }
 
@@ -281,7 +292,7 @@ void stoic_lines_note(stoic_store *store, int entry, int64_t word, int n, const 
     memcpy(store->lines[entry].side + word, side, (size_t)n * sizeof *side);
     for (int i = 0; i < n; i++)
         noted += __builtin_popcount(side[i]);
-    store->facts.side_bits += noted * bits_to_count(store->entries[entry].weights);
+    store->facts.side_bits += noted * stoic_bits_to_count(store->entries[entry].weights);
 }
 
 stoic_status stoic_lines_encode(stoic_store *store, int entry, stoic_error *err) {
@@ -313,6 +324,8 @@ void stoic_lines_deinit(stoic_lines *lines) {
     free(lines->grids);
     free(lines->side);
     free(lines->sparse);
+    free(lines->listed);
+    free(lines->own);
 }
 
 /* ---- decoding ---- */
@@ -323,7 +336,7 @@ void stoic_lines_value(const stoic_store *store, int entry, int64_t index, uint6
     const stoic_grid *grid = stoic_lines_grid(lines, index);
     stoic_grid scaled = *grid;
     if (lines->n_sparse && stoic_lines_sparse(lines, index) >= 0) {
-        memcpy(weight, &lines->weights[index], sizeof *weight);
+        memcpy(weight, &lines->given[index], sizeof *weight);
         return;
     }
     if (stoic_layout_of(store, entry)->rescale != STOIC_RESCALE_WEIGHTS) {

@@ -56,7 +56,7 @@ static stoic_status add_entry(collector *c, int value, int layer, stoic_role rol
     entry->weights = stoic_tensor_count(tensor);
     stoic_lines *lines = &store->lines[store->n_entries];
     lines->layout = stoic_layouts_at(&store->layouts, layer);
-    lines->weights = stoic_tensor_data(tensor);
+    lines->given = lines->weights = stoic_tensor_data(tensor);
     stoic_status status = measure(store, entry, &lines->layout->code, err);
     c->seen[value] = true;
     store->n_entries += status == STOIC_OK;
@@ -151,6 +151,7 @@ stoic_status stoic_store_create(const stoic_model *model, const char *spec, stoi
     TRY(collect_entries(store, err));
     TRY(check_layers(store, err));
     TRY(rank_entries(store, err));
+    TRY(stoic_aside_read(store, err));
     for (int i = 0; i < store->n_entries; i++) {
         TRY(stoic_lines_fit(store, i, err));
         TRY(stoic_lines_reserve(store, i, err));
@@ -196,6 +197,10 @@ int64_t stoic_store_total_bits(const stoic_store *store) {
 
 int64_t stoic_store_side_bits(const stoic_store *store) {
     return store->facts.side_bits;
+}
+
+int64_t stoic_store_aside_bits(const stoic_store *store) {
+    return store->aside_bits;
 }
 
 /* Of the weakest code there is. */
@@ -391,7 +396,7 @@ stoic_status stoic_store_decode(const stoic_store *store, int entry, float *weig
     else if (store->lines[entry].image)
         stoic_lines_decode(store, entry, weights);
     else
-        memcpy(weights, store->lines[entry].weights,
+        memcpy(weights, store->lines[entry].given,
                (size_t)store->entries[entry].weights * sizeof *weights);
     return STOIC_OK;
 }

@@ -157,6 +157,9 @@ static stoic_status check_scale(const stoic_layout *l, stoic_error *err) {
         return refuse(err,
                       "outliers=sparse keeps weights as they are, rescale=logits and fold keep "
                       "them scaled: choose one");
+    if (l->rescale != STOIC_RESCALE_WEIGHTS && l->aside)
+        return refuse(err, "aside= keeps weights as they are, rescale=logits and fold keep them "
+                           "scaled: choose one");
     return STOIC_OK;
 }
 
@@ -201,6 +204,8 @@ static stoic_status write_text(stoic_layout *l, stoic_error *err) {
         stoic_field_spell(&l->format, l->code.redundant, &l->protect, &nothing, mask);
         stoic_text_printf(&text, ",protect=%s", mask);
     }
+    if (l->aside)
+        stoic_aside_spell(l->aside, l->aside_digest, &text);
     if (l->due)
         stoic_text_printf(&text, ",due=%s", dues[l->due]);
     if (l->rescale)
@@ -226,6 +231,25 @@ done:
     return status;
 }
 
+/* aside=FILE and the digest= that its content must have, if it is known. */
+static stoic_status read_aside(const stoic_spec *spec, stoic_layout *out, stoic_error *err) {
+    const char *path = stoic_spec_get(spec, "aside"), *digest = stoic_spec_get(spec, "digest");
+    if (!path)
+        return digest ? refuse(err, "digest= is that of the file of aside=, and there is none")
+                      : STOIC_OK;
+    out->aside = strdup(path);
+    if (!out->aside)
+        return stoic_fail_memory(err, "a path", strlen(path) + 1);
+    if (!digest)
+        return stoic_aside_digest(path, out->aside_digest, err);
+    if (strlen(digest) != STOIC_DIGEST_TEXT - 1 ||
+        strspn(digest, "0123456789abcdef") != STOIC_DIGEST_TEXT - 1)
+        return stoic_fail(err, STOIC_ERR_ARGUMENT, "",
+                          "store: digest=: expected 32 hexadecimal digits, found '%s'", digest);
+    strcpy(out->aside_digest, digest);
+    return STOIC_OK;
+}
+
 static stoic_status read_keys(const stoic_spec *spec, stoic_layout *out, stoic_error *err) {
     stoic_status status = STOIC_OK;
     const char *value = stoic_spec_get(spec, "code");
@@ -245,6 +269,7 @@ static stoic_status read_keys(const stoic_spec *spec, stoic_layout *out, stoic_e
     value = stoic_spec_get(spec, "protect");
     if (value)
         TRY(read_protect(value, out, err));
+    TRY(read_aside(spec, out, err));
     TRY(check_scale(out, err));
     TRY(check_due(out, spec, err));
     out->format.hold = stoic_format_is_float(&out->format) &&
@@ -256,7 +281,7 @@ done:
 
 /* A part of a store cannot ask for what holds for the whole of it. */
 static stoic_status check_part(const stoic_spec *spec, stoic_error *err) {
-    static const char *const whole[] = {"include", "rescale"};
+    static const char *const whole[] = {"include", "rescale", "aside", "digest"};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         if (stoic_spec_get(spec, whole[i]))
             return stoic_fail(
@@ -268,8 +293,9 @@ static stoic_status check_part(const stoic_spec *spec, stoic_error *err) {
 
 static stoic_status parse(const char *text, const stoic_layout *base, stoic_layout *out,
                           stoic_error *err) {
-    static const char *const known[] = {"scale",   "code", "granularity", "include", "outliers",
-                                        "protect", "due",  "rescale",     NULL};
+    static const char *const known[] = {"scale",    "code",    "granularity", "include",
+                                        "outliers", "protect", "aside",       "digest",
+                                        "due",      "rescale", NULL};
     stoic_status status = STOIC_OK;
     stoic_spec spec = {0};
     memset(out, 0, sizeof *out);
@@ -307,6 +333,7 @@ stoic_status stoic_layout_parse_part(const char *text, const stoic_layout *base,
 }
 
 void stoic_layout_deinit(stoic_layout *layout) {
+    free(layout->aside);
     free(layout->text);
-    layout->text = NULL;
+    layout->aside = layout->text = NULL;
 }

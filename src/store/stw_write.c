@@ -92,7 +92,7 @@ static void put_side(const stoic_stw_sheet *s, int entry, stoic_stw_tensor *t, s
     }
     for (int64_t i = 0; i < lines->n_sparse; i++) {
         stoic_stw_sparse aside = {.index = (uint64_t)lines->sparse[i]};
-        memcpy(&aside.value, &lines->weights[aside.index], sizeof aside.value);
+        memcpy(&aside.value, &lines->given[aside.index], sizeof aside.value);
         uint64_t at = put(front, &aside, sizeof aside);
         t->sparse_at = i == 0 ? at : t->sparse_at;
     }

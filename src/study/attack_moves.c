@@ -42,11 +42,13 @@ static void hold_word(stoic_move_reader *r, int32_t entry, int64_t word) {
     stoic_store_weights(run->store, entry, word, &r->bits, r->was, NULL);
 }
 
-/* Does the bit hold something, or is it where a short last word has no weight? */
+/* Does the bit hold something, or is it where a short last word has no weight, or one that lies
+ * aside? */
 static bool holds(const stoic_store *store, const stoic_hit *hit) {
     stoic_place place;
     stoic_store_place(store, hit->entry, hit->word, hit->bit, &place);
-    return place.index < stoic_store_entry_at(store, hit->entry)->weights;
+    return place.index < stoic_store_entry_at(store, hit->entry)->weights &&
+           !stoic_store_is_spared(store, hit->entry, hit->word, hit->bit);
 }
 
 static void decode(stoic_move_reader *r, stoic_move_effect *out) {
@@ -113,16 +115,25 @@ done:
 
 /* ---- pairs ---- */
 
-/* The bits of the first word of an entry that may be hit; none where its format has no such field,
+/* A word of an entry in which no weight lies aside; the first, where there is none such. */
+static int64_t typical_word(const stoic_store *store, int entry) {
+    const int64_t words = stoic_store_entry_at(store, entry)->words;
+    int64_t word = 0;
+    while (word < words && stoic_store_spared(store, entry, word))
+        word++;
+    return word < words ? word : 0;
+}
+
+/* The bits of a word of an entry that may be hit; none where its format has no such field,
  * which only layers that are not searched may lack. */
-static void select_bits(const stoic_attack_run *run, int entry, bool *selected) {
+static void select_bits(const stoic_attack_run *run, int entry, int64_t word, bool *selected) {
     const char *bits = run->options->bits ? run->options->bits : "all";
     const stoic_store_entry *e = stoic_store_entry_at(run->store, entry);
     stoic_field field;
     bool known = stoic_store_bits(run->store, entry, bits, &field, NULL) == STOIC_OK;
     for (int bit = 0; known && bit < e->word_bits; bit++) {
         stoic_place place;
-        stoic_store_place(run->store, entry, 0, bit, &place);
+        stoic_store_place(run->store, entry, word, bit, &place);
         selected[bit] = place.index < e->weights && stoic_field_has(&field, place.bit);
     }
 }
@@ -138,7 +149,7 @@ static bool changes(const stoic_move_reader *r, int first, int second) {
 }
 
 /* From the last bit down, so that redundancy comes first: then it is the bit itself that changes,
- * and not another one as well. Found on the entry's first word; a pair is looked at again where it
+ * and not another one as well. Found on one word of the entry; a pair is looked at again where it
  * is used. */
 static stoic_status pair_entry(stoic_attack_run *run, int entry, stoic_error *err) {
     enum { MOST = 64 * STOIC_WORD_PARTS };
@@ -153,9 +164,10 @@ static stoic_status pair_entry(stoic_attack_run *run, int entry, stoic_error *er
         partners[bit] = -1;
     if (!stoic_store_is_coded(run->store) || e->words == 0)
         return STOIC_OK;
-    select_bits(run, entry, selected);
+    const int64_t word = typical_word(run->store, entry);
+    select_bits(run, entry, word, selected);
     stoic_move_reader_init(&reader, run);
-    hold_word(&reader, entry, 0);
+    hold_word(&reader, entry, word);
     for (int bit = 0; bit < e->word_bits; bit++) {
         if (!selected[bit] || changes(&reader, bit, -1))
             continue;

@@ -1,6 +1,7 @@
 #include "stoic/budget.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -322,6 +323,16 @@ stoic_status stoic_explore_budget(const stoic_model *model, const stoic_dataset 
     if (options->all || !isnan(options->min_accuracy) || !isnan(options->max_drop))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--budget",
                           "a budget takes no --all, --min-accuracy and --max-drop");
+    static const char *const whole_keys[] = {"include", "rescale", "aside"};
+    for (size_t i = 0; options->store && i < sizeof whole_keys / sizeof *whole_keys; i++) {
+        char key[16];
+        snprintf(key, sizeof key, ",%s=", whole_keys[i]);
+        if (strstr(options->store, key))
+            return stoic_fail(err, STOIC_ERR_ARGUMENT, "--store",
+                              "a budget gives every layer a store of its own, %s= is that of a "
+                              "whole store: leave it out",
+                              whole_keys[i]);
+    }
     if (options->store && strchr(options->store, '/'))
         return stoic_fail(err, STOIC_ERR_ARGUMENT, "--store",
                           "a budget chooses the store of every layer; leave out what stands "

@@ -172,7 +172,7 @@ static stoic_status look_at(comparing *c, int i, stoic_error *err) {
     TRY(stoic_store_golden(store, &golden, err));
     stoic_store_describe(store, &facts);
     protection->weights = facts.weights;
-    protection->bits = facts.total_bits;
+    protection->bits = facts.total_bits + stoic_store_aside_bits(store);
     TRY(stoic_evaluate_model(golden, c->data, c->options->threads, &clean, err));
     protection->clean_accuracy = clean.accuracy;
     protection->time_ratio = 1.0;

@@ -112,8 +112,10 @@ stoic_status stoic_explorer_measure(stoic_explorer *explorer, const char *spec,
     tell_measuring(explorer, store);
     stoic_store_describe(store, &facts);
     stoic_explore_store *added = &out->stores[out->n_stores];
-    *added = (stoic_explore_store){
-        .kind = kind, .width = width, .weights = facts.weights, .bits = facts.total_bits};
+    *added = (stoic_explore_store){.kind = kind,
+                                   .width = width,
+                                   .weights = facts.weights,
+                                   .bits = facts.total_bits + stoic_store_aside_bits(store)};
     TRY(take_time(explorer, store, added, err));
     TRY(evaluate(explorer, store, added, err));
     added->text = strdup(stoic_store_text(store));

@@ -74,6 +74,40 @@ static void a_list_names_its_sites(void **state) {
     stoic_hits_deinit(&hits);
 }
 
+/* What `analyze sensitivity --format csv` writes: the bits that a row names, or all of its weight
+ * that may be hit, each a trial. */
+static void a_ranking_is_a_list(void **state) {
+    (void)state;
+    stoic_hits hits = {0};
+    static const char head[] =
+        "layer,name,tensor,channel,index,bit,trials,critical_rate,low,high,share,cumulative\n";
+    char text[512];
+    snprintf(text, sizeof text,
+             "%s3,head,bias,,2,9,1,0.5,0,1,1,1\n0,conv1,weight,1,17,30,1,0,0,1,0,1\n", head);
+    stoic_fault *fault = make_list(full, "", text);
+    assert_int_equal(stoic_fault_trials(fault), 2);
+    draw(fault, 0, &hits);
+    assert_hit(&hits, 0, 4, 2, 9);
+    draw(fault, 1, &hits);
+    assert_hit(&hits, 0, 0, 17, 30);
+    stoic_fault_free(fault);
+
+    stoic_store *guarded = NULL;
+    assert_int_equal(stoic_store_create(model, "fp32,protect=30", &guarded, NULL), STOIC_OK);
+    snprintf(text, sizeof text, "%s0,,weight,,4,,1,0.5,0,1,1,1\n0,,weight,,3,,1,0,0,1,0,1\n", head);
+    fault = make_list(guarded, "", text);
+    assert_int_equal(stoic_fault_trials(fault), 2 * 31);
+    for (int trial = 0; trial < 62; trial++) {
+        int bit = trial % 31;
+        draw(fault, trial, &hits);
+        assert_int_equal(hits.count, 1);
+        assert_hit(&hits, 0, 0, trial < 31 ? 4 : 3, bit < 30 ? bit : 31);
+    }
+    stoic_fault_free(fault);
+    stoic_store_free(guarded);
+    stoic_hits_deinit(&hits);
+}
+
 /* The canonical text holds the content's digest: a file that has changed is noticed. */
 static void a_list_that_changed_is_noticed(void **state) {
     (void)state;
@@ -135,6 +169,10 @@ static const struct {
     {"layer,index,bit\n0,0,32\n", "line 2: bit: expected 0 to 31, found '32'"},
     {"layer,index,bit\n0,0,sign\n", "line 2: bit: expected 0 to 31"},
     {"layer,index,bit\n0,0,0x1\n", "line 2: bit"},
+    {"layer,index,bit,tensor\n0,0,0,bn\n", "line 2: tensor: expected weight or bias, found 'bn'"},
+    {"layer,index,bit,tensor\n0,0,0,bias\n", "line 2: the layer stores no such tensor"},
+    {"layer,index,bit,share\n0,,,1\n", "line 2: index"},
+    {"layer,index,bit,trial\n0,0,,0\n", "line 2: bit"},
     {"layer,index,bit,trial\n0,0,0,x\n", "line 2: trial"},
     {"layer,index,bit,trial\n0,0,0,1\n", "trial 1, but trial 0 has no line"},
     {"layer,index,bit,trial\n0,0,0,0\n0,0,1,2\n", "line 3: trial 2, but trial 1"},
@@ -186,6 +224,7 @@ static int tear_down(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_names_its_sites),
+        cmocka_unit_test(a_ranking_is_a_list),
         cmocka_unit_test(a_list_that_changed_is_noticed),
         cmocka_unit_test(a_path_with_a_comma_is_escaped),
         cmocka_unit_test(a_bad_list_is_refused_with_its_line),
