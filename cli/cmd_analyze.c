@@ -349,8 +349,9 @@ const cli_verb cli_verb_analyze = {
         "sites; the most critical first, by the lower end of the interval. With --cover a line for "
         "each share: how many groups hold it, the most critical outcomes first; CSV and JSON have "
         "the groups of the largest share, a list that harden and compare read as --sensitivity.",
-    .examples = {"stoic analyze scaling --rounds 10k --figure scaling.svg",
-                 "stoic analyze bits " CLI_EXAMPLE_MODEL " --store fp16,scale=max:1.9999"},
+    .examples = {"stoic analyze scaling --rounds 10k --figure scaling.svg\n  stoic analyze "
+                 "bits " CLI_EXAMPLE_MODEL " --store fp16,scale=max:1.9999",
+                 CLI_EXAMPLE_RUN "\n  stoic analyze sensitivity run.db --by layer,bit"},
     .options = options,
     .settings_size = sizeof(settings),
     .run = run,

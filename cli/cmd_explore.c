@@ -122,8 +122,11 @@ static stoic_status parse_widths(const char *text, stoic_explore_options *out, s
     char number[24];
     const char *dash = strchr(text, '-');
     size_t length = dash ? (size_t)(dash - text) : strlen(text);
-    if (length == 0 || length >= sizeof number)
-        return cli_fail(err, STOIC_ERR_ARGUMENT, "--width", "expected A-B, found '%s'", text);
+    if (length == 0 || length >= sizeof number || strspn(text, "0123456789-") != strlen(text))
+        return cli_fail(err, STOIC_ERR_ARGUMENT, "--width",
+                        "expected one range of widths A-B such as 3-8, or a single width, found "
+                        "'%s'",
+                        text);
     snprintf(number, sizeof number, "%.*s", (int)length, text);
     stoic_status status = stoic_parse_count(dash ? dash + 1 : number, "--width", STOIC_NARROWEST,
                                             STOIC_WIDEST, &high, err);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "output.h"
+#include "site_cells.h"
 #include "stoic/parse.h"
 #include "stoic/records.h"
 #include "verb.h"
@@ -67,17 +68,9 @@ static bool add_trial(void *user, const stoic_record *record) {
     return cli_rows_add(&to->rows, cells);
 }
 
-static const char *const site_columns[] = {"trial",  "kind",  "layer", "tensor", "word",
-                                           "index",  "bit",   "role",  "image",  "step",
-                                           "before", "after", "field", NULL};
-
 static bool add_site(void *user, const stoic_site_record *site) {
-    cli_cell cells[] = {
-        cli_cell_count(site->trial), cli_cell_text(site->kind),    cli_cell_count(site->layer),
-        cli_cell_text(site->tensor), cli_cell_count(site->word),   cli_cell_count(site->index),
-        cli_cell_count(site->bit),   cli_cell_text(site->role),    cli_cell_count(site->image),
-        cli_cell_count(site->step),  cli_cell_float(site->before), cli_cell_float(site->after),
-        cli_cell_text(site->field)};
+    cli_cell cells[CLI_SITE_COLUMNS];
+    cli_site_cells(site, cells);
     return cli_rows_add(user, cells);
 }
 
@@ -141,7 +134,7 @@ static stoic_status run(void *given, const cli_call *call, stoic_error *err) {
     const char *sampling = stoic_records_info(records, "sampling");
     to.strata = sampling && !strcmp(sampling, "stratified");
     cli_rows_begin(&to.rows, &output,
-                   set->sites  ? site_columns
+                   set->sites  ? cli_site_columns
                    : to.strata ? stratified_columns
                                : trial_columns);
     status = set->sites ? stoic_records_each_site(records, add_site, &to.rows, err)

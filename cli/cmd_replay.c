@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "output.h"
+#include "site_cells.h"
 #include "stoic/campaign.h"
 #include "stoic/records.h"
 #include "verb.h"
@@ -102,13 +103,51 @@ static void close_inputs(inputs *in) {
     stoic_records_free(in->records);
 }
 
-static json_t *facts(const settings *set, const inputs *in, bool identical, json_t *steps,
-                     double seconds) {
+/* ---- JSON ---- */
+
+typedef struct site_list {
+    json_t *sites;
+    bool bad;
+} site_list;
+
+static bool add_site(void *user, const stoic_site_record *site) {
+    site_list *list = user;
+    cli_cell cells[CLI_SITE_COLUMNS];
+    cli_site_cells(site, cells);
+    list->bad |= json_array_append_new(
+                     list->sites, cli_cells_object(cli_site_columns, cells, CLI_SITE_COLUMNS)) != 0;
+    return !list->bad;
+}
+
+/* What the trial hit, as `records --sites` has it. */
+static stoic_status read_sites(const settings *set, const inputs *in, json_t *sites,
+                               stoic_error *err) {
+    site_list list = {sites, false};
+    stoic_records_only(in->records, set->trial, set->trial);
+    stoic_status status = stoic_records_each_site(in->records, add_site, &list, err);
+    return status == STOIC_OK && list.bad ? cli_fail_memory(err) : status;
+}
+
+/* Lines that tell of a site, which stands in `sites`, are left out. */
+static int put_steps(json_t *object, const json_t *told, bool sites) {
+    json_t *steps = json_array(), *line;
+    size_t i;
+    int bad = 0;
+    json_array_foreach(told, i, line) {
+        if (!sites || strncmp(json_string_value(line), "site ", 5) != 0)
+            bad |= json_array_append(steps, line);
+    }
+    return bad | json_object_set_new(object, "steps", steps);
+}
+
+static json_t *facts(const settings *set, const inputs *in, bool identical, const json_t *steps,
+                     json_t *sites, double seconds) {
     json_t *object = json_object();
     int bad = cli_put_text(object, "model", in->name);
     bad |= cli_put_text(object, "campaign", in->path);
     bad |= cli_put_count(object, "trial", set->trial);
-    bad |= json_object_set(object, "steps", steps);
+    bad |= put_steps(object, steps, json_array_size(sites) > 0);
+    bad |= json_object_set(object, "sites", sites);
     bad |= json_object_set_new(object, "identical", json_boolean(identical));
     bad |= cli_put_number(object, "seconds", seconds);
     if (!bad)
@@ -123,9 +162,15 @@ static stoic_status show(const settings *set, const inputs *in, story *told, boo
         return cli_fail_memory(err);
     if (told->output->format == CLI_TABLE)
         return STOIC_OK; /* the last line told says it */
-    json_t *object = facts(set, in, identical, told->steps, seconds);
-    return told->output->format == CLI_JSON ? cli_output_json(told->output, object, err)
-                                            : cli_output_flat(told->output, object, err);
+    json_t *sites = json_array();
+    stoic_status status = read_sites(set, in, sites, err);
+    if (status == STOIC_OK) {
+        json_t *object = facts(set, in, identical, told->steps, sites, seconds);
+        status = told->output->format == CLI_JSON ? cli_output_json(told->output, object, err)
+                                                  : cli_output_flat(told->output, object, err);
+    }
+    json_decref(sites);
+    return status;
 }
 
 static stoic_status run(void *given, const cli_call *call, stoic_error *err) {

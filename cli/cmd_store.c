@@ -99,6 +99,7 @@ static int put_time(json_t *object, const stoic_store_time *time) {
     int bad = cli_put_number(object, "decode_seconds", time->decode_seconds);
     bad |= cli_put_number(object, "image_seconds", time->image_seconds);
     bad |= cli_put_number(object, "time_ratio", time->ratio);
+    bad |= cli_put_text(object, "time_reference", reference);
     return bad | cli_put_text(object, "time_note", *time->why ? time->why : NULL);
 }
 

@@ -218,6 +218,9 @@ static void print_tables(FILE *file, const cli_comparison *at) {
         file,
         "           percent, with %g %% intervals; coverage: 1 - critical / critical of the "
         "baseline, same trials\n"
+        "           bits/w: stored bits a weight; time: a store's against fp32 in the protected "
+        "runtime, a network's\n           against the baseline's (of 'explore' and 'store --time' "
+        "it is against affine:8)\n"
         "           *: nothing else is at least as good in critical and due, clean accuracy, bits "
         "and time\n"
         "           -: costs more than %g of the clean accuracy, too much to be "

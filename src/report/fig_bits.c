@@ -150,8 +150,10 @@ static bool write_trials(stoic_figure *figure, const bit_series *series,
     return true;
 }
 
-static void write_script(stoic_figure *figure, const bit_series *series,
+/* Returns whether single trials are shown. */
+static bool write_script(stoic_figure *figure, const bit_series *series,
                          const stoic_loaded_run *const *runs, size_t n) {
+    bool dots = false;
     char buffer[32];
     stoic_fig_word word = stoic_fig_word_of(runs[0]);
     stoic_fig_frame(figure);
@@ -162,11 +164,13 @@ static void write_script(stoic_figure *figure, const bit_series *series,
     for (int at = 0; at < series->n_layers; at++) {
         const char *colour = stoic_figure_colour[at] + 1;
         int point = stoic_figure_point[at];
-        if (write_trials(figure, series, runs, n, at))
+        if (write_trials(figure, series, runs, n, at)) {
+            dots = true;
             stoic_text_printf(&figure->script,
                               ", \\\n'data' index %d using 1:2 with points pt %d ps 0.4 "
                               "lc rgb '#90%s' notitle",
                               stoic_figure_block(figure), point, colour);
+        }
         int means = write_means(figure, series, runs[0], at);
         stoic_text_printf(&figure->script,
                           ", \\\n'data' index %d using 1:4:(0):($2-$4) with vectors nohead lw 1.6 "
@@ -176,6 +180,7 @@ static void write_script(stoic_figure *figure, const bit_series *series,
         stoic_figure_label(figure, name_of(runs[0], series->layers[at], buffer));
     }
     stoic_text_puts(&figure->script, "\n");
+    return dots;
 }
 
 /* " (conv1 0.1834, fc1 0.7810)": the means of one bit. */
@@ -250,10 +255,13 @@ stoic_status stoic_fig_bits(const stoic_loaded_runs *all, int part, stoic_figure
     TRY(stoic_figures_add(figures, "bits", part, 980, 470, &figure, err));
     stoic_text_puts(&figure->title, "Accuracy by bit position");
     stoic_text_puts(&figure->csv, "layer,name,bit,trials,accuracy,lowest\n");
-    write_script(figure, &series, runs, n);
-    stoic_text_puts(&figure->run,
-                    "Each bit is flipped alone; large markers are means over the weights "
-                    "of a layer, small ones single weights. ");
+    bool dots = write_script(figure, &series, runs, n);
+    stoic_text_printf(&figure->run,
+                      "Each bit is flipped alone; %s are means over the weights of %s, lines "
+                      "lead to the accuracy without faults%s. ",
+                      dots ? "large markers" : "markers",
+                      series.by_layer ? "a layer" : "all layers",
+                      dots ? ", small markers are single weights" : "");
     stoic_fig_describe(&figure->run, runs, n);
     write_found(&figure->found, &series, runs[0]);
     status = stoic_figure_finish(figure, err);

@@ -74,8 +74,9 @@ void stoic_fig_bit_axis(stoic_figure *figure, const stoic_fig_word *word) {
                               "set object %d rectangle from %g, graph 0 to %g, graph 1 behind "
                               "fc rgb '#808080' fs transparent solid 0.16 noborder\n",
                               i + 1, field->top + 0.5, field->bottom - 0.5);
-        stoic_text_printf(script, "set label %d '%s' at %g, graph 1.035 center font ',11'\n", i + 1,
-                          field->name, (field->top + field->bottom) / 2.0);
+        stoic_text_printf(script,
+                          "set label %d '%s' at %g, graph 1 center offset char 0,0.7 font ',11'\n",
+                          i + 1, field->name, (field->top + field->bottom) / 2.0);
     }
 }
 

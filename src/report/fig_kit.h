@@ -66,6 +66,11 @@ stoic_status stoic_fig_weights(const stoic_model *model, stoic_figures *figures,
 stoic_status stoic_fig_variants(const stoic_loaded_runs *all, stoic_figures *figures,
                                 stoic_error *err) STOIC_MUST_CHECK;
 
+/* Has a rate no width, because nothing was left to chance? */
+static inline bool stoic_fig_is_exact(const stoic_interval *rate) {
+    return rate->low == rate->high;
+}
+
 /* Every single-bit fault of weights, of one fault model. */
 bool stoic_fig_is_exhaustive(const stoic_loaded_run *run);
 /* Colours for rates from 1e<decade> to 1, on a logarithmic scale. */

@@ -213,12 +213,32 @@ static void write_found(stoic_text *out, const rate_sheet *sheet) {
             stoic_markup_add(out, stoic_loaded_run_layer(most->run, most->at, buffer), 40);
         stoic_text_puts(out, ", ");
         stoic_markup_rate(out, most->rate.value);
-        stoic_text_puts(out, " [");
-        stoic_markup_rate(out, most->rate.low);
-        stoic_text_puts(out, ", ");
-        stoic_markup_rate(out, most->rate.high);
-        stoic_text_puts(out, "].");
+        if (!stoic_fig_is_exact(&most->rate)) {
+            stoic_text_puts(out, " [");
+            stoic_markup_rate(out, most->rate.low);
+            stoic_text_puts(out, ", ");
+            stoic_markup_rate(out, most->rate.high);
+            stoic_text_puts(out, "]");
+        }
+        stoic_text_puts(out, ".");
     }
+}
+
+static void write_run(stoic_text *out, const rate_sheet *sheet) {
+    size_t exact = 0;
+    for (size_t i = 0; i < sheet->count; i++)
+        exact += stoic_fig_is_exact(&sheet->points[i].rate);
+    stoic_text_puts(out, "Share of images whose top-1 class changes");
+    if (exact < sheet->count)
+        stoic_text_puts(out, ", with its interval; an open triangle is the upper bound where no "
+                             "image changed");
+    stoic_text_puts(out, ". ");
+    if (exact)
+        stoic_text_printf(out, "%s run: rates are exact%s, and one of 0 has no place on the axis. ",
+                          exact < sheet->count ? "In some campaigns every fault was"
+                                               : "Every fault was",
+                          exact < sheet->count ? " there, without interval" : "");
+    stoic_fig_describe(out, sheet->runs, sheet->n_runs);
 }
 
 static stoic_status make_rates(const stoic_loaded_runs *all, int part, bool by_bit,
@@ -245,10 +265,7 @@ static stoic_status make_rates(const stoic_loaded_runs *all, int part, bool by_b
     stoic_text_printf(&figure->title, "Critical rate by %s", by_bit ? "bit" : "layer");
     write_csv(&figure->csv, sheet);
     write_script(figure, sheet);
-    stoic_text_puts(&figure->run,
-                    "Share of images whose top-1 class changes, with its interval; an open "
-                    "triangle is the upper bound where no image changed. ");
-    stoic_fig_describe(&figure->run, sheet->runs, sheet->n_runs);
+    write_run(&figure->run, sheet);
     write_found(&figure->found, sheet);
     status = stoic_figure_finish(figure, err);
 done:

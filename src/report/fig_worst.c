@@ -328,27 +328,32 @@ done:
 
 /* ---- in words ---- */
 
-static void write_found(stoic_text *out, const sheet *sh) {
-    double sum = 0;
+static void write_worst_bits(stoic_text *out, const sheet *sh) {
+    for (int k = 0; k < sh->n_named && k < 3; k++)
+        stoic_text_printf(out, "%s %d of %.3g %%", k ? ", bit" : "The worst bit is bit",
+                          sh->named[k],
+                          100.0 * (double)sh->count[sh->named[k]] / (double)sh->weights);
+    stoic_text_printf(out, "%s %.3g %% of the weights no bit changes any answer.",
+                      sh->n_named ? " of the weights; of" : "Of",
+                      100.0 * (double)sh->count[BITS] / (double)sh->weights);
+}
+
+static void write_worst_rates(stoic_text *out, const sheet *sh) {
+    double sum = 0, most = 0;
     int64_t half = 0;
     for (int i = 0; i < sh->n_panels; i++) {
         for (int64_t w = 0; w < sh->panels[i].weights; w++) {
             const worst *at = &sh->panels[i].worst[w];
             sum += at->images ? rate_of(at) : 0;
             half += at->images && rate_of(at) >= 0.5;
+            most = at->images ? fmax(most, rate_of(at)) : most;
         }
     }
-    for (int k = 0; k < sh->n_named && k < 3; k++)
-        stoic_text_printf(out, "%s %d of %.3g %%", k ? ", bit" : "The worst bit is bit",
-                          sh->named[k],
-                          100.0 * (double)sh->count[sh->named[k]] / (double)sh->weights);
-    stoic_text_printf(out,
-                      "%s %.3g %% of the weights no bit changes any answer. In the mean over "
-                      "weights the worst bit changes ",
-                      sh->n_named ? " of the weights; of" : "Of",
-                      100.0 * (double)sh->count[BITS] / (double)sh->weights);
+    stoic_text_puts(out, "In the mean over weights the worst bit changes ");
     stoic_markup_rate(out, sum / (double)sh->weights);
-    stoic_text_printf(out, " of the answers; half or more in %.3g %% of the weights.",
+    stoic_text_puts(out, " of the answers, in the worst weight ");
+    stoic_markup_rate(out, most);
+    stoic_text_printf(out, "; half or more in %.3g %% of the weights.",
                       100.0 * (double)half / (double)sh->weights);
 }
 
@@ -387,7 +392,10 @@ static stoic_status make_figure(const sheet *sh, int part, bool by_bit, const st
                : "Share of images whose top-1 class changes when the worst bit of a "
                  "weight flips; no colour where no bit changes any. ");
     write_run(&figure->run, sh, model);
-    write_found(&figure->found, sh);
+    if (by_bit)
+        write_worst_bits(&figure->found, sh);
+    else
+        write_worst_rates(&figure->found, sh);
     status = stoic_figure_finish(figure, err);
 done:
     return status;

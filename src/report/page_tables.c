@@ -182,10 +182,12 @@ void stoic_page_layers(const stoic_loaded_runs *runs, int part, stoic_text *out)
 
 /* ---- every campaign ---- */
 
-static void write_interval(const stoic_interval *interval, stoic_text *out) {
+static void write_interval(const stoic_interval *interval, bool exact, stoic_text *out) {
     stoic_text_puts(out, "<td>");
     stoic_markup_rate(out, interval->value);
-    if (isfinite(interval->low) && isfinite(interval->high)) {
+    if (exact && isfinite(interval->value))
+        stoic_text_puts(out, "<br/><span class=\"s\">exact</span>");
+    else if (isfinite(interval->low) && isfinite(interval->high)) {
         stoic_text_puts(out, "<br/><span class=\"s\">[");
         stoic_markup_rate(out, interval->low);
         stoic_text_puts(out, ", ");
@@ -213,6 +215,7 @@ static bool tells_pvf(const stoic_loaded_runs *runs, int part) {
 
 static void write_campaign(const stoic_loaded_run *run, bool pvf, stoic_text *out) {
     const stoic_summary *summary = &run->summary;
+    const bool exact = stoic_fig_is_exact(&summary->critical_rate); /* then so is the rest */
     stoic_text_puts(out, "<tr><td class=\"t\">");
     stoic_markup_add(out, run->name, 40);
     stoic_text_puts(out, "</td><td class=\"t\"><code>");
@@ -236,13 +239,13 @@ static void write_campaign(const stoic_loaded_run *run, bool pvf, stoic_text *ou
     stoic_text_puts(out, "</td><td>");
     stoic_markup_integer(out, summary->images);
     stoic_text_puts(out, "</td>");
-    write_interval(&summary->accuracy, out);
+    write_interval(&summary->accuracy, exact, out);
     stoic_text_puts(out, "<td>");
     stoic_markup_rate(out, summary->accuracy_min);
     stoic_text_puts(out, "</td>");
-    write_interval(&summary->critical_rate, out);
+    write_interval(&summary->critical_rate, exact, out);
     if (pvf)
-        write_interval(&summary->pvf, out);
+        write_interval(&summary->pvf, exact, out);
     write_share(summary->shares.due, out);
     write_share(summary->shares.nan, out);
     stoic_text_puts(out, "</tr>\n");

@@ -7,6 +7,7 @@ explore --store 'affine:{M},code=msb3' --min-accuracy 0.8
 explore $limits
 explore --store 'affine:{M}' $limits --width 2-9
 explore --store 'affine:{M}' $limits --width 1
+explore --store 'affine:{M}' $limits --width 5,8
 explore --store 'affine:{M}' $limits --width 5-3
 explore --store 'affine:{M}' $limits --width -3
 explore --store affine:5 $limits

@@ -12,6 +12,13 @@ awk -F, 'NR == FNR { if (FNR > 1) { if ($12 > most[$3 + 0]) { most[$3 + 0] = $12
 awk -F, 'NR == FNR { if (FNR > 1) { critical[$4] += $12 } next }
     FNR > 1 { n++; wrong += ($5 * 20 * 840 - critical[$3]) ^ 2 > 1e-9 || $4 != 840 }
     END { print n " bits, " wrong + 0 " wrong" }' trials.csv figures/map.csv
+# every fault was run: rates without intervals, each figure with words of its own
+grep -o '<span class="s">exact' page.html | wc -l
+grep -o 'Every fault was run: rates are exact' page.html
+grep -o 'with its interval' page.html
+grep -o ';[^;]*markers are means over the weights of a layer' page.html
+grep -o 'small markers' page.html
+grep -o 'The worst bit is bit\|In the mean over weights the worst bit' page.html
 cmp figures/worst-bit.csv figures/worst-rate.csv
 grep -o 'data:image/png;base64' figures/worst-bit.svg
 grep -o 'Rows are output channels' page.html

@@ -12,3 +12,5 @@ stoic records full.db --format csv > full.csv
 cmp auto.csv full.csv && echo same
 stoic records auto.db --sites --format csv | awk -F, 'NR > 1 { n[$3 " " $NF]++ } END { for (k in n) print k, n[k] }' | sort
 stoic replay auto.db --trial 1 | tail -1
+# a layer that is protected as a whole is named
+stoic inject models/lenet5-fashion-mnist.onnx --data fashion-mnist --images 5 --fault flips:1 --store fp32/4=fp32,protect=all -o no.db; echo $?

@@ -6,6 +6,7 @@ import json, sys
 row = json.load(sys.stdin)
 for key in "decode_seconds image_seconds time_ratio".split():
     print(key, "none" if row[key] is None else "above 0" if row[key] > 0 else "0")
+print("time_reference", row["time_reference"])
 print("time_note", row["time_note"])
 ratio = row["time_ratio"]
 assert ratio is None or 0.1 < ratio < 10'
