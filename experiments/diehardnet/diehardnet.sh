@@ -10,14 +10,18 @@
 #           the ablations of section 5.2: every image hit, single elements, all models
 # RAMP      severity of the faults in the last epoch (100, the paper's, over 100 epochs)
 # PASSES    campaigns of the regret (5)        OPERATIONS  faults of each operation model (400)
+# START     a trained network to go on from, instead of a new one; baseline is then this as it is
+# RECIPE    options of stoic train instead of the paper's, for networks that are trained already
 # IMAGES    so many training images, for a trial run       TEST_IMAGES  so many test images
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 stoic=${STOIC:-$here/../../build/stoic}
-[ $# -ge 2 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 train=$1 test=$2 out=${3:-diehardnet}
 network=${NETWORK:-resnet20} epochs=${EPOCHS:-20} seed=${SEED:-1} ramp=${RAMP:-100}
 configs=${CONFIGS:-baseline relu6 aware invert both all100 single mix}
+recipe=${RECIPE:---lr 2 --momentum 0.9 --weight-decay 1e-5 --schedule cosine:1e-4 --clip 1 --loss bce
+    --augment resizedcrop,flip}
 mean=0.4914,0.4822,0.4465 std=0.2470,0.2435,0.2616
 began=$(date +%s)
 mkdir -p "$out"
@@ -49,18 +53,23 @@ faults_of() {
 build() {
     config=$1 at=$out/$network-$1
     [ -e "$at.onnx" ] && return
-    "$stoic" new "$network" --seed "$seed" -o "$at.new.onnx" > /dev/null || stop
+    if [ -z "${START:-}" ]; then
+        "$stoic" new "$network" --seed "$seed" -o "$at.new.onnx" > /dev/null || stop
+    elif [ "$config" = baseline ]; then
+        cp "$START" "$at.onnx"
+        return
+    else
+        cp "$START" "$at.new.onnx"
+    fi
     # shellcheck disable=SC2046
     if [ -n "$(passes_of "$config")" ]; then
         "$stoic" harden "$at.new.onnx" $(passes_of "$config") -o "$at.hard.onnx" > /dev/null || stop
         mv "$at.hard.onnx" "$at.new.onnx"
     fi
-    # shellcheck disable=SC2046
+    # shellcheck disable=SC2046,SC2086
     "$stoic" train "$at.new.onnx" --data "dir:$train" --test "dir:$test" ${IMAGES:+--images "$IMAGES"} \
         ${TEST_IMAGES:+--test-images "$TEST_IMAGES"} --mean "$mean" --std "$std" --epochs "$epochs" \
-        --batch 128 --lr 2 --momentum 0.9 --weight-decay 1e-5 --schedule cosine:1e-4 --clip 1 \
-        --loss bce --augment resizedcrop,flip $(faults_of "$config") --seed "$seed" --best none \
-        --quiet --resume -o "$at.onnx" > "$at.txt" || stop
+        --batch 128 $recipe $(faults_of "$config") --seed "$seed" --best none --quiet --resume -o "$at.onnx" > "$at.txt" || stop
     say "trained $network $config"
 }
 
