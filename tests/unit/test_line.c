@@ -95,7 +95,7 @@ static void random_networks_agree(void **state) {
     (void)state;
     static const float change[] = {1, 1e-6f, 1, 1e-4f};
     int64_t decided = 0, wrong = 0;
-    for (int seed = 0; seed < kit_effort(48); seed++) {
+    for (int seed = 0; seed < kit_effort(24); seed++) {
         stoic_model *model = graph_wide((uint64_t)seed, change[seed % 4]);
         float *images = kit_images(model, 77, 16);
         rig r = rig_create(model, images, 77);
@@ -115,7 +115,7 @@ static void random_networks_agree(void **state) {
     print_message("%lld images by intervals, %lld disagree\n", (long long)decided,
                   (long long)wrong);
     assert_int_equal(wrong, 0);
-    assert_true(decided > 0 || kit_effort(48) < 48);
+    assert_true(decided > 0 || kit_effort(24) < 24);
 }
 
 int main(void) {
