@@ -163,20 +163,6 @@ static stoic_status one_channel(const stoic_block *b, const float *from, int64_t
     return status;
 }
 
-/* Which place of the input the weight (ky, kx) meets at each pixel of the sums. */
-static stoic_status find_places(carry *c, const stoic_chain *chain, int64_t ky, int64_t kx,
-                                stoic_error *err) {
-    if ((size_t)c->pixels > c->at_room) {
-        int32_t *more = realloc(c->at, (size_t)c->pixels * sizeof *more);
-        if (!more)
-            return stoic_fail_memory(err, "a channel's places", (size_t)c->pixels * sizeof *more);
-        c->at = more;
-        c->at_room = (size_t)c->pixels;
-    }
-    stoic_chain_places(chain, ky, kx, c->at);
-    return STOIC_OK;
-}
-
 /* What every weight of the channel shares. */
 static stoic_status take_channel(stoic_faulty *f, stoic_block *b, const stoic_tail *t,
                                  const stoic_line *line, stoic_error *err) {
@@ -220,7 +206,8 @@ stoic_status stoic_carry_limit(stoic_faulty *f, stoic_block *b, const stoic_tail
         TRY(one_channel(b, b->golden[step->in[0]], c->places, chain->channels, source, &c->input,
                         &c->input_room, err));
     c->source = source;
-    TRY(find_places(c, chain, weight / s->kw % s->kh, weight % s->kw, err));
+    TRY(stoic_chain_places(chain, weight / s->kw % s->kh, weight % s->kw, &c->at, &c->at_room,
+                           err));
     TRY(stoic_faulty_grow(&c->scratch, &c->scratch_room,
                           (size_t)((WIDE + 4 * w->widest + c->places) * STOIC_LANES), err));
     set_reach(f, c, reach);

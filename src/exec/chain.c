@@ -21,13 +21,23 @@ void stoic_chain_weights(const stoic_chains *chains, const stoic_session *s, int
         weights[k] = packed[l->offset[channel * l->taps + k]];
 }
 
-void stoic_chain_places(const stoic_chain *c, int64_t ky, int64_t kx, int32_t *at) {
+stoic_status stoic_chain_places(const stoic_chain *c, int64_t ky, int64_t kx, int32_t **at,
+                                size_t *room, stoic_error *err) {
+    size_t pixels = (size_t)(c->oh * c->ow);
+    if (pixels > *room) {
+        int32_t *more = realloc(*at, pixels * sizeof *more);
+        if (!more)
+            return stoic_fail_memory(err, "a channel's places", pixels * sizeof *more);
+        *at = more;
+        *room = pixels;
+    }
     for (int64_t p = 0; p < c->oh * c->ow; p++) {
         int64_t y = p / c->ow * c->stride_h + ky * c->dilation_h - c->pad_top;
         int64_t x = p % c->ow * c->stride_w + kx * c->dilation_w - c->pad_left;
         bool inside = y >= 0 && y < c->ih && x >= 0 && x < c->iw;
-        at[p] = inside ? (int32_t)(y * c->iw + x) : -1;
+        (*at)[p] = inside ? (int32_t)(y * c->iw + x) : -1;
     }
+    return STOIC_OK;
 }
 
 void stoic_lanes_pack(const float *images, int n, int64_t size, float *lanes) {

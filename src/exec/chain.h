@@ -46,8 +46,9 @@ void stoic_chain_weights(const stoic_chains *chains, const stoic_session *s, int
                          int64_t channel, float *weights);
 
 /* The place of the input [ih * iw] that tap (ky, kx) meets at each pixel of the sums; -1: padding.
- */
-void stoic_chain_places(const stoic_chain *chain, int64_t ky, int64_t kx, int32_t *at);
+ * *at, with room for *room, grows as needed. */
+stoic_status stoic_chain_places(const stoic_chain *chain, int64_t ky, int64_t kx, int32_t **at,
+                                size_t *room, stoic_error *err);
 
 /* From n <= 16 images in memory order to [size][16], missing lanes 0. */
 void stoic_lanes_pack(const float *images, int n, int64_t size, float *lanes);

@@ -108,6 +108,35 @@ stoic_status stoic_tail_logits(stoic_faulty *f, stoic_block *b, const stoic_tail
 /* The block's line for hit layer `layer`, with room for `channels` intervals; errors filled in. */
 stoic_status stoic_line_of(stoic_faulty *f, stoic_block *b, const stoic_tail *t, int layer,
                            int64_t channels, stoic_line **out, stoic_error *err);
+/* ReLU or nothing, and nothing else fused behind. */
+bool stoic_chooses(const stoic_exec_step *step);
+/* Is all that stands between the hit sums and the frontier such, or max-pools? */
+bool stoic_narrow_chooses(const stoic_faulty *f);
+/* |x| that a weight meets at each of `pixels` sums: out [pixel][16]. `at`: stoic_chain_places();
+ * places lie `step` floats apart in `in`. */
+void stoic_meet(const int32_t *at, int64_t pixels, const float *in, int64_t step, float *out);
+/* One channel of 16 images through a max-pool, from *a to *b; they change places. */
+void stoic_pool_lanes(const stoic_kernels *kernels, const stoic_exec_step *step, stoic_act act,
+                      float **a, float **b);
+/* Through the max-pools among the steps of a path, without activations; returns a or b. */
+float *stoic_max_pools(const stoic_program *g, const int *path, int n, float *a, float *b);
+
+/* How far a weight may move in one image, given the room [pair, pair if quiet, one, one if
+ * quiet][columns] and what |dw| = 1 changes, x [element][16] at its lane, through the reaches
+ * [element][columns]; moved [columns]: what that does to each class. Negative: not at all. */
+static inline float stoic_limit_of(const stoic_kernels *kernels, const float *pairs,
+                                   const float *ones, const float *x, int64_t elements,
+                                   int64_t columns, const float *room, float *moved) {
+    const float *const pair[] = {room, room + columns};
+    const float *const one[] = {room + 2 * columns, room + 3 * columns};
+    float least[2], alone[2];
+    kernels->least_room(pairs, x, STOIC_LANES, elements, columns, pair, moved, least);
+    kernels->least_room(ones, x, STOIC_LANES, elements, columns, one, moved, alone);
+    float normal = fminf(least[0], alone[0]), quiet = fminf(least[1], alone[1]);
+    float limit = fminf(fmaxf(normal, quiet), 0x1p60f);
+    return limit >= 0 ? (float)((double)limit * (1 - 1e-5) * STOIC_LINE_WIDEN) : -1;
+}
+
 /* An upper bound in float. */
 static inline float stoic_above(double x) {
     return nextafterf((float)x, INFINITY);

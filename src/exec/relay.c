@@ -44,18 +44,12 @@ void stoic_relay_free(relay *r) {
     free(r);
 }
 
-bool stoic_relay_chooses(const stoic_exec_step *step) {
-    return step->norm < 0 && step->add < 0 &&
-           (step->act.kind == STOIC_ACT_NONE || step->act.kind == STOIC_ACT_RELU);
-}
-
 /* ReLU and max-pools from the convolution to a tail. */
 static bool find_path(const stoic_faulty *f, relay *r) {
     const stoic_program *g = f->program;
     int64_t channels = g->layers[g->steps[r->step].layer].channels;
     int k = r->step + 1;
     r->n_path = 0;
-    r->near = 0;
     r->value = g->steps[r->step].out;
     r->pixels = r->widest = r->behind = g->values[r->value].size / channels;
     for (; k < g->n_steps; k++) {
@@ -64,7 +58,7 @@ static bool find_path(const stoic_faulty *f, relay *r) {
             continue;
         if (step->n_in != 1 || step->in[0] != r->value || f->readers[r->value] != 1 ||
             (step->kind != STOIC_STEP_MAX_POOL && step->kind != STOIC_STEP_AFFINE) ||
-            !stoic_relay_chooses(step) || r->n_path == STOIC_RELAY_PATH)
+            !stoic_chooses(step) || r->n_path == STOIC_RELAY_PATH)
             break;
         r->path[r->n_path++] = k;
         r->value = step->out;
@@ -78,6 +72,7 @@ static bool find_path(const stoic_faulty *f, relay *r) {
 
 static void find_products(const stoic_faulty *f, relay *r) {
     const stoic_program *g = f->program;
+    r->near = 0;
     for (int i = 0; i < r->tail.n; i++) {
         const stoic_exec_step *step = &g->steps[r->tail.step[i]];
         const stoic_exec_layer *layer = &g->layers[step->layer];
@@ -163,7 +158,7 @@ stoic_status stoic_relay_prepare(stoic_faulty *f, stoic_block *b, stoic_error *e
         r->found = false;
         r->step = d->step;
         r->channel = w->channels[0];
-        if (layer->matrix || layer->shape.groups != 1 || !stoic_relay_chooses(&g->steps[d->step]) ||
+        if (layer->matrix || layer->shape.groups != 1 || !stoic_chooses(&g->steps[d->step]) ||
             !find_path(f, r))
             return STOIC_OK;
         r->sigmoid = r->tail.final == STOIC_FINAL_SIGMOID;
@@ -191,16 +186,6 @@ done:
     return status;
 }
 
-void stoic_relay_pool(const stoic_kernels *kernels, const stoic_exec_step *step, stoic_act act,
-                      float **a, float **b) {
-    stoic_window window = step->window;
-    window.in_channels = window.out_channels = STOIC_LANES;
-    kernels->max_pool(&window, *a, *b, (stoic_activation){.kind = act});
-    float *swap = *a;
-    *a = *b;
-    *b = swap;
-}
-
 /* One channel's sums through ReLU and pools; returns a or b. */
 static float *finish(const stoic_faulty *f, const relay *r, float *a, float *b) {
     const stoic_program *g = f->program;
@@ -214,7 +199,7 @@ static float *finish(const stoic_faulty *f, const relay *r, float *a, float *b) 
             g->kernels->affine(a, a, NULL, NULL, NULL, step->act, pixels, STOIC_LANES);
             continue;
         }
-        stoic_relay_pool(g->kernels, step, step->act.kind, &a, &b);
+        stoic_pool_lanes(g->kernels, step, step->act.kind, &a, &b);
         pixels = step->window.out[0] * step->window.out[1];
     }
     return a;
@@ -236,6 +221,14 @@ void stoic_relay_pair(const stoic_faulty *f, const stoic_chain *c, const float *
     const float *const both[] = {weights + o * taps,
                                  weights + (o + 1 < channels ? o + 1 : o) * taps};
     f->program->kernels->chain_pair(c, both, in, out);
+}
+
+void stoic_relay_put(const stoic_faulty *f, int64_t o, const float *from, float *out) {
+    const relay *r = f->relay;
+    int64_t channels = f->program->layers[f->program->steps[r->step].layer].channels;
+    for (int64_t p = 0; p < r->behind; p++)
+        memcpy(out + (p * channels + o) * STOIC_LANES, from + p * STOIC_LANES,
+               STOIC_LANES * sizeof *out);
 }
 
 /* What the tail reads, [element][16]. */
@@ -264,10 +257,7 @@ static float *through_convolution(const stoic_faulty *f, const relay *r) {
                 for (int l = 0; l < STOIC_LANES; l++)
                     sums[j][p * STOIC_LANES + l] += from[l];
             }
-            const float *end = finish(f, r, sums[j], other);
-            for (int64_t p = 0; p < r->behind; p++)
-                memcpy(out + (p * channels + o + j) * STOIC_LANES, end + p * STOIC_LANES,
-                       STOIC_LANES * sizeof *out);
+            stoic_relay_put(f, o + j, finish(f, r, sums[j], other), out);
         }
     }
     return out;

@@ -16,24 +16,12 @@
 
 typedef struct stoic_relay relay;
 
-static bool pools_only(const stoic_faulty *f) {
-    const stoic_narrow *w = &f->narrow;
-    const stoic_exec_step *hit = &f->program->steps[w->step];
-    bool fine = stoic_relay_chooses(hit);
-    for (int i = 0; i < w->n_path; i++) {
-        const stoic_exec_step *step = &f->program->steps[w->path[i]];
-        fine = fine && stoic_relay_chooses(step) &&
-               (step->kind == STOIC_STEP_MAX_POOL || step->kind == STOIC_STEP_AFFINE);
-    }
-    return fine;
-}
-
 bool stoic_relay_limit_fits(const stoic_faulty *f, const stoic_block *b, const stoic_edit *edit) {
     const stoic_program *g = f->program;
     const stoic_narrow *w = &f->narrow;
     const stoic_exec_layer *layer = &g->layers[g->steps[w->step].layer];
     return stoic_relay_fits(f) && !layer->matrix && layer->weights == edit->tensor &&
-           layer->shape.groups == 1 && b->golden[g->output] && pools_only(f) &&
+           layer->shape.groups == 1 && b->golden[g->output] && stoic_narrow_chooses(f) &&
            f->chains->layers[g->steps[w->step].layer].taps <= STOIC_TAIL_LONGEST;
 }
 
@@ -62,15 +50,10 @@ done:
     return status;
 }
 
-/* Through the max-pools behind the hit layer, 16 images side by side; returns a or b. */
-static float *pool_hit(const stoic_faulty *f, float *a, float *b) {
-    const stoic_program *g = f->program;
-    for (int i = 0; i < f->narrow.n_path; i++) {
-        const stoic_exec_step *step = &g->steps[f->narrow.path[i]];
-        if (step->kind == STOIC_STEP_MAX_POOL)
-            stoic_relay_pool(g->kernels, step, STOIC_ACT_NONE, &a, &b);
-    }
-    return a;
+/* Through the max-pools behind the hit layer, 16 images side by side. */
+static float *pool_hit(const stoic_faulty *f, float *a) {
+    const stoic_narrow *w = &f->narrow;
+    return stoic_max_pools(f->program, w->path, w->n_path, a, a + w->widest * STOIC_LANES);
 }
 
 /* What changes of at most `now` [pixel][16] in the hit channel can do to each element that the tail
@@ -84,15 +67,8 @@ static const float *spread(const stoic_faulty *f, const relay *r, const float *n
     for (int64_t o = 0; o < channels; o += 2) {
         stoic_relay_pair(f, &c, r->sizes, o, now, sums);
         for (int j = 0; j < 2 && o + j < channels; j++) {
-            float *a = sums[j], *b = other;
-            for (int i = 0; i < r->n_path; i++) {
-                const stoic_exec_step *step = &g->steps[r->path[i]];
-                if (step->kind == STOIC_STEP_MAX_POOL)
-                    stoic_relay_pool(g->kernels, step, STOIC_ACT_NONE, &a, &b);
-            }
-            for (int64_t p = 0; p < r->behind; p++)
-                memcpy(out + (p * channels + o + j) * STOIC_LANES, a + p * STOIC_LANES,
-                       STOIC_LANES * sizeof *out);
+            const float *end = stoic_max_pools(g, r->path, r->n_path, sums[j], other);
+            stoic_relay_put(f, o + j, end, out);
         }
     }
     return out;
@@ -148,7 +124,7 @@ static void own_errors(const stoic_faulty *f, const stoic_block *b, const stoic_
     const relay *r = f->relay;
     int64_t stride = f->narrow.stride,
             pixels = g->values[g->steps[f->narrow.step].out].size / stride;
-    float *a = r->met, *other = a + f->narrow.widest * STOIC_LANES;
+    float *a = r->met;
     for (int64_t p = 0; p < pixels; p++) {
         for (int l = 0; l < STOIC_LANES; l++) {
             int64_t image = first + l < b->count ? first + l : first;
@@ -156,7 +132,7 @@ static void own_errors(const stoic_faulty *f, const stoic_block *b, const stoic_
             a[p * STOIC_LANES + l] = stoic_above(2 * unit * slack * total + tiny);
         }
     }
-    const float *moved = spread(f, r, pool_hit(f, a, other));
+    const float *moved = spread(f, r, pool_hit(f, a));
     g->kernels->product(&r->reach, moved, own, NULL);
 }
 
@@ -197,41 +173,6 @@ done:
 
 /* ---- limits ---- */
 
-static float limit_of(const stoic_faulty *f, const float *room, int top, const float *change,
-                      float *moved) {
-    const relay *r = f->relay;
-    int64_t n = r->columns, elements = r->reach.in, classes = r->classes;
-    const float *const pair[] = {room, room + n}, *const one[] = {room + 2 * n, room + 3 * n};
-    float least[2], alone[2];
-    const stoic_kernels *kernels = f->program->kernels;
-    kernels->least_room(r->pairs + top * elements * n, change, STOIC_LANES, elements, n, pair,
-                        moved, least);
-    kernels->least_room(r->pairs + classes * elements * n, change, STOIC_LANES, elements, n, one,
-                        moved, alone);
-    float limit = fminf(fmaxf(fminf(least[0], alone[0]), fminf(least[1], alone[1])), 0x1p60f);
-    return limit >= 0 ? (float)((double)limit * (1 - 1e-5) * STOIC_LINE_WIDEN) : -1;
-}
-
-/* |x| that the weight meets, for each sum of the hit layer: [pixel][16]. */
-static void meet(const int32_t *at, int64_t pixels, const float *in, int64_t step, float *out) {
-    for (int64_t p = 0; p < pixels; p++) {
-        const float *src = in + (at[p] < 0 ? 0 : at[p] * step);
-        for (int l = 0; l < STOIC_LANES; l++)
-            out[p * STOIC_LANES + l] = at[p] < 0 ? 0 : fabsf(src[l]);
-    }
-}
-
-static stoic_status grow_places(relay *r, int64_t pixels, stoic_error *err) {
-    if ((size_t)pixels <= r->at_room)
-        return STOIC_OK;
-    int32_t *more = realloc(r->at, (size_t)pixels * sizeof *more);
-    if (!more)
-        return stoic_fail_memory(err, "a channel's places", (size_t)pixels * sizeof *more);
-    r->at = more;
-    r->at_room = (size_t)pixels;
-    return STOIC_OK;
-}
-
 stoic_status stoic_relay_limits(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
                                 stoic_error *err) {
     const stoic_program *g = f->program;
@@ -255,25 +196,27 @@ stoic_status stoic_relay_limits(stoic_faulty *f, stoic_block *b, const stoic_edi
     h->step = 0;
     TRY(stoic_faulty_grow(&h->moved, &h->moved_room, (size_t)(b->groups * STOIC_LANES * h->columns),
                           err));
-    TRY(grow_places(r, pixels, err));
     if (!r->quiet)
         TRY(stoic_relay_quiet(f, b, &r->quiet, err));
     TRY(find_rooms(f, b, err));
-    stoic_chain_places(chain, weight / s->kw % s->kh, weight % s->kw, r->at);
+    TRY(stoic_chain_places(chain, weight / s->kw % s->kh, weight % s->kw, &r->at, &r->at_room,
+                           err));
     for (int64_t image = 0; image < (int64_t)b->groups * STOIC_LANES; image++) {
         int64_t group = image / STOIC_LANES, lane = image % STOIC_LANES;
         bool nan;
         if (lane == 0) {
-            meet(r->at, pixels, input + (group * size + source) * STOIC_LANES,
-                 chain->channels * STOIC_LANES, r->met);
-            moved = spread(f, r, pool_hit(f, r->met, r->met + w->widest * STOIC_LANES));
+            stoic_meet(r->at, pixels, input + (group * size + source) * STOIC_LANES,
+                       chain->channels * STOIC_LANES, r->met);
+            moved = spread(f, r, pool_hit(f, r->met));
         }
         h->limit[image] = INFINITY; /* no image */
         if (image < b->count) {
             int top = stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
             const float *room = r->room + image * 4 * r->columns;
             float *each = h->moved + image * r->columns;
-            h->limit[image] = limit_of(f, room, top, moved + lane, each);
+            h->limit[image] = stoic_limit_of(g->kernels, r->pairs + top * r->reach.in * r->columns,
+                                             r->pairs + classes * r->reach.in * r->columns,
+                                             moved + lane, r->reach.in, r->columns, room, each);
             if (room[0] < 0 && room[1] < 0)
                 each[0] = each[1] = INFINITY; /* no anchor either */
         }

@@ -56,16 +56,13 @@ double stoic_relay_level(int level);
 stoic_status stoic_relay_quiet(stoic_faulty *f, stoic_block *b, const float **out,
                                stoic_error *err);
 
-/* ReLU or nothing, and nothing else fused behind. */
-bool stoic_relay_chooses(const stoic_exec_step *step);
 /* The chain of the hit channel alone through the convolution, without golden sums. */
 stoic_chain stoic_relay_chain(const stoic_faulty *f);
 /* Outputs o and o + 1 of it (the second is room alone where there is none), for `in` [pixel][16].
  */
 void stoic_relay_pair(const stoic_faulty *f, const stoic_chain *c, const float *weights, int64_t o,
                       const float *in, float *const out[2]);
-/* One channel of 16 images through a max-pool, from *a to *b; they change places. */
-void stoic_relay_pool(const stoic_kernels *kernels, const stoic_exec_step *step, stoic_act act,
-                      float **a, float **b);
+/* Channel o behind the pools [pixel][16], to where it lies among what the tail reads. */
+void stoic_relay_put(const stoic_faulty *f, int64_t o, const float *from, float *out);
 
 #endif

@@ -19,19 +19,12 @@ static float *pooled(const stoic_faulty *f, const relay *r, const stoic_block *b
     int64_t channels = g->layers[g->steps[r->step].layer].channels, size = r->pixels * channels;
     float *one = r->scratch, *two = one + r->widest * STOIC_LANES;
     for (int64_t o = 0; o < channels; o++) {
-        float *a = one, *other = two;
         for (int l = 0; l < STOIC_LANES; l++) {
             const float *image = from + (first + l < b->count ? first + l : first) * size;
             for (int64_t p = 0; p < r->pixels; p++)
-                a[p * STOIC_LANES + l] = image[p * channels + o];
+                one[p * STOIC_LANES + l] = image[p * channels + o];
         }
-        for (int i = 0; i < r->n_path; i++) {
-            if (g->steps[r->path[i]].kind == STOIC_STEP_MAX_POOL)
-                stoic_relay_pool(g->kernels, &g->steps[r->path[i]], STOIC_ACT_NONE, &a, &other);
-        }
-        for (int64_t p = 0; p < r->behind; p++)
-            memcpy(out + (p * channels + o) * STOIC_LANES, a + p * STOIC_LANES,
-                   STOIC_LANES * sizeof *out);
+        stoic_relay_put(f, o, stoic_max_pools(g, r->path, r->n_path, one, two), out);
     }
     return out;
 }

@@ -133,7 +133,8 @@ static stoic_status prepare(stoic_faulty *f, stoic_block *b, const stoic_edit *e
                             const stoic_sink *sink, stoic_error *err) {
     stoic_single *s = &f->single;
     stoic_status status = STOIC_OK;
-    if (s->block != b->serial || s->tensor != edit->tensor || s->index != edit->index)
+    bool seen = s->block == b->serial && s->tensor == edit->tensor && s->index == edit->index;
+    if (!seen)
         TRY(look(f, b, edit, sink, err));
     if (b->groups > f->open_room) {
         uint16_t *more = realloc(f->open, (size_t)b->groups * sizeof *more);
@@ -144,15 +145,14 @@ static stoic_status prepare(stoic_faulty *f, stoic_block *b, const stoic_edit *e
     }
     if (++s->asked == first_limits(f) && has_limits(s)) {
         int first;
-        bool alone;
-        TRY(narrow_down(f, edit, &first, &alone, err));
-        TRY(drop_anchors(f, b, err));
-        if (s->way == STOIC_SINGLE_LIMIT) {
-            TRY(stoic_threshold_find(f, b, edit, err));
-        } else {
-            TRY(stoic_difference_prepare(f, b, sink, err));
-            TRY(stoic_relay_limits(f, b, edit, err));
+        bool alone, through = s->way == STOIC_SINGLE_THROUGH;
+        if (seen) { /* else look() has just been there */
+            TRY(narrow_down(f, edit, &first, &alone, err));
+            if (through)
+                TRY(stoic_difference_prepare(f, b, sink, err));
         }
+        TRY(drop_anchors(f, b, err));
+        TRY(through ? stoic_relay_limits(f, b, edit, err) : stoic_threshold_find(f, b, edit, err));
         s->limited = true;
     }
 done:

@@ -17,8 +17,21 @@
 
 enum { PIXELS = 64 };
 
-static bool chooses(const stoic_activation *act) {
-    return act->kind == STOIC_ACT_NONE || act->kind == STOIC_ACT_RELU;
+bool stoic_chooses(const stoic_exec_step *step) {
+    return step->norm < 0 && step->add < 0 &&
+           (step->act.kind == STOIC_ACT_NONE || step->act.kind == STOIC_ACT_RELU);
+}
+
+bool stoic_narrow_chooses(const stoic_faulty *f) {
+    const stoic_program *g = f->program;
+    const stoic_narrow *w = &f->narrow;
+    bool chooses = stoic_chooses(&g->steps[w->step]);
+    for (int i = 0; i < w->n_path && chooses; i++) {
+        const stoic_exec_step *step = &g->steps[w->path[i]];
+        chooses = (step->kind == STOIC_STEP_MAX_POOL || step->kind == STOIC_STEP_AFFINE) &&
+                  stoic_chooses(step);
+    }
+    return chooses;
 }
 
 /* A convolution without groups, then max-pools and ReLU, then a tail. */
@@ -30,17 +43,10 @@ static bool fits(const stoic_faulty *f, const stoic_block *b, const stoic_edit *
     const stoic_exec_layer *layer = &g->layers[step->layer];
     if (w->n_channels != 1 || w->others || layer->matrix || layer->weights != edit->tensor ||
         layer->shape.groups != 1 || f->chains->layers[step->layer].taps > STOIC_TAIL_LONGEST ||
-        step->norm >= 0 || step->add >= 0 || !chooses(&step->act) || w->pixels > PIXELS ||
+        !stoic_narrow_chooses(f) || w->pixels > PIXELS ||
         g->values[w->frontier].size > STOIC_TAIL_LONGEST || !b->golden[w->frontier] ||
         !b->golden[g->output] || w->frontier == g->output || f->readers[w->frontier] != 1)
         return false;
-    for (int i = 0; i < w->n_path; i++) {
-        const stoic_exec_step *s = &g->steps[w->path[i]];
-        bool pool = s->kind == STOIC_STEP_MAX_POOL;
-        bool act = s->kind == STOIC_STEP_AFFINE && s->norm < 0 && s->add < 0;
-        if ((!pool && !act) || !chooses(&s->act))
-            return false;
-    }
     return stoic_tail_find(f, w->frontier, w->last + 1, t);
 }
 
@@ -76,31 +82,28 @@ done:
     return status;
 }
 
-/* |x| that f->carry's weight meets, for each output pixel: [pixel][16]. */
-static void meet(const stoic_faulty *f, const stoic_chain *chain, const float *in, float *out) {
-    const struct stoic_carry *c = f->carry;
-    for (int64_t p = 0; p < c->pixels; p++) {
-        bool inside = c->at[p] >= 0;
-        const float *src =
-            in + (inside ? (c->at[p] * chain->channels + c->source) * STOIC_LANES : 0);
+void stoic_meet(const int32_t *at, int64_t pixels, const float *in, int64_t step, float *out) {
+    for (int64_t p = 0; p < pixels; p++) {
+        const float *src = in + (at[p] < 0 ? 0 : at[p] * step);
         for (int l = 0; l < STOIC_LANES; l++)
-            out[p * STOIC_LANES + l] = inside ? fabsf(src[l]) : 0;
+            out[p * STOIC_LANES + l] = at[p] < 0 ? 0 : fabsf(src[l]);
     }
 }
 
-/* Through the max-pools. `a` holds the values; returns a or b. */
-static float *pool(const stoic_faulty *f, float *a, float *b) {
-    const stoic_program *g = f->program;
-    for (int i = 0; i < f->narrow.n_path; i++) {
-        const stoic_exec_step *step = &g->steps[f->narrow.path[i]];
-        if (step->kind != STOIC_STEP_MAX_POOL)
-            continue;
-        stoic_window window = step->window;
-        window.in_channels = window.out_channels = STOIC_LANES;
-        g->kernels->max_pool(&window, a, b, (stoic_activation){.kind = STOIC_ACT_NONE});
-        float *swap = a;
-        a = b;
-        b = swap;
+void stoic_pool_lanes(const stoic_kernels *kernels, const stoic_exec_step *step, stoic_act act,
+                      float **a, float **b) {
+    stoic_window window = step->window;
+    window.in_channels = window.out_channels = STOIC_LANES;
+    kernels->max_pool(&window, *a, *b, (stoic_activation){.kind = act});
+    float *swap = *a;
+    *a = *b;
+    *b = swap;
+}
+
+float *stoic_max_pools(const stoic_program *g, const int *path, int n, float *a, float *b) {
+    for (int i = 0; i < n; i++) {
+        if (g->steps[path[i]].kind == STOIC_STEP_MAX_POOL)
+            stoic_pool_lanes(g->kernels, &g->steps[path[i]], STOIC_ACT_NONE, &a, &b);
     }
     return a;
 }
@@ -131,7 +134,8 @@ static const float *pooled_channel(const stoic_faulty *f, const stoic_block *b, 
         rows[l] = from + image * f->carry->pixels;
     }
     f->program->kernels->columns(rows, f->carry->pixels, scratch);
-    return pool(f, scratch, scratch + f->narrow.widest * STOIC_LANES);
+    return stoic_max_pools(f->program, f->narrow.path, f->narrow.n_path, scratch,
+                           scratch + f->narrow.widest * STOIC_LANES);
 }
 
 static void find_pixel_errors(const stoic_faulty *f, const stoic_block *b, int group,
@@ -223,21 +227,6 @@ done:
 
 /* ---- limits ---- */
 
-/* From the room and what the weight meets, x [pixel][16]. */
-static float limit_of(const stoic_faulty *f, const float *room, int top, const float *x,
-                      float *moved) {
-    const stoic_threshold *h = &f->threshold;
-    int64_t n = h->columns, pixels = f->narrow.pixels;
-    const float *const pair[] = {room, room + n}, *const one[] = {room + 2 * n, room + 3 * n};
-    float least[2], alone[2];
-    f->program->kernels->least_room(h->pair + top * pixels * n, x, STOIC_LANES, pixels, n, pair,
-                                    moved, least);
-    f->program->kernels->least_room(h->one, x, STOIC_LANES, pixels, n, one, moved, alone);
-    float normal = fminf(least[0], alone[0]), quiet = fminf(least[1], alone[1]);
-    float limit = fminf(fmaxf(normal, quiet), 0x1p60f);
-    return limit >= 0 ? (float)((double)limit * (1 - 1e-5) * STOIC_LINE_WIDEN) : -1;
-}
-
 /* The limits of all images of the block for the weight of `edit`. */
 static stoic_status find_limits(stoic_faulty *f, stoic_block *b, const stoic_tail *t,
                                 const stoic_edit *edit, stoic_error *err) {
@@ -263,15 +252,21 @@ static stoic_status find_limits(stoic_faulty *f, stoic_block *b, const stoic_tai
         int64_t lane = image % STOIC_LANES;
         bool nan;
         if (lane == 0) {
-            meet(f, c, input + image / STOIC_LANES * size * STOIC_LANES, h->scratch);
-            met = pool(f, h->scratch, h->scratch + w->widest * STOIC_LANES);
+            const struct stoic_carry *carry = f->carry;
+            stoic_meet(carry->at, carry->pixels,
+                       input + (image / STOIC_LANES * size + carry->source) * STOIC_LANES,
+                       c->channels * STOIC_LANES, h->scratch);
+            met = stoic_max_pools(g, w->path, w->n_path, h->scratch,
+                                  h->scratch + w->widest * STOIC_LANES);
         }
         h->limit[image] = INFINITY; /* no image */
         if (image < b->count) {
             int top = stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
             const float *room = h->room + image * 4 * h->columns;
             float *moved = h->moved + image * h->columns;
-            h->limit[image] = limit_of(f, room, top, met + lane, moved);
+            h->limit[image] =
+                stoic_limit_of(g->kernels, h->pair + top * w->pixels * h->columns, h->one,
+                               met + lane, w->pixels, h->columns, room, moved);
             if (room[0] < 0 && room[1] < 0)
                 moved[0] = moved[1] = INFINITY; /* no anchor either */
         }
