@@ -64,6 +64,20 @@ static inline stw_file stw_make(const stoic_model *model, const char *spec) {
     return f;
 }
 
+/* Does the core run this model? What it does not is refused as unsupported. */
+static inline bool stw_runs(const stoic_model *model, const char *spec) {
+    stoic_store *store = NULL;
+    uint8_t *bytes = NULL;
+    size_t size;
+    stoic_error told = {0};
+    MUST(stoic_store_create(model, spec, &store, err));
+    stoic_status status = stw_write(store, &bytes, &size, &told);
+    free(bytes);
+    stoic_store_free(store);
+    assert_true(status == STOIC_OK || status == STOIC_ERR_UNSUPPORTED);
+    return status == STOIC_OK;
+}
+
 static inline void stw_free(stw_file *f) {
     stoic_store_free(f->store);
     stoic_model_free(f->golden);
