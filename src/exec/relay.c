@@ -2,28 +2,14 @@
  * The sums of the convolution are golden's plus what the change adds, pooled as the network does;
  * the products behind are summed in the canonical order, so that what they get wrong is what they
  * get: the bounds are those of difference.c.
- *
  * Where partial sums might overflow, or the change is so large that bounds by norms say nothing,
- * the products measure their own chains. With u = 2^-24, T the sum of |partial sums| of such a
- * chain and e the error of its inputs, ours and the canonical sum are apart by at most
- *
- *     |W| e + 2 u T + second-order terms,
- *
- * and so are partial sums, of which the largest of ours is watched. In front stands the smaller one
- * of difference.c's bound and, as a sum rounded to nearest is off by no more than what was added,
- *
- *     2 total + u n moved,    n: the changed terms alone.
+ * relay_measure.c measures the chains instead.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
 #include "exec/relay_parts.h"
-
-#ifndef STOIC_RELAY_UNIT /* a test sets it to 0 to see that it would notice */
-#define STOIC_RELAY_UNIT STOIC_LINE_UNIT
-#endif
-static const double highest = 0x1.fp127;
 
 typedef struct stoic_relay relay;
 
@@ -171,7 +157,11 @@ stoic_status stoic_relay_prepare(stoic_faulty *f, stoic_block *b, stoic_error *e
         int64_t rows = g->values[d->logits].size + g->values[g->steps[r->step].out].size +
                        3 * r->widest + 3 * g->values[r->value].size + w->pixels +
                        4 * STOIC_TAIL_WIDEST;
-        TRY(stoic_faulty_grow(&r->scratch, &r->scratch_room, (size_t)(rows * STOIC_LANES), err));
+        int64_t measured =
+            2 * r->widest + w->pixels + g->values[r->value].size + 4 * STOIC_TAIL_WIDEST;
+        TRY(stoic_faulty_grow(&r->scratch, &r->scratch_room,
+                              (size_t)((rows + measured) * STOIC_LANES), err));
+        r->measured = r->scratch + rows * STOIC_LANES;
         r->found = true;
     }
     if (r->sums_block != b->serial) {
@@ -263,49 +253,8 @@ static float *through_convolution(const stoic_faulty *f, const relay *r) {
     return out;
 }
 
-/* How far the sums of the convolution may be off; negative: they might overflow. */
-static double first_error(const stoic_faulty *f, const relay *r, int64_t image, double moved) {
-    const stoic_difference *d = &f->difference;
-    const stoic_probe *probe = d->probes[r->step];
-    double taps = (double)f->chains->layers[f->program->steps[r->step].layer].taps;
-    double total = (double)probe->total[image] * slack, peak = (double)probe->peak[image] * slack;
-    double near = STOIC_RELAY_UNIT * ((taps + (double)d->taps + 8) * moved + 3 * total);
-    double far = 2 * total + STOIC_RELAY_UNIT * (2 * (double)d->taps + 8) * (moved + peak);
-    double error = slack * (near < far ? near : far) + tiny;
-    return peak + slack * moved + error < highest ? error : -1;
-}
-
-/* From the input of the tail to the logits, the chains measured: error[16] gets what the logits may
- * be off. */
-static float *measured_tail(const stoic_faulty *f, const relay *r, const stoic_relay_bound *bounds,
-                            float *in, float *error) {
-    const stoic_narrow *w = &f->narrow;
-    float *out = in + r->products[0].in * STOIC_LANES;
-    float *spare = out + STOIC_TAIL_WIDEST * STOIC_LANES;
-    float *total = spare + STOIC_TAIL_WIDEST * STOIC_LANES;
-    double e[STOIC_LANES];
-    for (int l = 0; l < STOIC_LANES; l++)
-        e[l] = l < w->n_images ? first_error(f, r, w->images[l], bounds[l].moved) : -1;
-    for (int i = 0; i < r->tail.n; i++) {
-        float peak[STOIC_LANES] = {0};
-        f->program->kernels->product_probe(&r->products[i], in, out, total, peak);
-        for (int l = 0; l < STOIC_LANES; l++) {
-            double most = 0;
-            for (int64_t o = 0; o < r->products[i].out; o++)
-                most = fmax(most, 4096 * (double)total[o * STOIC_LANES + l]);
-            double next = slack * (r->norms[i] * e[l] + 2 * STOIC_RELAY_UNIT * most) + tiny;
-            e[l] = e[l] >= 0 && (double)peak[l] + next < highest ? next : -1;
-        }
-        in = out;
-        out = spare;
-        spare = in;
-    }
-    for (int l = 0; l < STOIC_LANES; l++)
-        error[l] = e[l] >= 0 && e[l] < 1e37 ? stoic_above(e[l]) : INFINITY;
-    return in;
-}
-
-/* The same, canonically; most[16] gets the largest change of any sum in front of the logits. */
+/* From the input of the tail to the logits, canonically; most[16] gets the largest change of any
+ * sum in front of the logits. */
 static float *canonical_tail(const stoic_faulty *f, const relay *r, float *in, float *most) {
     const stoic_narrow *w = &f->narrow;
     float *out = in + r->products[0].in * STOIC_LANES;
@@ -326,7 +275,7 @@ static float *canonical_tail(const stoic_faulty *f, const relay *r, float *in, f
             for (int l = 0; l < STOIC_LANES; l++) {
                 float *x = &out[o * STOIC_LANES + l];
                 float change = fabsf(*x - golden[o * STOIC_LANES + l]);
-                most[l] = change <= most[l] ? most[l] : change; /* a NaN stays */
+                most[l] = change <= most[l] ? most[l] : change; /* a NaN ends in the logits */
                 *x = r->products[i].relu && *x < 0 ? 0 : *x;
             }
         }
@@ -384,7 +333,8 @@ void stoic_relay_run(stoic_faulty *f, const stoic_block *b, const stoic_relay_bo
     const stoic_narrow *w = &f->narrow;
     int64_t classes = r->classes;
     float errors[STOIC_TAIL_CLASSES * STOIC_LANES], loose[STOIC_TAIL_CLASSES * STOIC_LANES];
-    float measured[STOIC_LANES], most[STOIC_LANES];
+    float measured[STOIC_TAIL_CLASSES * STOIC_LANES];
+    float most[STOIC_LANES];
     bool measure = false;
     for (int l = 0; l < w->n_images; l++)
         measure = measure || !bounds[l].plain;
@@ -392,12 +342,10 @@ void stoic_relay_run(stoic_faulty *f, const stoic_block *b, const stoic_relay_bo
         most[l] = INFINITY;
     float *in = through_convolution(f, r);
     const float *logits =
-        measure ? measured_tail(f, r, bounds, in, measured) : canonical_tail(f, r, in, most);
+        measure ? stoic_relay_measured(f, in, measured) : canonical_tail(f, r, in, most);
     find_errors(f, b, r, bounds, in, most, errors, loose);
-    for (int l = 0; l < w->n_images && measure; l++) {
-        for (int64_t k = 0; k < classes && !bounds[l].plain; k++)
-            errors[k * STOIC_LANES + l] = measured[l];
-    }
+    for (int64_t k = 0; k < classes * STOIC_LANES && measure; k++)
+        errors[k] = bounds[k % STOIC_LANES].plain ? errors[k] : measured[k];
     f->program->kernels->classify(logits, errors, classes, (float)stoic_tail_apart(&r->tail, 1, 0),
                                   r->sigmoid, top1);
     for (int l = 0; l < w->n_images && f->single.limited; l++) {

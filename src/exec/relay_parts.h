@@ -5,6 +5,10 @@
 #include "exec/line_parts.h"
 #include "exec/relay.h"
 
+#ifndef STOIC_RELAY_UNIT /* a test sets it to 0 to see that it would notice */
+#define STOIC_RELAY_UNIT STOIC_LINE_UNIT
+#endif
+
 /* Errors are known for sums that move by STOIC_QUIET at most, 8, 32 and 128 times that. */
 enum { STOIC_RELAY_PATH = 4, STOIC_RELAY_LEVELS = 4 };
 
@@ -33,7 +37,7 @@ struct stoic_relay {
     int reached;            /* they are for this step, plus one */
     float *weights, *sizes; /* [output channel][taps], and their magnitudes */
     size_t weights_room;
-    float *scratch;
+    float *scratch, *measured; /* the latter for relay_measure.c */
     size_t scratch_room;
     /* limits */
     int paired;      /* `pairs` are for this step, plus one */
@@ -62,6 +66,9 @@ stoic_chain stoic_relay_chain(const stoic_faulty *f);
  */
 void stoic_relay_pair(const stoic_faulty *f, const stoic_chain *c, const float *weights, int64_t o,
                       const float *in, float *const out[2]);
+/* From the input of the tail to the logits, the chains of the pack's changes measured on the way;
+ * errors [class][16]: how far the logits may be off, infinite where sums might overflow. */
+float *stoic_relay_measured(const stoic_faulty *f, float *in, float *errors);
 /* Channel o behind the pools [pixel][16], to where it lies among what the tail reads. */
 void stoic_relay_put(const stoic_faulty *f, int64_t o, const float *from, float *out);
 

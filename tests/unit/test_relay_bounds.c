@@ -9,11 +9,12 @@
 
 static double widen = 1;
 #define STOIC_LINE_WIDEN widen
-#include "exec/relay_limit.c"
-#include "exec/single.c"
 static double rounding = 1;
 #define STOIC_RELAY_UNIT (rounding * 0x1.00002p-24)
 #include "exec/relay.c"
+#include "exec/relay_limit.c"
+#include "exec/relay_measure.c"
+#include "exec/single.c"
 
 #include "line_edges.h"
 #include "random_graph.h"
@@ -85,8 +86,9 @@ static void wide_anchors_are_noticed(void **state) {
     assert_true(wrong_anchors(1e6) > 0);
 }
 
-/* Classes that differ by a rounding or so: without errors some decisions are wrong. */
-static int wrong_carried(double share, float change, int64_t *decided) {
+/* Classes that differ by a rounding or so: without errors some decisions are wrong. From bit
+ * `from` on. */
+static int wrong_carried(double share, float change, int from, int64_t *decided) {
     stoic_model *model = kit_twins(kit_zoo("lenet5,sigmoid=off"), change);
     float *images = kit_images(model, IMAGES, 12);
     rig r = rig_create(model, images, IMAGES);
@@ -96,14 +98,14 @@ static int wrong_carried(double share, float change, int64_t *decided) {
     widen = 1;
     for (int i = 0; i < 25; i++) {
         stoic_edit at = rig_flip(&r, 0, &rng);
-        for (int bit = 18; bit < 32; bit++) {
+        for (int bit = from; bit < 32; bit++) {
             stoic_edit edit = kit_flip(r.model, at.tensor, at.index, bit);
             wrong += rig_disagree(&r, &edit, 1, NULL, 0, true);
         }
     }
     *decided = stoic_faulty_count(r.fast)->difference;
-    print_message("twins %g, roundings %g times: %d images wrong, %lld by difference\n",
-                  (double)change, share, wrong, (long long)*decided);
+    print_message("twins %g, bits from %d, roundings %g times: %d wrong, %lld by difference\n",
+                  (double)change, from, share, wrong, (long long)*decided);
     rig_free(&r);
     free(images);
     return wrong;
@@ -112,10 +114,21 @@ static int wrong_carried(double share, float change, int64_t *decided) {
 static void small_errors_are_noticed(void **state) {
     (void)state;
     int64_t with, without;
-    assert_int_equal(wrong_carried(1, 1e-3f, &with), 0);
-    assert_int_equal(wrong_carried(1, 1e-5f, &with), 0);
-    wrong_carried(0, 1e-5f, &without);
+    assert_int_equal(wrong_carried(1, 1e-3f, 18, &with), 0);
+    assert_int_equal(wrong_carried(1, 1e-5f, 18, &with), 0);
+    wrong_carried(0, 1e-5f, 18, &without);
     assert_true(without > with);
+}
+
+/* Changes so large that the chains are measured. */
+static void small_measured_errors_are_noticed(void **state) {
+    (void)state;
+    int64_t with, without;
+    for (float change = 1e-7f; change < 2e-5f; change *= 4) {
+        assert_int_equal(wrong_carried(1, change, 30, &with), 0);
+        wrong_carried(0, change, 30, &without);
+        assert_true(without > with);
+    }
 }
 
 int main(void) {
@@ -125,6 +138,7 @@ int main(void) {
         cmocka_unit_test(wide_limits_are_noticed),
         cmocka_unit_test(wide_anchors_are_noticed),
         cmocka_unit_test(small_errors_are_noticed),
+        cmocka_unit_test(small_measured_errors_are_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
