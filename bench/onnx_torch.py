@@ -97,3 +97,40 @@ class OnnxModule(torch.nn.Module):
         for call, attributes, inputs, output in self.steps:
             values[output] = call(attributes, *(values[name] for name in inputs if name))
         return values[self.output]
+
+
+class ModuleStep:
+    """A step that is a module: deepcopy() gives the copy its own, hooks are called."""
+
+    def __init__(self, module):
+        self.module = module
+
+    def __call__(self, attributes, x, *constants):
+        return self.module(x)
+
+
+class HookableModule(OnnxModule):
+    """Layers with weights are torch.nn.Conv2d and torch.nn.Linear, in the order of the graph, which is
+    what fault injectors look for."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.layers = torch.nn.ModuleList()
+        for i, (call, a, inputs, output) in enumerate(self.steps):
+            if call not in (conv, gemm):
+                continue
+            w, *b = (self.tensors[self.keys[name]] for name in inputs[1:])
+            if call is conv:
+                groups = a.get("group", 1)
+                layer = torch.nn.Conv2d(
+                    w.shape[1] * groups, w.shape[0], w.shape[2:], tuple(a.get("strides", [1, 1])),
+                    tuple(padding(a)), tuple(a.get("dilations", [1, 1])), groups, bool(b))
+            elif a.get("transB", 0):
+                layer = torch.nn.Linear(w.shape[1], w.shape[0], bool(b))
+            else:
+                raise NotImplementedError("Gemm without transB")
+            layer.weight = w
+            if b:
+                layer.bias = b[0]
+            self.layers.append(layer)
+            self.steps[i] = (ModuleStep(layer), a, inputs, output)

@@ -13,43 +13,12 @@ import peer_worker
 FAULTS = 20
 
 
-class Call:
-    """A step that is a module: deepcopy() gives the copy its own, hooks are called."""
-
-    def __init__(self, module):
-        self.module = module
-
-    def __call__(self, attributes, x, *constants):
-        return self.module(x)
-
-
-class Hookable(onnx_torch.OnnxModule):
-    """Convolutions are torch.nn.Conv2d, which is what PyTorchFI looks for."""
-
-    def __init__(self, path):
-        super().__init__(path)
-        self.convolutions = torch.nn.ModuleList()
-        for i, (call, a, inputs, output) in enumerate(self.steps):
-            if call is not onnx_torch.conv:
-                continue
-            w, *b = (self.tensors[self.keys[name]] for name in inputs[1:])
-            groups = a.get("group", 1)
-            layer = torch.nn.Conv2d(
-                w.shape[1] * groups, w.shape[0], w.shape[2:], tuple(a.get("strides", [1, 1])),
-                tuple(onnx_torch.padding(a)), tuple(a.get("dilations", [1, 1])), groups, bool(b))
-            layer.weight = w
-            if b:
-                layer.bias = b[0]
-            self.convolutions.append(layer)
-            self.steps[i] = (Call(layer), a, inputs, output)
-
-
 def main():
     options = peer_worker.arguments(__doc__).parse_args()
     torch.set_num_threads(options.threads)
     images, labels = peer_worker.read_images(options)
     images = torch.from_numpy(images)
-    net = Hookable(options.model).eval()
+    net = onnx_torch.HookableModule(options.model).eval()
     generator = np.random.default_rng(0)
     injector = fault_injection(net, 1, input_shape=list(images.shape[1:]), use_cuda=False)
 
