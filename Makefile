@@ -54,6 +54,10 @@ verify-exact: all
 onednn3:
 	scripts/onednn3
 
+# Everything as aarch64, the unit tests under emulation: scripts/aarch64 says what it fetches
+aarch64:
+	scripts/aarch64
+
 fuzz:
 	scripts/run-fuzzers $(FUZZ_SECONDS)
 
@@ -78,4 +82,4 @@ lint: $(BUILD)/build.ninja
 clean:
 	rm -rf build build-* demo
 
-.PHONY: all setup demo test asan tsan cluster-test torture bench verify verify-exact onednn3 fuzz package package-test install format lint clean
+.PHONY: all setup demo test asan tsan cluster-test torture bench verify verify-exact onednn3 aarch64 fuzz package package-test install format lint clean

@@ -429,6 +429,7 @@ const char *stoic_dnn_version(void) {
 }
 
 const char *stoic_dnn_isa(void) {
+#ifdef STOIC_X86 /* elsewhere the same numbers mean other things */
     dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
     if ((isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core)
         return "avx512";
@@ -436,5 +437,6 @@ const char *stoic_dnn_isa(void) {
         return "avx2";
     if ((isa & dnnl_cpu_isa_sse41) == dnnl_cpu_isa_sse41)
         return "sse4.1";
+#endif
     return "portable";
 }
