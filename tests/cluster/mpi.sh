@@ -79,9 +79,14 @@ campaign shard --fault flips:1 --trials 500 --shard 2/3
 
 # ---- ranks that die ----
 
-long="--data fashion-mnist --images 300 --fault ber:1e-5 --trials 500 --engine full --threads 1"
-"$STOIC" inject "$LENET" $long -o alone.db >/dev/null
-bytes alone.db >expected
+lasting() { # TRIALS FAULT...: the campaign that is disturbed below, and what it gives alone
+    trials=$1
+    shift
+    long="--data fashion-mnist --images 300 --fault $* --trials $trials --engine full --threads 1"
+    rm -f alone.db
+    "$STOIC" inject "$LENET" $long -o alone.db >/dev/null
+    bytes alone.db >expected
+}
 
 begin() { # RUN.db: three ranks in the background; returns when some trials are in the file
     mpirun -n 3 "$STOIC" inject "$LENET" $long -o "$1" >long.out 2>long.err &
@@ -113,18 +118,23 @@ disturb() { # RUN.db SIGNAL [RANK]: to mpirun or a rank, while the job runs; on 
         [ -n "$target" ] && kill "-$2" "$target"
         wait $job
         status=$?
-        [ "$("$STOIC" records "$1" --format csv | wc -l)" -lt 501 ] && return
+        [ "$("$STOIC" records "$1" --format csv | wc -l)" -le "$trials" ] && return
     done
 }
-for victim in 2 0; do
-    disturb killed.db KILL $victim
-    [ $status -ne 0 ] && pass "rank $victim is killed: the job ends" || fail "rank $victim is killed" long.err
-    part "rank $victim is killed: what is done is kept" killed.db
+killed() { # NAME RANK: killed, and the job started again with fewer
+    disturb killed.db KILL $2
+    [ $status -ne 0 ] && pass "$1, rank $2 is killed: the job ends" || fail "$1, rank $2 is killed" long.err
+    part "$1, rank $2 is killed: what is done is kept" killed.db
     mpirun -n 2 "$STOIC" inject "$LENET" $long -o killed.db >/dev/null 2>again.err ||
-        fail "rank $victim is killed: started again" again.err
-    same "rank $victim is killed: started again, to the same bytes" expected killed.db
+        fail "$1, rank $2 is killed: started again" again.err
+    same "$1, rank $2 is killed: started again, to the same bytes" expected killed.db
     rm -f killed.db*
-done
+}
+lasting 1200 flips:1,layer=0-1 --sampling stratified
+killed strata 2
+lasting 500 ber:1e-5
+killed rates 2
+killed rates 0
 
 disturb stopped.db INT
 part 'SIGINT to mpirun: what is done is kept' stopped.db
