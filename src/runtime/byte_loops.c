@@ -169,11 +169,13 @@ static void interleave(const uint8_t *from, int64_t step, int64_t n, uint8_t *to
 extern const stoic_int_loops GLUE(stoic_int_loops_, STOIC_KERNEL_SET);
 extern const stoic_coded_loops GLUE(stoic_coded_loops_, STOIC_KERNEL_SET);
 extern const stoic_word_loops GLUE(stoic_word_loops_, STOIC_KERNEL_SET);
+extern const stoic_sum_loops GLUE(stoic_sum_loops_, STOIC_KERNEL_SET);
 extern const stoic_byte_kernels GLUE(stoic_byte_kernels_, STOIC_KERNEL_SET);
 const stoic_byte_kernels GLUE(stoic_byte_kernels_, STOIC_KERNEL_SET) = {
     .integers = &GLUE(stoic_int_loops_, STOIC_KERNEL_SET),
     .coded = &GLUE(stoic_coded_loops_, STOIC_KERNEL_SET),
     .words = &GLUE(stoic_word_loops_, STOIC_KERNEL_SET),
+    .sums = &GLUE(stoic_sum_loops_, STOIC_KERNEL_SET),
     .widen = widen,
     .interleave = interleave,
 };

@@ -8,6 +8,7 @@
 #include "runtime/bulk_kernels.h"
 #include "runtime/coded_loops.h"
 #include "runtime/int_loops.h"
+#include "runtime/sum_loops.h"
 #include "runtime/word_loops.h"
 
 /* What each code is worth. Where `linear`, with x = code ^ flip as a number, in two's complement if
@@ -29,6 +30,7 @@ typedef struct stoic_byte_kernels {
     const stoic_int_loops *integers;
     const stoic_coded_loops *coded; /* whose entries are NULL where there are none */
     const stoic_word_loops *words;
+    const stoic_sum_loops *sums;
     void (*widen)(const stoic_byte_rule *rule, const uint8_t *codes, int n, float *weights);
     /* rows r < 16 of codes, n long and `step` apart, to to[i][r] */
     void (*interleave)(const uint8_t *from, int64_t step, int64_t n, uint8_t *to);

@@ -50,14 +50,15 @@ static inline __m512 widen_16(const widening *w, const bool looked_up, const boo
 }
 
 static inline void dots_as(const widening *w, const bool looked_up, const bool is_signed,
-                           const uint8_t *const rows[ROWS], int64_t n, const float *x,
-                           float sums[ROWS][LANES]) {
+                           const uint8_t *const rows[ROWS], const stoic_coded_ahead *ahead,
+                           int64_t n, const float *x, float sums[ROWS][LANES]) {
     __m512 sum[ROWS];
     for (int r = 0; r < ROWS; r++)
         sum[r] = _mm512_loadu_ps(sums[r]);
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         const __m512 by = _mm512_loadu_ps(x + i);
+        __builtin_prefetch(ahead->from[i / LANES % ROWS] + i / 64 * ahead->step);
         for (int r = 0; r < ROWS; r++)
             sum[r] = _mm512_fmadd_ps(
                 by,
@@ -77,15 +78,16 @@ static inline void dots_as(const widening *w, const bool looked_up, const bool i
         _mm512_storeu_ps(sums[r], sum[r]);
 }
 
-static void dots(const stoic_byte_rule *rule, const uint8_t *const rows[ROWS], int64_t n,
-                 const float *x, float sums[ROWS][LANES]) {
+static void dots(const stoic_byte_rule *rule, const uint8_t *const rows[ROWS],
+                 const stoic_coded_ahead *ahead, int64_t n, const float *x,
+                 float sums[ROWS][LANES]) {
     const widening w = widening_of(rule);
     if (w.looked_up)
-        dots_as(&w, true, false, rows, n, x, sums);
+        dots_as(&w, true, false, rows, ahead, n, x, sums);
     else if (rule->flip == 128)
-        dots_as(&w, false, true, rows, n, x, sums);
+        dots_as(&w, false, true, rows, ahead, n, x, sums);
     else
-        dots_as(&w, false, false, rows, n, x, sums);
+        dots_as(&w, false, false, rows, ahead, n, x, sums);
 }
 
 /* Codes of 64 words so that lane d of 32 bits holds those of words d, d + 16, d + 32, d + 48. */
@@ -241,8 +243,8 @@ static inline __m256 widen_8(const stoic_byte_rule *rule, const bool looked_up,
 }
 
 static inline void dots_as(const stoic_byte_rule *rule, const bool looked_up, const bool is_signed,
-                           const uint8_t *const rows[ROWS], int64_t n, const float *x,
-                           float sums[ROWS][LANES]) {
+                           const uint8_t *const rows[ROWS], const stoic_coded_ahead *ahead,
+                           int64_t n, const float *x, float sums[ROWS][LANES]) {
     __m256 sum[ROWS][2];
     for (int r = 0; r < ROWS; r++) {
         for (int half = 0; half < 2; half++)
@@ -250,6 +252,7 @@ static inline void dots_as(const stoic_byte_rule *rule, const bool looked_up, co
     }
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) {
+        __builtin_prefetch(ahead->from[i / LANES % ROWS] + i / 64 * ahead->step);
         for (int half = 0; half < 2; half++) {
             const __m256 by = _mm256_loadu_ps(x + i + 8 * half);
             for (int r = 0; r < ROWS; r++)
@@ -273,14 +276,15 @@ static inline void dots_as(const stoic_byte_rule *rule, const bool looked_up, co
     }
 }
 
-static void dots(const stoic_byte_rule *rule, const uint8_t *const rows[ROWS], int64_t n,
-                 const float *x, float sums[ROWS][LANES]) {
+static void dots(const stoic_byte_rule *rule, const uint8_t *const rows[ROWS],
+                 const stoic_coded_ahead *ahead, int64_t n, const float *x,
+                 float sums[ROWS][LANES]) {
     if (rule->bits <= 3)
-        dots_as(rule, true, false, rows, n, x, sums);
+        dots_as(rule, true, false, rows, ahead, n, x, sums);
     else if (rule->flip == 128)
-        dots_as(rule, false, true, rows, n, x, sums);
+        dots_as(rule, false, true, rows, ahead, n, x, sums);
     else
-        dots_as(rule, false, false, rows, n, x, sums);
+        dots_as(rule, false, false, rows, ahead, n, x, sums);
 }
 
 #endif

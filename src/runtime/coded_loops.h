@@ -10,12 +10,19 @@
 
 typedef struct stoic_byte_rule stoic_byte_rule;
 
+/* Memory that will be read next, of each row: `step` bytes for 64 weights, anywhere. */
+typedef struct stoic_coded_ahead {
+    const uint8_t *from[STOIC_RUN_ROWS];
+    int64_t step;
+} stoic_coded_ahead;
+
 typedef struct stoic_coded_loops {
     /* Can dots() widen codes of this rule? */
     bool (*knows)(const stoic_byte_rule *rule);
-    /* dots() of run_loops.h, with rows of codes */
-    void (*dots)(const stoic_byte_rule *rule, const uint8_t *const rows[STOIC_RUN_ROWS], int64_t n,
-                 const float *x, float sums[STOIC_RUN_ROWS][STOIC_RUN_LANES]);
+    /* dots() of run_loops.h, with rows of codes; meanwhile it asks for what is ahead */
+    void (*dots)(const stoic_byte_rule *rule, const uint8_t *const rows[STOIC_RUN_ROWS],
+                 const stoic_coded_ahead *ahead, int64_t n, const float *x,
+                 float sums[STOIC_RUN_ROWS][STOIC_RUN_LANES]);
     /* The same of n words of one weight and 2 <= word <= 8 bits, row r from bit at[r] on, repeated
      * or not, with rules of at most 5 bits. Returns whether some word held copies that are not
      * alike. NULL: open them first. */

@@ -10,8 +10,10 @@ static bool knows(const stoic_byte_rule *rule) {
     return true;
 }
 
-static void dots(const stoic_byte_rule *rule, const uint8_t *const rows[ROWS], int64_t n,
-                 const float *x, float sums[ROWS][LANES]) {
+static void dots(const stoic_byte_rule *rule, const uint8_t *const rows[ROWS],
+                 const stoic_coded_ahead *ahead, int64_t n, const float *x,
+                 float sums[ROWS][LANES]) {
+    (void)ahead;
     for (int r = 0; r < ROWS; r++) {
         for (int64_t i = 0; i < n; i++)
             sums[r][i % LANES] = fmaf(x[i], rule->table[rows[r][i]], sums[r][i % LANES]);

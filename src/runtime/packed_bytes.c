@@ -63,6 +63,19 @@ static bool open_by_parities(const stoic_bits_kernels *kernels, const stoic_pack
     return any != 0;
 }
 
+/* Of `full` whole words from `word` on, those that are marked as wrong, and a last one that is not
+ * full, by the code's own decoder. */
+static void mend_words(const stoic_packed *p, int64_t word, int full, const uint64_t *wrong, int n,
+                       uint8_t *codes, stoic_reading *told, bool *lost) {
+    const int per = p->words.weights;
+    for (int i = 0; wrong && i < full; i++) {
+        if (wrong[i / 64] >> i % 64 & 1)
+            mend_word(p, word + i, codes + per * i, told, lost ? lost + per * i : NULL);
+    }
+    if (per * full < n)
+        mend_word(p, word + full, codes + per * full, told, lost ? lost + per * full : NULL);
+}
+
 static void open_whole(const stoic_store_kernels *kernels, const stoic_byte_kernels *bytes,
                        const stoic_packed *p, int64_t first, int n, uint8_t *codes,
                        stoic_reading *told, bool *lost) {
@@ -70,32 +83,34 @@ static void open_whole(const stoic_store_kernels *kernels, const stoic_byte_kern
     const int full = n / 8;
     uint64_t wrong[STOIC_BYTE_STRETCH / 8 / 64];
     const uint8_t *from = (const uint8_t *)p->image + word * (p->words.word / 8);
-    bool any = bytes->words->open_summed
-                   ? bytes->words->open_summed(from, &p->words, full, codes, wrong)
-                   : open_by_parities(kernels->bits, p, word, full, codes, wrong);
-    for (int i = 0; any && i < full; i++) {
-        if (wrong[i / 64] >> i % 64 & 1)
-            mend_word(p, word + i, codes + 8 * i, told, lost ? lost + 8 * i : NULL);
-    }
-    if (8 * full < n) /* the last word, which is not full */
-        mend_word(p, word + full, codes + 8 * full, told, lost ? lost + 8 * full : NULL);
+    const bool any = bytes->sums->open_bytes
+                         ? bytes->sums->open_bytes(from, &p->words, full, codes, wrong)
+                         : open_by_parities(kernels->bits, p, word, full, codes, wrong);
+    mend_words(p, word, full, any ? wrong : NULL, n, codes, told, lost);
 }
 
-/* Words of secded whose codes are not bytes: what a word holds, and whether it is right. */
-static void open_parts(const stoic_word_loops *loops, const stoic_packed *p, int64_t first, int n,
+/* Words of secded whose codes are not bytes, or not eight. */
+static void open_parts(const stoic_sum_loops *loops, const stoic_packed *p, int64_t first, int n,
                        uint8_t *codes, stoic_reading *told, bool *lost) {
-    const stoic_words *w = &p->words;
-    const int per = w->weights, full = n / per;
-    const int64_t word = first / per;
-    uint64_t data[STOIC_BYTE_STRETCH / 2], wrong[STOIC_BYTE_STRETCH / 2 / 64];
-    const bool any = loops->open_checked(p->image, word * w->word, w, full, data, wrong);
-    loops->split(data, full, per, w->data, codes);
-    for (int i = 0; any && i < full; i++) {
-        if (wrong[i / 64] >> i % 64 & 1)
-            mend_word(p, word + i, codes + per * i, told, lost ? lost + per * i : NULL);
-    }
-    if (per * full < n) /* the last word, which is not full */
-        mend_word(p, word + full, codes + per * full, told, lost ? lost + per * full : NULL);
+    enum { BEHIND = 16 }; /* bytes that can be read behind the last word */
+    const int per = p->words.weights, full = n / per;
+    const int64_t word = first / per, at = word * p->words.word;
+    const int64_t end = (stoic_packed_count(p) * p->words.word + 7) / 8 + BEHIND;
+    uint64_t wrong[STOIC_BYTE_STRETCH / 2 / 64];
+    const bool any = loops->open_parts((const uint8_t *)p->image + at / 8, (int)(at % 8),
+                                       end - at / 8, &p->words, full, codes, wrong);
+    mend_words(p, word, full, any ? wrong : NULL, n, codes, told, lost);
+}
+
+static void open_pairs(const stoic_sum_loops *loops, const stoic_packed *p, int64_t first, int n,
+                       uint8_t *codes, stoic_reading *told, bool *lost) {
+    const int64_t word = first / 8;
+    const int full = n / 8;
+    uint64_t wrong[STOIC_BYTE_STRETCH / 8 / 64];
+    const uint8_t *side = p->side_bytes ? p->side_bytes + word : NULL;
+    const bool any = loops->open_pairs((const uint8_t *)p->image + 8 * word, side, &p->words, full,
+                                       codes, wrong);
+    mend_words(p, word, full, any ? wrong : NULL, n, codes, told, lost);
 }
 
 /* Any words, by way of codes of 32 bits. */
@@ -130,9 +145,10 @@ void stoic_packed_bytes(const stoic_store_kernels *kernels, const stoic_byte_ker
         told->corrected += bytes->words->open_short(p->image, at, &p->words, n, codes);
     } else if (stoic_packed_is_narrow(p) && bytes->words->open_long) {
         told->corrected += bytes->words->open_long(p->image, at, &p->words, n, codes);
-    } else if (p->words.secded && p->words.weights * p->words.data > 16 &&
-               bytes->words->open_checked) {
-        open_parts(bytes->words, p, first, n, codes, told, lost);
+    } else if (p->words.secded && p->words.redundant && bytes->sums->open_parts) {
+        open_parts(bytes->sums, p, first, n, codes, told, lost);
+    } else if (p->words.pairs && !p->side_words && bytes->sums->open_pairs) {
+        open_pairs(bytes->sums, p, first, n, codes, told, lost);
     } else {
         open_widely(kernels, p, first, n, codes, told, lost);
     }

@@ -344,12 +344,13 @@ static void gemm_in_turn(stoic_run *run, const stoic_stw_node *n, int64_t from, 
     for (int64_t first = from; first < to; first += ROWS) {
         const int m = to - first < ROWS ? (int)(to - first) : ROWS;
         const uint8_t *rows[ROWS];
+        stoic_coded_ahead ahead = {.step = 0};
         float sums[ROWS][LANES] = {{0}}, out[ROWS];
         for (int r = 0; r < ROWS; r++)
-            rows[r] = codes + (r < m ? r : 0) * inner;
+            rows[r] = ahead.from[r] = codes + (r < m ? r : 0) * inner;
         stoic_reader_codes(&run->reader, m * inner, codes);
-        run->set.bytes->coded->dots(&run->reader.rule, rows, inner, stoic_run_in(run, n->in[0], 0),
-                                    sums);
+        run->set.bytes->coded->dots(&run->reader.rule, rows, &ahead, inner,
+                                    stoic_run_in(run, n->in[0], 0), sums);
         run->set.loops->totals(sums, out);
         memcpy(stoic_run_out(run, n->out, 0) + first, out, (size_t)m * sizeof *out);
     }
@@ -410,7 +411,7 @@ void stoic_run_gemm(stoic_run *run, const stoic_stw_node *n) {
         gemm_columns(run, n, rows);
     else if (run->n > 1 || !stoic_reader_multiplies(&run->reader))
         gemm_rows(run, n, from, to, rows);
-    else if (stoic_reader_multiplies_words(&run->reader))
+    else if (stoic_reader_multiplies_words(&run->reader, inner))
         gemm_as_it_lies(run, n, from, to);
     else
         gemm_in_turn(run, n, from, to, (uint8_t *)rows);

@@ -50,8 +50,8 @@ void stoic_reader_seek(stoic_reader *reader, int64_t first);
 void stoic_reader_next(stoic_reader *reader, int64_t n, float *weights);
 /* Can the codes of rows be multiplied (stored_rows.c)? */
 bool stoic_reader_multiplies(const stoic_reader *reader);
-/* And in any order, as they lie in memory, by stoic_reader_dots()? */
-bool stoic_reader_multiplies_words(const stoic_reader *reader);
+/* And rows of `row` weights in any order, as they lie in memory, by stoic_reader_dots()? */
+bool stoic_reader_multiplies_words(const stoic_reader *reader, int64_t row);
 /* dots() of run_loops.h for rows `which` of `row` weights, of which the first `rows` count. */
 void stoic_reader_dots(const stoic_reader *reader, const int64_t which[STOIC_RUN_ROWS], int rows,
                        int64_t row, const float *x, float sums[STOIC_RUN_ROWS][STOIC_RUN_LANES]);

@@ -14,9 +14,41 @@ static bool is_direct(const stoic_reader *r) {
            stoic_packed_is_narrow(p) && p->words.word <= 8;
 }
 
-bool stoic_reader_multiplies_words(const stoic_reader *r) {
-    return stoic_reader_multiplies(r) &&
-           (is_direct(r) || stoic_packed_as_bytes(&r->from->packed) != NULL);
+/* Weights of a row that are opened at once: whole words and, for the sums, whole vectors. */
+static int piece_of(const stoic_packed *p) {
+    int some = p->words.weights;
+    while (some % LANES != 0)
+        some += p->words.weights;
+    return STRETCH / some * some;
+}
+
+bool stoic_reader_multiplies_words(const stoic_reader *r, int64_t row) {
+    return stoic_reader_multiplies(r) && row % r->from->packed.words.weights == 0;
+}
+
+/* Rows that are opened in pieces, which are multiplied while they are in the first cache and the
+ * next ones are on their way. */
+static void dots_by_pieces(const stoic_reader *r, const int64_t which[ROWS], int rows, int64_t row,
+                           const float *x, float sums[ROWS][LANES]) {
+    const stoic_packed *p = &r->from->packed;
+    const int piece = piece_of(p), bytes = piece / p->words.weights * p->words.word / 8;
+    _Alignas(64) uint8_t codes[ROWS][STRETCH];
+    const uint8_t *from[ROWS];
+    stoic_coded_ahead ahead = {.step = 8 * p->words.word / p->words.weights};
+    for (int i = 0; i < ROWS; i++) {
+        from[i] = codes[i < rows ? i : 0];
+        ahead.from[i] = (const uint8_t *)p->image + bytes +
+                        which[i] * row / p->words.weights * p->words.word / 8;
+    }
+    for (int64_t k = 0; k < row; k += piece) {
+        const int n = row - k < piece ? (int)(row - k) : piece;
+        for (int i = 0; i < rows; i++)
+            stoic_packed_bytes(r->kernels, r->bytes, p, which[i] * row + k, n, codes[i],
+                               &r->from->told, NULL);
+        r->bytes->coded->dots(&r->rule, from, &ahead, n, x + k, sums);
+        for (int i = 0; i < ROWS; i++)
+            ahead.from[i] += bytes;
+    }
 }
 
 /* Rows of short words, some of which hold copies that are not alike: how many of them? */
@@ -41,8 +73,13 @@ void stoic_reader_dots(const stoic_reader *r, const int64_t which[ROWS], int row
         at[i] = which[i] * row * p->words.word;
         from[i] = (const uint8_t *)p->image + at[i] / 8;
     }
-    if (!is_direct(r)) { /* then each code is a byte */
-        r->bytes->coded->dots(&r->rule, from, row, x, sums);
+    if (stoic_packed_as_bytes(p)) {
+        const stoic_coded_ahead ahead = {{from[0], from[1], from[2], from[3]}, 64};
+        r->bytes->coded->dots(&r->rule, from, &ahead, row, x, sums);
+        return;
+    }
+    if (!is_direct(r)) {
+        dots_by_pieces(r, which, rows, row, x, sums);
         return;
     }
     if (r->bytes->coded->dots_short(p->image, at, &p->words, &r->rule, row, x, sums))

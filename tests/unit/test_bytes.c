@@ -334,6 +334,7 @@ static void test_dots(void **state) {
                 codes[r][i] &= (uint8_t)((1 << bits) - 1);
         }
         const uint8_t *const rows[ROWS] = {codes[0], codes[1], codes[2], codes[round % 4]};
+        const stoic_coded_ahead ahead = {{codes[0], codes[1], codes[2], codes[3]}, round % 100};
         for (int s = 0; s < n_sets; s++) {
             const stoic_coded_loops *loops = sets[s]->coded;
             float sums[ROWS][LANES], wanted[ROWS][LANES];
@@ -342,8 +343,8 @@ static void test_dots(void **state) {
                 continue;
             fill_sums(&rng, sums[0], ROWS * LANES);
             memcpy(wanted, sums, sizeof sums);
-            loops->dots(&rule, rows, n, x, sums);
-            stoic_coded_loops_plain.dots(&rule, rows, n, x, wanted);
+            loops->dots(&rule, rows, &ahead, n, x, sums);
+            stoic_coded_loops_plain.dots(&rule, rows, &ahead, n, x, wanted);
             assert_memory_equal(sums, wanted, sizeof sums);
             known++;
         }
