@@ -67,23 +67,22 @@ static int64_t count_odd(const stoic_word_loops *loops, const stoic_packed *p,
 void stoic_reader_dots(const stoic_reader *r, const int64_t which[ROWS], int rows, int64_t row,
                        const float *x, float sums[ROWS][LANES]) {
     const stoic_packed *p = &r->from->packed;
-    const uint8_t *from[ROWS];
+    const uint8_t *codes = stoic_packed_as_bytes(p), *from[ROWS];
     int64_t at[ROWS];
-    for (int i = 0; i < ROWS; i++) {
-        at[i] = which[i] * row * p->words.word;
-        from[i] = (const uint8_t *)p->image + at[i] / 8;
-    }
-    if (stoic_packed_as_bytes(p)) {
-        const stoic_coded_ahead ahead = {{from[0], from[1], from[2], from[3]}, 64};
-        r->bytes->coded->dots(&r->rule, from, &ahead, row, x, sums);
-        return;
-    }
-    if (!is_direct(r)) {
+    if (!codes && !is_direct(r)) {
         dots_by_pieces(r, which, rows, row, x, sums);
         return;
     }
-    if (r->bytes->coded->dots_short(p->image, at, &p->words, &r->rule, row, x, sums))
+    for (int i = 0; i < ROWS; i++)
+        at[i] = which[i] * row * p->words.word;
+    if (codes) {
+        for (int i = 0; i < ROWS; i++)
+            from[i] = codes + at[i] / 8;
+        const stoic_coded_ahead ahead = {{from[0], from[1], from[2], from[3]}, 64};
+        r->bytes->coded->dots(&r->rule, from, &ahead, row, x, sums);
+    } else if (r->bytes->coded->dots_short(p->image, at, &p->words, &r->rule, row, x, sums)) {
         r->from->told.corrected += count_odd(r->bytes->words, p, at, rows, row);
+    }
 }
 
 bool stoic_code_reader_multiplies(const stoic_code_reader *r) {

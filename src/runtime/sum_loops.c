@@ -1,21 +1,25 @@
-/* sum_loops.h in registers of 64 bytes: byte permutations (VBMI) and products over GF(2) (GFNI). */
+/* sum_loops.h in registers of 64 bytes: byte permutations (VBMI) and products over GF(2) (GFNI);
+ * and of words of whole bytes in registers of 32 (AVX2), by tables of what half a byte adds. */
 #include "runtime/sum_loops.h"
 
 #include <string.h>
 
-#if defined(__AVX512VBMI__) && defined(__GFNI__)
-#define WITH_VBMI
+#ifdef __AVX2__
 #include <immintrin.h>
+#endif
 
 /* A byte for each byte of a register, by its number; known when compiled. */
 #define EIGHT(of, i)                                                                               \
     (uint8_t) of(i), (uint8_t)of(i + 1), (uint8_t)of(i + 2), (uint8_t)of(i + 3),                   \
         (uint8_t)of(i + 4), (uint8_t)of(i + 5), (uint8_t)of(i + 6), (uint8_t)of(i + 7)
+#define BYTES_32(of) EIGHT(of, 0), EIGHT(of, 8), EIGHT(of, 16), EIGHT(of, 24)
 #define BYTES(of)                                                                                  \
-    {                                                                                              \
-        EIGHT(of, 0), EIGHT(of, 8), EIGHT(of, 16), EIGHT(of, 24), EIGHT(of, 32), EIGHT(of, 40),    \
-            EIGHT(of, 48), EIGHT(of, 56)                                                           \
-    }
+    { BYTES_32(of), EIGHT(of, 32), EIGHT(of, 40), EIGHT(of, 48), EIGHT(of, 56) }
+
+/* ---- AVX-512 with VBMI and GFNI ---- */
+
+#if defined(__AVX512VBMI__) && defined(__GFNI__)
+#define WITH_VBMI
 
 /* What summing the columns of lanes of 8 bytes takes. */
 typedef struct summing {
@@ -341,17 +345,143 @@ static bool open_pairs(const uint8_t *bytes, const uint8_t *side, const stoic_wo
     }
     return any != 0;
 }
+
+/* ---- AVX2 ---- */
+
+#elif defined(__AVX2__)
+
+/* Registers that differ in one bit of their number are interleaved. */
+static inline void put_together(__m256i x[8], const int apart) {
+    for (int v = 0; v < 8; v++) {
+        const __m256i a = x[v], b = x[v | apart];
+        if (v & apart)
+            continue;
+        x[v] = _mm256_unpacklo_epi8(a, b);
+        x[v | apart] = _mm256_unpackhi_epi8(a, b);
+    }
+}
+
+static inline __m256i look_up(const uint8_t table[16], __m256i halves) {
+    const __m256i twice = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
+    return _mm256_shuffle_epi8(twice, _mm256_and_si256(halves, _mm256_set1_epi8(15)));
+}
+
+/* Fours of 32 words, in the order in which sum_32() takes them. */
+static const int order[8] = {0, 4, 2, 6, 1, 5, 3, 7};
+
+/* The sums of 32 words in their order. After four rounds each register holds the bytes of one place
+ * in the words; place and order are what the rounds make of a register's number. */
+static inline __m256i sum_32(const stoic_parity *parity, __m256i x[8]) {
+    __m256i sum = _mm256_setzero_si256();
+    put_together(x, 1);
+    put_together(x, 2);
+    put_together(x, 4);
+    put_together(x, 1); /* the two words of a lane */
+    for (int v = 0; v < 8; v++) {
+        const int place = (v & 2 ? 4 : 0) | (v & 4 ? 2 : 0) | (v & 1);
+        const __m256i low = look_up(parity->nibbles[2 * place], x[v]);
+        const __m256i high = look_up(parity->nibbles[2 * place + 1], _mm256_srli_epi16(x[v], 4));
+        sum = _mm256_xor_si256(sum, _mm256_xor_si256(low, high));
+    }
+    const __m128i a = _mm256_castsi256_si128(sum), b = _mm256_extracti128_si256(sum, 1);
+    return _mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b));
+}
+
+/* The check bytes of 32 words of 9 bytes in their order. No two stand at the same of 32 places:
+ * they are put into one register as they come, word i's at (9 i + 8) % 32, and then into order. */
+static inline __m256i checks_of_32(const uint8_t *bytes) {
+#define IS_CHECK(i)   ((i) % 9 == 8 ? 255 : 0)
+#define AT(i)         ((9 * (i) + 8) % 32)
+#define SAME_HALF(i)  (AT(i) / 16 == (i) / 16 ? AT(i) % 16 : 128)
+#define OTHER_HALF(i) (AT(i) / 16 == (i) / 16 ? 128 : AT(i) % 16)
+    static const uint8_t is_check[40] = {BYTES_32(IS_CHECK), EIGHT(IS_CHECK, 32)};
+    static const uint8_t same[32] = {BYTES_32(SAME_HALF)}, other[32] = {BYTES_32(OTHER_HALF)};
+    __m256i all = _mm256_setzero_si256();
+    for (int v = 0; v < 9; v++) {
+        const __m256i x = _mm256_loadu_si256((const __m256i *)(bytes + 32 * v));
+        const __m256i those = _mm256_loadu_si256((const __m256i *)(is_check + 32 * v % 9));
+        all = _mm256_or_si256(all, _mm256_and_si256(x, those));
+    }
+    const __m256i turned = _mm256_permute4x64_epi64(all, 0x4e);
+    return _mm256_or_si256(_mm256_shuffle_epi8(all, _mm256_loadu_si256((const __m256i *)same)),
+                           _mm256_shuffle_epi8(turned, _mm256_loadu_si256((const __m256i *)other)));
+}
+
+static inline uint32_t unlike(__m256i a, __m256i b) {
+    return ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b));
+}
+
+/* The data of four words that begin 9 bytes apart, without a shuffle: of each pair the first where
+ * it stands, the second one byte lower. */
+static inline __m256i four_apart(const uint8_t *bytes) {
+    const __m128i *a = (const __m128i *)bytes, *b = (const __m128i *)(bytes + 1);
+    const __m128i *c = (const __m128i *)(bytes + 18), *d = (const __m128i *)(bytes + 19);
+    const __m256i low = _mm256_set_m128i(_mm_loadu_si128(c), _mm_loadu_si128(a));
+    const __m256i high = _mm256_set_m128i(_mm_loadu_si128(d), _mm_loadu_si128(b));
+    return _mm256_blend_epi32(low, high, 0xcc);
+}
+
+static inline uint32_t open_32_apart(const stoic_parity *parity, const uint8_t *bytes,
+                                     uint8_t *codes) {
+    __m256i x[8];
+    for (int v = 0; v < 8; v++) {
+        x[v] = four_apart(bytes + 36 * order[v]);
+        _mm256_storeu_si256((__m256i *)(codes + 32 * order[v]), x[v]);
+    }
+    return unlike(sum_32(parity, x), checks_of_32(bytes));
+}
+
+static inline uint32_t open_32_inside(const stoic_parity *parity, const uint8_t *bytes,
+                                      uint8_t *codes) {
+    const __m256i held = _mm256_set1_epi64x(INT64_C(0x0040404040404040));
+    __m256i x[8];
+    for (int v = 0; v < 8; v++) {
+        x[v] = _mm256_loadu_si256((const __m256i *)(bytes + 32 * order[v]));
+        /* where `held`, the bit above */
+        const __m256i differ = _mm256_xor_si256(x[v], _mm256_srli_epi64(x[v], 1));
+        _mm256_storeu_si256((__m256i *)(codes + 32 * order[v]),
+                            _mm256_xor_si256(x[v], _mm256_and_si256(differ, held)));
+    }
+    return unlike(sum_32(parity, x), _mm256_setzero_si256());
+}
+
+static bool open_bytes(const uint8_t *bytes, const stoic_words *w, int n, uint8_t *codes,
+                       uint64_t *wrong) {
+    const stoic_parity *parity = &w->secded->parity;
+    const int each = w->word / 8;
+    uint64_t any = 0;
+    for (int i = 0; i < n; i += 32) {
+        uint8_t last[32 * 9], opened[32 * 8];
+        const uint8_t *from = bytes + each * i;
+        const bool whole = n - i >= 32;
+        uint8_t *to = whole ? codes + 8 * i : opened;
+        if (!whole) { /* words of zeros, which are right, behind the last */
+            memset(last, 0, sizeof last);
+            memcpy(last, from, (size_t)(each * (n - i)));
+            from = last;
+        }
+        const uint64_t some =
+            each == 9 ? open_32_apart(parity, from, to) : open_32_inside(parity, from, to);
+        if (!whole)
+            memcpy(codes + 8 * i, opened, (size_t)(8 * (n - i)));
+        wrong[i / 64] = i % 64 ? wrong[i / 64] | some << 32 : some;
+        any |= some;
+    }
+    return any != 0;
+}
 #endif
 
 #define GLUE2(a, b) a##b
 #define GLUE(a, b)  GLUE2(a, b)
 extern const stoic_sum_loops GLUE(stoic_sum_loops_, STOIC_KERNEL_SET);
 const stoic_sum_loops GLUE(stoic_sum_loops_, STOIC_KERNEL_SET) = {
-#ifdef WITH_VBMI
+#ifdef __AVX2__
     .open_bytes = open_bytes,
-    .open_parts = open_parts,
-    .open_pairs = open_pairs,
 #else
     .open_bytes = NULL,
+#endif
+#ifdef WITH_VBMI
+    .open_parts = open_parts,
+    .open_pairs = open_pairs,
 #endif
 };
