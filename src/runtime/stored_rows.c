@@ -22,8 +22,12 @@ static int piece_of(const stoic_packed *p) {
     return STRETCH / some * some;
 }
 
+/* Rows that are much shorter than a piece are opened several at once by who reads them in turn. */
 bool stoic_reader_multiplies_words(const stoic_reader *r, int64_t row) {
-    return stoic_reader_multiplies(r) && row % r->from->packed.words.weights == 0;
+    const stoic_packed *p = &r->from->packed;
+    const bool as_it_lies = is_direct(r) || stoic_packed_as_bytes(p) != NULL;
+    return stoic_reader_multiplies(r) &&
+           (as_it_lies || (row >= STRETCH / 2 && row % p->words.weights == 0));
 }
 
 /* Rows that are opened in pieces, which are multiplied while they are in the first cache and the
