@@ -40,7 +40,8 @@ extern "C" {
     X(STOIC_ERR_INTERRUPTED, "interrupted", "the caller asked to stop; work so far kept")          \
     X(STOIC_ERR_NUMERIC, "not finite", "a training whose loss became infinite or NaN")             \
     X(STOIC_ERR_BACKEND, "backend", "oneDNN or SQLite refused a call")                             \
-    X(STOIC_ERR_INTERNAL, "internal", "a bug in Stoic")
+    X(STOIC_ERR_INTERNAL, "internal", "a bug in Stoic")                                            \
+    X(STOIC_ERR_CORRUPT, "memory changed", "a bit flipped in the memory of Stoic itself")
 
 #define STOIC_STATUS_ENUM(enumerator, name, trigger) enumerator,
 typedef enum stoic_status { STOIC_STATUS_LIST(STOIC_STATUS_ENUM) } stoic_status;

@@ -228,6 +228,7 @@ stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *
     if (!e)
         return stoic_fail_memory(err, "an engine", sizeof *e);
     pthread_mutex_init(&e->lock, NULL);
+    pthread_mutex_init(&e->memory.lock, NULL);
     e->model = model;
     e->data = data;
     e->store = store;
@@ -246,6 +247,7 @@ stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *
     TRY(plan_blocks(e, err));
     TRY(run_golden(e, err));
     TRY(confirm_chains(e, err));
+    TRY(stoic_engine_seal(e, err));
     *out = e;
     e = NULL;
 done:
@@ -256,6 +258,7 @@ done:
 void stoic_engine_free(stoic_engine *e) {
     if (!e)
         return;
+    stoic_engine_unseal(e);
     for (int64_t i = 0; e->blocks && i < e->n_blocks; i++)
         stoic_block_free(e->blocks[i]);
     free(e->blocks);
@@ -268,6 +271,7 @@ void stoic_engine_free(stoic_engine *e) {
     stoic_chains_free(e->chains);
     stoic_program_free(e->program);
     pthread_mutex_destroy(&e->lock);
+    pthread_mutex_destroy(&e->memory.lock);
     free(e);
 }
 
@@ -306,6 +310,7 @@ void stoic_engine_worker_close(void *state) {
     for (int i = 0; i < STOIC_DRAWN_TRIALS; i++)
         free(w->drawn[i].edits);
     free(w->many.edits);
+    free(w->used);
     free(w);
 }
 
@@ -323,7 +328,8 @@ stoic_status stoic_engine_worker_open(void *user, int index, void **state, stoic
     w->images = malloc((size_t)(e->grain * size) * sizeof *w->images);
     w->labels = malloc((size_t)e->grain * sizeof *w->labels);
     w->spared = malloc((size_t)e->grain * sizeof *w->spared);
-    if (!w->images || !w->labels || !w->spared) {
+    w->used = calloc((size_t)e->n_blocks + 1, sizeof *w->used);
+    if (!w->images || !w->labels || !w->spared || !w->used) {
         status = stoic_fail_memory(err, "images", (unsigned long long)(e->grain * size * 4));
         goto done;
     }
@@ -359,13 +365,15 @@ stoic_status stoic_engine_worker_block(void *state, int64_t first, int64_t count
     w->first = first;
     w->count = count;
     stoic_tallying_begin(&t, &e->outputs, first, count, NULL, 0, all, &w->begun, NULL);
+    w->begun_digest = stoic_seal_digest(&w->begun, sizeof w->begun, 0);
+    if (!e->single)
+        stoic_engine_use(w, first);
     if (w->queue)
         stoic_pass_queue_clear(w->queue);
     if (e->single || (w->block && w->block->first == first && w->block->count == count))
         return STOIC_OK;
     if (!e->blocks) {
-        stoic_block_free(w->block);
-        w->block = NULL;
+        stoic_engine_drop_block(w);
         w->own = true;
         return make_block(w, first, count, &w->block, err);
     }
@@ -401,6 +409,7 @@ static stoic_status draw(worker *w, int64_t trial, const edit_list **out, stoic_
     const bool many = n >= STOIC_MANY_EDITS;
     list = many ? &w->many : list;
     *out = list;
+    stoic_engine_drop_list(w, list);
     list->trial = 0;
     if (n > list->room) {
         stoic_edit *edits = realloc(list->edits, n * sizeof *edits);
@@ -416,6 +425,7 @@ static stoic_status draw(worker *w, int64_t trial, const edit_list **out, stoic_
     if (many && !w->engine->transient)
         TRY(stoic_faulty_hold(w->faulty, list->edits, n, err));
     list->trial = trial + 1;
+    list->digest = stoic_edit_list_digest(list);
 done:
     return status;
 }
@@ -427,6 +437,7 @@ static stoic_status add_pass(worker *w, int64_t image, bool *hit, stoic_error *e
     if (status != STOIC_OK || !*hit)
         return status;
     const stoic_block *block = e->single && e->blocks ? e->blocks[image / e->grain] : w->block;
+    stoic_engine_use(w, image);
     if (!block)
         TRY(stoic_dataset_read(e->data, image, 1, w->images, w->labels, err));
     TRY(stoic_pass_queue_add(w->queue, block, w->images, err));
@@ -474,6 +485,7 @@ static stoic_status worker_trial(void *state, int64_t trial, const int32_t *imag
     stoic_status status = e->n_faults ? draw(w, trial, &drawn, err) : STOIC_OK;
     if (status != STOIC_OK)
         return status;
+    stoic_engine_flip(w, drawn);
     bool all = e->options.outcomes == STOIC_OUTCOMES_ALL;
     stoic_tallying t;
     if (n_images == 0 && !outcome)
@@ -522,5 +534,7 @@ void stoic_engine_worker_api(stoic_engine *e, stoic_worker_api *out) {
                               stoic_engine_worker_close,
                               stoic_engine_worker_block,
                               worker_trial,
-                              worker_finish};
+                              worker_finish,
+                              stoic_engine_check_own,
+                              stoic_engine_check_shared};
 }

@@ -3,12 +3,33 @@
 #define STOIC_CAMPAIGN_ENGINE_PARTS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/seal.h"
 
 #include "campaign/engine.h"
 #include "campaign/hit_sites.h"
 #include "campaign/outcome.h"
 #include "campaign/pass_queue.h"
 #include "exec/faulty.h"
+
+/* A bit to be flipped in a test: engine_memory.c. */
+typedef struct stoic_flip {
+    int what; /* 0: none */
+    int64_t byte;
+    int bit;
+    atomic_llong wait; /* trials until then */
+} stoic_flip;
+
+/* What nobody writes once the engine is made, and how it was then. */
+typedef struct stoic_engine_memory {
+    stoic_seals weights, plan, faults; /* weights: as they run, and as they are stored */
+    pthread_mutex_t lock;              /* one check at a time */
+    uint64_t constants;                /* digest of what each session has a copy of */
+    uint64_t *outputs;                 /* and of each block's golden outputs and labels */
+    atomic_bool *used; /* block: by trials of which nobody knows yet whether they count */
+    stoic_flip flip;
+} stoic_engine_memory;
 
 struct stoic_engine {
     const stoic_model *model;
@@ -31,6 +52,7 @@ struct stoic_engine {
     pthread_mutex_t lock;
     stoic_block **blocks; /* kept for all workers; NULL: each worker keeps its current one */
     int64_t n_blocks;
+    stoic_engine_memory memory;
 };
 
 typedef struct stoic_edit_list {
@@ -38,6 +60,7 @@ typedef struct stoic_edit_list {
     stoic_edit *edits;
     size_t n, room;
     bool due;
+    uint64_t digest; /* of all of it */
 } stoic_edit_list;
 
 enum { STOIC_DRAWN_TRIALS = 1024 };
@@ -52,6 +75,10 @@ typedef struct stoic_engine_worker {
     int *labels;
     int64_t first, count; /* the current images */
     stoic_counts begun;   /* a trial's counts on all of them, before the fault */
+    uint64_t begun_digest;
+    bool *used;   /* block: since the last check */
+    bool spoiled; /* something is gone that had changed: `spoiled_by` says what */
+    stoic_error spoiled_by;
     stoic_pass_queue *queue;
     int32_t *spared; /* images that the transient fault leaves out */
     stoic_site_drawer drawer;
@@ -63,5 +90,28 @@ typedef struct stoic_engine_worker {
 stoic_status stoic_engine_worker_open(void *engine, int index, void **state, stoic_error *err);
 void stoic_engine_worker_close(void *state);
 stoic_status stoic_engine_worker_block(void *state, int64_t first, int64_t count, stoic_error *err);
+
+/* ---- engine_memory.c ---- */
+
+/* Everything is made. */
+stoic_status stoic_engine_seal(stoic_engine *engine, stoic_error *err) STOIC_MUST_CHECK;
+void stoic_engine_unseal(stoic_engine *engine);
+/* A worker's trials need the block that this image is in. */
+static inline void stoic_engine_use(stoic_engine_worker *w, int64_t image) {
+    w->used[image / w->engine->grain] = true;
+}
+uint64_t stoic_edit_list_digest(const stoic_edit_list *list);
+/* The list, or the worker's own block, is about to go: notes whether it had changed. */
+void stoic_engine_drop_list(stoic_engine_worker *w, const stoic_edit_list *list);
+void stoic_engine_drop_block(stoic_engine_worker *w);
+/* As the worker API has them. */
+stoic_status stoic_engine_check_own(void *state, stoic_error *err);
+stoic_status stoic_engine_check_shared(void *engine, stoic_error *err);
+/* Before each trial: flips the bit that a test asked for, when its time has come. */
+void stoic_engine_flip_now(stoic_engine_worker *w, const stoic_edit_list *drawn);
+static inline void stoic_engine_flip(stoic_engine_worker *w, const stoic_edit_list *drawn) {
+    if (w->engine->memory.flip.what)
+        stoic_engine_flip_now(w, drawn);
+}
 
 #endif

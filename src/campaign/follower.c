@@ -42,8 +42,12 @@ typedef struct follower {
     pthread_cond_t work;
     task_list todo, done;
     task *spare;
+    int unchecked;  /* evaluated, but the thread has not checked its memory since */
+    int evaluating; /* threads */
+    stoic_check_clock check;
     double unit_seconds; /* of late; 0: not known */
     double done_since;   /* when the first of `done` was */
+    uint32_t asked;      /* units wanted, as rank 0 was told last */
     stoic_text message;
     bool stop;
     atomic_bool abort;
@@ -95,16 +99,53 @@ static void end(follower *f, stoic_status status, const stoic_error *error) {
 
 /* ---- threads that evaluate ---- */
 
-static void finish_task(follower *f, task *one, double seconds) {
-    if (one->unit->dropped) {
-        one->next = f->spare;
-        f->spare = one;
-        return;
-    }
-    f->unit_seconds = f->unit_seconds > 0.0 ? 0.9 * f->unit_seconds + 0.1 * seconds : seconds;
-    if (f->done.count == 0)
+static void give_up_task(follower *f, task *one) {
+    one->next = f->spare;
+    f->spare = one;
+}
+
+/* What the thread holds has been checked, or will never be. */
+static void let_go(follower *f, task_list *held, bool good) {
+    f->unchecked -= held->count;
+    if (good && held->count > 0 && f->done.count == 0)
         f->done_since = stoic_clock();
-    list_add(&f->done, one);
+    while (held->count > 0) {
+        task *one = list_take(held);
+        if (good)
+            list_add(&f->done, one);
+        else
+            give_up_task(f, one);
+    }
+}
+
+/* Evaluates a task, if there is one, and checks memory where it is time, or nothing else to do.
+ * Called with the mutex held, which is free meanwhile. */
+static stoic_status work_once(follower *f, task *one, stoic_unit_state *state, task_list *held,
+                              stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    f->evaluating += one != NULL;
+    pthread_mutex_unlock(&f->mutex);
+    double began = stoic_clock();
+    if (one)
+        status = stoic_unit_run(one->unit, state, &f->abort, err);
+    status = stoic_unit_blame(f->options, state->worker, status, err);
+    double seconds = stoic_clock() - began;
+    bool check = status == STOIC_OK && (!one || stoic_unit_check_due(state));
+    bool good = one && status == STOIC_OK && !one->unit->dropped;
+    if (check)
+        status = stoic_unit_check(state, err);
+    pthread_mutex_lock(&f->mutex);
+    f->evaluating -= one != NULL;
+    if (good) {
+        f->unit_seconds = f->unit_seconds > 0.0 ? 0.9 * f->unit_seconds + 0.1 * seconds : seconds;
+        list_add(held, one);
+        f->unchecked++;
+    } else if (one) {
+        give_up_task(f, one);
+    }
+    if (check && status == STOIC_OK)
+        let_go(f, held, true);
+    return status;
 }
 
 static void work(follower *f, int worker) {
@@ -112,21 +153,17 @@ static void work(follower *f, int worker) {
     stoic_unit_state state;
     stoic_status status = stoic_unit_state_open(&state, f->options, worker, &error);
     bool open = status == STOIC_OK;
+    task_list held;
+    list_init(&held);
     pthread_mutex_lock(&f->mutex);
     while (status == STOIC_OK && !f->stop) {
         task *one = list_take(&f->todo);
-        if (!one) {
+        if (one || held.count > 0)
+            status = work_once(f, one, &state, &held, &error);
+        else
             pthread_cond_wait(&f->work, &f->mutex);
-            continue;
-        }
-        pthread_mutex_unlock(&f->mutex);
-        double began = stoic_clock();
-        status = stoic_unit_run(one->unit, &state, &f->abort, &error);
-        double seconds = stoic_clock() - began;
-        pthread_mutex_lock(&f->mutex);
-        one->unit->dropped = one->unit->dropped || status != STOIC_OK;
-        finish_task(f, one, seconds);
     }
+    let_go(f, &held, false);
     if (status != STOIC_OK)
         end(f, status, &error);
     pthread_mutex_unlock(&f->mutex);
@@ -136,18 +173,20 @@ static void work(follower *f, int worker) {
 
 /* ---- the one that talks ---- */
 
-/* Units to hold. Called with the mutex held. */
+/* Units to hold: those that are done stay here until memory is checked. Called with the mutex held.
+ */
 static uint32_t target(const follower *f) {
     double each = f->unit_seconds > 0.0 ? ahead / f->unit_seconds : 1.0;
     double spare = ceil(fmin(each, MOST_AHEAD) * f->threads);
-    return (uint32_t)(f->threads + fmax(spare, 1.0));
+    return (uint32_t)(f->threads + fmax(spare, 1.0)) + (uint32_t)(f->unchecked + f->done.count);
 }
 
 static stoic_status greet(follower *f, stoic_error *err) {
     static const stoic_facts none = {0};
     stoic_wire_begin(&f->message, STOIC_MESSAGE_READY);
     stoic_wire_put_string(&f->message, f->cluster->transport.host);
-    stoic_wire_put_u32(&f->message, target(f));
+    f->asked = target(f);
+    stoic_wire_put_u32(&f->message, f->asked);
     stoic_wire_put_facts(&f->message, f->options->facts ? f->options->facts : &none);
     return stoic_cluster_send(f->cluster, 0, &f->message, err);
 }
@@ -253,21 +292,35 @@ static void put_result(follower *f, const task *sum) {
     stoic_wire_put_unit(&f->message, sum->unit);
 }
 
+/* What is to be sent now, and how many units are wanted; false: nothing need be said. Where memory
+ * cannot be checked yet, more units are asked for instead. Called with the mutex held. */
+static bool take_done(follower *f, task_list *done, uint32_t *wanted) {
+    uint32_t ahead_of_us = target(f) - (uint32_t)(f->unchecked + f->done.count);
+    bool low = 2 * (uint32_t)f->todo.count < ahead_of_us; /* new work is to come in time */
+    bool dry = f->todo.count == 0 && f->evaluating == 0;
+    bool late = f->done.count > 0 && stoic_clock() - f->done_since > longest_delay;
+    bool send = f->done.count > 0 && (dry || ((low || late) && stoic_clock() >= f->check.due) ||
+                                      stoic_stop_asked(f->options->cancel));
+    while (send && f->done.count > 0)
+        list_add(done, list_take(&f->done));
+    *wanted = target(f);
+    return send || (low && *wanted > f->asked);
+}
+
 /* Many short units go in one message; nobody waits for a thread that has run dry. */
 static stoic_status send_results(follower *f, stoic_error *err) {
     stoic_status status = STOIC_OK;
     task_list done;
-    uint32_t results;
+    uint32_t results, wanted;
     list_init(&done);
     pthread_mutex_lock(&f->mutex);
-    uint32_t wanted = target(f);
-    bool low = 2 * (uint32_t)f->todo.count < wanted; /* new work is to come before it runs out */
-    bool due = f->done.count > 0 && (low || stoic_clock() - f->done_since > longest_delay);
-    while (due && f->done.count > 0)
-        list_add(&done, list_take(&f->done));
+    bool send = take_done(f, &done, &wanted);
     pthread_mutex_unlock(&f->mutex);
-    if (!due)
+    if (!send)
         return STOIC_OK;
+    f->asked = wanted;
+    if (done.count > 0)
+        TRY(stoic_unit_check_shared(f->options, &f->check, f->threads, err));
     stoic_wire_begin(&f->message, STOIC_MESSAGE_RESULTS);
     stoic_wire_put_u32(&f->message, wanted);
     TRY(sum_up(f, &done, &results, err));

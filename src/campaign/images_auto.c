@@ -132,6 +132,8 @@ static void pilot_worker(int index, void *user) {
     open = status == STOIC_OK;
     if (open) {
         status = run_blocks(p, unit, &state, &error);
+        if (status == STOIC_OK)
+            status = stoic_unit_check(&state, &error);
         stoic_unit_state_close(&state);
     }
     stoic_unit_free_list(unit);
@@ -219,6 +221,9 @@ static stoic_status run_pilot(pilot *p, const stoic_parts *parts, stoic_error *e
     status = (stoic_status)atomic_load(&p->status);
     if (status != STOIC_OK && err)
         *err = p->error;
+    stoic_check_clock once = {0};
+    if (status == STOIC_OK)
+        status = stoic_unit_check_shared(&p->run, &once, threads, err);
 done:
     stoic_engine_free(engine);
     return status;

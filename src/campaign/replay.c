@@ -163,6 +163,8 @@ static stoic_status evaluate(const stoic_run_options *run, int64_t trial, stoic_
         for (size_t i = 0; i < unit->upsets.count; i++)
             TRY(stoic_upset_list_add(upsets, &unit->upsets.items[i], err));
     }
+    TRY(stoic_unit_check(&state, err));
+    status = stoic_unit_check_shared(run, &state.check, 1, err);
 done:
     if (open)
         stoic_unit_state_close(&state);

@@ -23,6 +23,7 @@ void stoic_runner_give_up(runner *run, stoic_status status, const stoic_error *e
         run->status = status;
         run->error = *error;
     }
+    run->corrupt = run->corrupt || status == STOIC_ERR_CORRUPT;
     run->stop = true;
     atomic_store(&run->abort, true);
     pthread_cond_broadcast(&run->work);
@@ -78,8 +79,9 @@ void stoic_runner_idle(runner *run) {
     pthread_cond_signal(&run->result);
 }
 
-/* Waits for a unit; NULL: there will be none. Called with the mutex held. */
-static stoic_unit *next_unit(runner *run, stoic_error *err, stoic_status *status) {
+/* Waits for a unit, if asked to; NULL: there is none now, or will be none. Called with the mutex
+ * held. */
+static stoic_unit *next_unit(runner *run, bool wait, stoic_error *err, stoic_status *status) {
     *status = STOIC_OK;
     while (!run->stop) {
         stoic_unit *unit = NULL;
@@ -96,6 +98,8 @@ static stoic_unit *next_unit(runner *run, stoic_error *err, stoic_status *status
             if (*status != STOIC_OK)
                 return NULL;
         }
+        if (!wait)
+            return NULL;
         stoic_runner_idle(run);
         for (unsigned round = run->round; round == run->round && !run->stop;)
             pthread_cond_wait(&run->work, &run->mutex);
@@ -103,36 +107,82 @@ static stoic_unit *next_unit(runner *run, stoic_error *err, stoic_status *status
     return NULL;
 }
 
-static void work(runner *run, int worker) {
+/* One worker, and what it has evaluated since it last checked its memory. */
+typedef struct worker {
+    runner *run;
+    int index;
+    bool open;
+    stoic_unit_state state;
+    stoic_unit *held, **held_end;
+} worker;
+
+static stoic_status evaluate(worker *w, stoic_unit *unit, stoic_error *err) {
+    stoic_status status = STOIC_OK;
+    if (!w->open)
+        TRY(stoic_unit_state_open(&w->state, w->run->options, w->index, err));
+    w->open = true;
+    status = stoic_unit_run(unit, &w->state, &w->run->abort, err);
+    status = stoic_unit_blame(w->run->options, w->state.worker, status, err);
+done:
+    unit->dropped = unit->dropped || status != STOIC_OK;
+    return status;
+}
+
+/* Puts what is held into the queue, or gives it up. Called with the mutex held. */
+static void let_go(worker *w, bool good) {
+    while (w->held) {
+        stoic_unit *unit = w->held;
+        w->held = unit->next;
+        if (good)
+            stoic_runner_put(w->run, unit);
+        else
+            stoic_runner_spare(w->run, unit);
+    }
+    w->held_end = &w->held;
+}
+
+/* The next unit, or what has to be done before one is waited for; *more: call again. Called with
+ * the mutex held, which is free meanwhile. */
+static stoic_status work_once(worker *w, bool *more, stoic_error *err) {
+    runner *run = w->run;
+    stoic_status status;
+    stoic_unit *unit = next_unit(run, !w->held, err, &status);
+    *more = status == STOIC_OK && (unit || w->held);
+    if (!*more)
+        return status;
+    pthread_mutex_unlock(&run->mutex);
+    if (unit)
+        status = evaluate(w, unit, err);
+    bool check = status == STOIC_OK && (!unit || stoic_unit_check_due(&w->state));
+    if (check)
+        status = stoic_unit_check(&w->state, err);
+    pthread_mutex_lock(&run->mutex);
+    if (unit && unit->dropped) {
+        stoic_runner_spare(run, unit);
+    } else if (unit) {
+        unit->next = NULL;
+        *w->held_end = unit;
+        w->held_end = &unit->next;
+    }
+    if (check && status == STOIC_OK)
+        let_go(w, true);
+    return status;
+}
+
+static void work(runner *run, int index) {
+    worker w = {.run = run, .index = index};
     stoic_error error = {0};
     stoic_status status = STOIC_OK;
-    stoic_unit_state state;
-    bool open = false;
+    w.held_end = &w.held;
     pthread_mutex_lock(&run->mutex);
-    for (;;) {
-        stoic_unit *unit = next_unit(run, &error, &status);
-        if (!unit)
-            break;
-        pthread_mutex_unlock(&run->mutex);
-        if (!open)
-            status = stoic_unit_state_open(&state, run->options, worker, &error);
-        open = open || status == STOIC_OK;
-        if (status == STOIC_OK)
-            status = stoic_unit_run(unit, &state, &run->abort, &error);
-        pthread_mutex_lock(&run->mutex);
-        if (status == STOIC_OK && !unit->dropped) {
-            stoic_runner_put(run, unit);
-        } else {
-            stoic_runner_spare(run, unit);
-        }
-        if (status != STOIC_OK)
-            break;
-    }
+    for (bool more = true; more && status == STOIC_OK;)
+        status = work_once(&w, &more, &error);
+    let_go(&w, false);
     if (status != STOIC_OK)
         stoic_runner_give_up(run, status, &error);
     pthread_mutex_unlock(&run->mutex);
-    if (open)
-        stoic_unit_state_close(&state);
+    if (w.open)
+        stoic_unit_state_close(&w.state);
     pthread_mutex_lock(&run->mutex);
     run->active--;
     pthread_cond_signal(&run->result);
@@ -215,8 +265,10 @@ static stoic_status write_batch(runner *run, stoic_unit *batch, stoic_error *err
         else if (unit->last)
             TRY(fold(run, unit->piece, err));
     }
+    TRY(stoic_unit_check_shared(run->options, &run->check, run->threads, err));
     status = stoic_rows_commit(run->rows, err);
 done:
+    status = stoic_unit_blame(run->options, NULL, status, err);
     if (status != STOIC_OK)
         stoic_rows_rollback(run->rows);
     return status;
@@ -330,6 +382,19 @@ static void open_next_round(runner *run) {
     pthread_cond_broadcast(&run->work);
 }
 
+/* What is queued, if it is time to check memory and to commit: workers may be waiting for it, or it
+ * has waited long enough. Called with the mutex held. */
+static stoic_unit *take_batch(runner *run) {
+    stoic_unit *batch = run->queue;
+    if (run->idle < run->active && run->queued < STOIC_QUEUE_LIMIT / 2 &&
+        stoic_clock() < run->check.due)
+        return NULL;
+    run->queue = NULL;
+    run->queue_end = &run->queue;
+    run->queued = 0;
+    return batch;
+}
+
 /* One round: takes what is queued, commits it, decides. Returns whether to go on. */
 static bool commit_round(runner *run, stoic_error *err, stoic_status *status) {
     pthread_mutex_lock(&run->mutex);
@@ -339,11 +404,9 @@ static bool commit_round(runner *run, stoic_error *err, stoic_status *status) {
         if (run->options->cluster) /* a launcher does not wait long until it kills */
             atomic_store(&run->abort, true);
     }
-    stoic_unit *batch = run->queue;
-    run->queue = NULL;
-    run->queue_end = &run->queue;
-    run->queued = 0;
     bool last = run->active == 0;
+    stoic_unit *batch = take_batch(run);
+    run->broken = run->broken || run->corrupt;
     pthread_mutex_unlock(&run->mutex);
     *status = batch && !run->broken ? write_batch(run, batch, err) : STOIC_OK;
     run->broken = run->broken || *status != STOIC_OK;
@@ -376,14 +439,14 @@ static void commit_loop(runner *run) {
     }
 }
 
-static void thread_main(int worker, void *user) {
+static void thread_main(int index, void *user) {
     runner *run = user;
-    if (worker == run->threads)
+    if (index == run->threads)
         commit_loop(run);
-    else if (worker > run->threads)
+    else if (index > run->threads)
         stoic_dispatch(run);
     else
-        work(run, worker);
+        work(run, index);
 }
 
 /* ---- all of it ---- */

@@ -1,6 +1,7 @@
 /*
  * Runs what a campaign file lacks: workers evaluate units, one thread commits.
- * What is done is in the file at most a quarter of a second after it was measured.
+ * What is done is in the file at most a quarter of a second after it was measured, or as soon as
+ * memory has been checked (docs/dev.md).
  */
 #ifndef STOIC_CAMPAIGN_RUNNER_H
 #define STOIC_CAMPAIGN_RUNNER_H

@@ -39,9 +39,11 @@ typedef struct stoic_runner {
     stoic_job *returned; /* handed out to somebody who left without a result */
     size_t n_returned, returned_room;
     int queued, active;
-    int idle;            /* workers that found no unit in this round */
-    unsigned round;      /* the committer's */
-    bool broken;         /* the file takes no more rows */
+    int idle;       /* workers that found no unit in this round */
+    unsigned round; /* the committer's */
+    bool broken;    /* the file takes no more rows; the committer's */
+    bool corrupt;   /* memory changed: nothing that is not written can be trusted */
+    stoic_check_clock check;
     bool stop;           /* hand out nothing more */
     atomic_bool abort;   /* and drop what is being evaluated */
     stoic_status status; /* the first failure */

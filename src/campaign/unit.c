@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "campaign/moments.h"
 
@@ -95,6 +96,50 @@ static int64_t images_in_block(stoic_unit_state *state, int64_t trial, int64_t f
             state->offsets[n++] = (int32_t)(state->picks[i] - first);
     }
     return n;
+}
+
+void stoic_check_done(stoic_check_clock *clock, double began, int threads) {
+    static const double rarely = 100.0, longest = 5.0; /* seconds */
+    double took = stoic_thread_clock() - began, wait = rarely * took / (threads > 1 ? threads : 1);
+    clock->due = stoic_clock() + (wait < longest ? wait : longest);
+}
+
+bool stoic_unit_check_due(const stoic_unit_state *state) {
+    return stoic_clock() >= state->check.due;
+}
+
+stoic_status stoic_unit_check(stoic_unit_state *state, stoic_error *err) {
+    const stoic_worker_api *api = &state->options->worker;
+    double began = stoic_thread_clock();
+    stoic_status status = api->check_own ? api->check_own(state->worker, err) : STOIC_OK;
+    stoic_check_done(&state->check, began, 1);
+    return status;
+}
+
+stoic_status stoic_unit_check_shared(const stoic_run_options *options, stoic_check_clock *clock,
+                                     int threads, stoic_error *err) {
+    const stoic_worker_api *api = &options->worker;
+    double began = stoic_thread_clock();
+    stoic_status status = api->check_shared ? api->check_shared(api->user, err) : STOIC_OK;
+    stoic_check_done(clock, began, threads);
+    return status;
+}
+
+stoic_status stoic_unit_blame(const stoic_run_options *options, void *worker, stoic_status failure,
+                              stoic_error *err) {
+    const stoic_worker_api *api = &options->worker;
+    stoic_error found;
+    stoic_status status = STOIC_OK;
+    if (failure == STOIC_OK || failure == STOIC_ERR_CORRUPT)
+        return failure;
+    if (worker && api->check_own)
+        status = api->check_own(worker, &found);
+    if (status == STOIC_OK && api->check_shared)
+        status = api->check_shared(api->user, &found);
+    if (status != STOIC_ERR_CORRUPT)
+        return failure;
+    *err = found;
+    return status;
 }
 
 static stoic_status finish(stoic_unit *unit, stoic_unit_state *state, stoic_error *err) {

@@ -21,6 +21,15 @@ typedef struct stoic_unit {
     struct stoic_unit *next;
 } stoic_unit;
 
+/* When memory is to be checked again (engine_memory.c): so rarely that it takes a hundredth of the
+ * time. Clocks decide when results are written, never what they are. */
+typedef struct stoic_check_clock {
+    double due; /* stoic_clock() */
+} stoic_check_clock;
+/* A check that began at `began`, of stoic_thread_clock(), is over; its time is set against that of
+ * `threads`. */
+void stoic_check_done(stoic_check_clock *clock, double began, int threads);
+
 /* What one worker thread needs besides units. */
 typedef struct stoic_unit_state {
     const stoic_run_options *options;
@@ -28,6 +37,7 @@ typedef struct stoic_unit_state {
     uint8_t *bitmap;
     int64_t *picks;
     int32_t *offsets;
+    stoic_check_clock check;
 } stoic_unit_state;
 
 /* Sized for any unit of the campaign, to be used again and again. */
@@ -44,5 +54,17 @@ void stoic_unit_state_close(stoic_unit_state *state);
 /* Evaluates the unit; between two trials `abort` is looked at. */
 stoic_status stoic_unit_run(stoic_unit *unit, stoic_unit_state *state, const atomic_bool *abort,
                             stoic_error *err) STOIC_MUST_CHECK;
+
+/* Has the time come for stoic_unit_check()? */
+bool stoic_unit_check_due(const stoic_unit_state *state);
+/* What came of all units that this state has evaluated may be handed on if this succeeds. */
+stoic_status stoic_unit_check(stoic_unit_state *state, stoic_error *err) STOIC_MUST_CHECK;
+/* And may be written, or sent, if this succeeds behind it; any thread. */
+stoic_status stoic_unit_check_shared(const stoic_run_options *options, stoic_check_clock *clock,
+                                     int threads, stoic_error *err) STOIC_MUST_CHECK;
+/* Something failed, perhaps because memory had changed: `err` and the result then say that instead.
+ * `worker`: the engine's, whose thread calls; NULL: none. */
+stoic_status stoic_unit_blame(const stoic_run_options *options, void *worker, stoic_status failure,
+                              stoic_error *err);
 
 #endif

@@ -27,6 +27,11 @@ typedef struct stoic_worker_api {
     /* Trials may be put off: all since block() are evaluated now. *upsets: the computed values
      * that these trials hit, or NULL; it lives until the next block(). NULL: trial() does it. */
     stoic_status (*finish)(void *state, const stoic_upset_list **upsets, stoic_error *err);
+    /* What came of trials counts once memory was found unchanged: first, in its own thread, what is
+     * the worker's alone, then, in any thread, what all workers share and has been used by trials
+     * that were checked so. Both fail with STOIC_ERR_CORRUPT. NULL: nothing is to be checked. */
+    stoic_status (*check_own)(void *state, stoic_error *err);
+    stoic_status (*check_shared)(void *user, stoic_error *err);
 } stoic_worker_api;
 
 /* The parts of a campaign that decide its bytes; frozen in the file when it is created. */

@@ -48,6 +48,28 @@ static void *floats(int64_t count) {
     return aligned_alloc(64, (size_t)(count * (int64_t)sizeof(float) + 63) / 64 * 64);
 }
 
+static int64_t floats_bytes(int64_t count) {
+    return count * (int64_t)sizeof(float);
+}
+
+stoic_status stoic_block_seal(stoic_block *b, const void *part, int64_t bytes, stoic_error *err) {
+    return stoic_seals_add(&b->seals, part, (size_t)bytes, err);
+}
+
+bool stoic_block_intact(stoic_block *b) {
+    bool intact = true, more = true;
+    for (size_t i = 0; intact && more; i++) {
+        stoic_seal seal = {0};
+        pthread_mutex_lock(&b->lock); /* not while reading: others need the block */
+        more = i < b->seals.count;
+        if (more)
+            seal = b->seals.items[i];
+        pthread_mutex_unlock(&b->lock);
+        intact = !more || stoic_seal_holds(&seal);
+    }
+    return intact;
+}
+
 static stoic_status block_allocate(const stoic_program *g, int64_t first, int count,
                                    stoic_block **out, stoic_error *err) {
     static atomic_ullong blocks;
@@ -101,6 +123,11 @@ stoic_status stoic_block_create(stoic_session *s, const float *images, int64_t f
             status = stoic_session_step(s, k, n, err);
     }
     stoic_session_frame_reset(s);
+    for (size_t v = 0; v < g->model->n_values && status == STOIC_OK; v++) {
+        if (b->golden[v])
+            status =
+                stoic_block_seal(b, b->golden[v], floats_bytes(g->values[v].size * count), err);
+    }
     if (status == STOIC_OK)
         *out = b;
     else
@@ -136,6 +163,7 @@ void stoic_block_free(stoic_block *b) {
     free(b->errors);
     free(b->quiet);
     free((void *)b->lines);
+    stoic_seals_deinit(&b->seals);
     pthread_mutex_destroy(&b->lock);
     free(b);
 }
@@ -156,6 +184,12 @@ stoic_status stoic_block_lanes(stoic_block *b, int value, const float **out, sto
         if (!lanes)
             status = stoic_fail_memory(err, "golden values side by side",
                                        (unsigned long long)(size * b->groups * 64));
+        else
+            status = stoic_block_seal(b, lanes, floats_bytes(size * b->groups * STOIC_LANES), err);
+        if (status != STOIC_OK) {
+            free(lanes);
+            lanes = NULL;
+        }
         b->lanes[value] = lanes;
     }
     pthread_mutex_unlock(&b->lock);
@@ -183,6 +217,8 @@ stoic_status stoic_block_sums(stoic_block *b, stoic_session *clean, int step, co
             status =
                 stoic_layer_sums(clean, st, b->golden[st->in[0]] + i * in, sums + i * size, n, err);
         }
+        if (status == STOIC_OK)
+            status = stoic_block_seal(b, sums, floats_bytes(size * b->count), err);
         if (status != STOIC_OK) {
             free(sums);
             sums = NULL;
@@ -254,6 +290,8 @@ stoic_status stoic_block_probe(stoic_block *b, const stoic_chains *chains, int s
             *probe = (stoic_probe){memory, memory + size, memory + size + images};
             memset(probe->total, 0, (size_t)(2 * images) * sizeof *memory);
             status = probe_layer(b, chains, step, lanes, probe, err);
+            if (status == STOIC_OK)
+                status = stoic_block_seal(b, memory, floats_bytes(size + 2 * images), err);
         }
         if (status != STOIC_OK && memory) {
             free(memory);

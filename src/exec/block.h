@@ -5,6 +5,8 @@
  * Beside the values in memory order a block keeps, on demand, what the narrow path needs: a
  * value with 16 images side by side, the sums of a layer in front of what is fused behind
  * it, and how large the partial sums of its chains are. These are made under the block's lock.
+ *
+ * Whatever is complete is sealed (base/seal.h): nobody writes it any more.
  */
 #ifndef STOIC_EXEC_BLOCK_H
 #define STOIC_EXEC_BLOCK_H
@@ -37,6 +39,7 @@ typedef struct stoic_block {
     float **errors;      /* layer -> count x classes: difference.c */
     float **quiet;       /* layer -> count x classes: relay_quiet.c */
     stoic_line **lines;  /* layer: line.c */
+    stoic_seals seals;   /* of all of these; grows under the lock */
     pthread_mutex_t lock;
 } stoic_block;
 
@@ -49,6 +52,12 @@ int64_t stoic_block_bytes(const stoic_program *program);
 stoic_status stoic_block_create(stoic_session *session, const float *images, int64_t first,
                                 int count, stoic_block **out, stoic_error *err);
 void stoic_block_free(stoic_block *block);
+
+/* Is all that was complete when it began as it was made? Any thread. */
+bool stoic_block_intact(stoic_block *block);
+/* A part is complete. With the lock held. */
+stoic_status stoic_block_seal(stoic_block *block, const void *part, int64_t bytes,
+                              stoic_error *err);
 
 /* The parts on demand; any thread, with its own session (edits do not matter). */
 stoic_status stoic_block_lanes(stoic_block *block, int value, const float **out, stoic_error *err);

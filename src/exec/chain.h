@@ -37,6 +37,9 @@ stoic_status stoic_chains_create(const stoic_program *program, stoic_chains **ou
  * shared. */
 stoic_status stoic_chains_confirm(stoic_chains *chains, stoic_session *clean, float *const *golden,
                                   int count, stoic_error *err);
+/* As stoic_program_seal(), behind stoic_chains_confirm(). */
+stoic_status stoic_chains_seal(const stoic_chains *chains, stoic_seals *weights, stoic_seals *plan,
+                               stoic_error *err);
 void stoic_chains_free(stoic_chains *chains);
 
 /* The chain that computes output channel `channel`, and its weights as they are in the session now,

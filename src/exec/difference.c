@@ -160,6 +160,8 @@ static stoic_status make_absolute(stoic_faulty *f, stoic_error *err) {
             weights[k] = fabsf(weights[k]);
         memset(f->absolute->constants + l->bias_at, 0, (size_t)l->channels * sizeof(float));
     }
+    if (status == STOIC_OK)
+        f->absolute_digest = stoic_session_digest(f->absolute);
     return status;
 }
 
@@ -263,6 +265,8 @@ static stoic_status find_errors(stoic_faulty *f, stoic_block *b, stoic_error *er
         float *errors = malloc(bytes);
         status = errors ? fill_errors(f, b, errors, err)
                         : stoic_fail_memory(err, "rounding bounds", bytes);
+        if (status == STOIC_OK)
+            status = stoic_block_seal(b, errors, (int64_t)bytes, err);
         if (status == STOIC_OK)
             b->errors[layer] = errors;
         else

@@ -457,10 +457,23 @@ stoic_status stoic_faulty_narrow(stoic_faulty *f, int first, const stoic_edit *e
     return status == STOIC_OK && *fits ? find_frontier(f, first, err) : status;
 }
 
+/* Are the held edits' constants as they were? Taking them back would hide it. */
+static bool holds(const stoic_faulty *f) {
+    return !f->held || stoic_session_digest(f->session) == f->held_digest;
+}
+
 static void release(stoic_faulty *f) {
+    f->spoiled = f->spoiled || !holds(f);
     if (f->held)
         stoic_session_restore(f->session);
     f->held = NULL;
+}
+
+bool stoic_faulty_intact(stoic_faulty *f, uint64_t digest) {
+    f->spoiled = f->spoiled || !holds(f) ||
+                 (!f->held && stoic_session_digest(f->session) != digest) ||
+                 (f->absolute && stoic_session_digest(f->absolute) != f->absolute_digest);
+    return !f->spoiled;
 }
 
 stoic_session *stoic_faulty_session(stoic_faulty *f) {
@@ -478,6 +491,7 @@ stoic_status stoic_faulty_hold(stoic_faulty *f, const stoic_edit *edits, size_t 
     }
     f->held = edits;
     f->n_held = n_edits;
+    f->held_digest = stoic_session_digest(f->session);
     return STOIC_OK;
 }
 

@@ -49,6 +49,13 @@ void stoic_faulty_sweep(stoic_faulty *faulty);
 stoic_session *stoic_faulty_session(stoic_faulty *faulty);
 const stoic_faulty_counts *stoic_faulty_count(const stoic_faulty *faulty);
 
+/* Are the weights in its sessions still those of the program, whose digest this is, but for edits
+ * that it holds? Once they were not it stays false. */
+bool stoic_faulty_intact(stoic_faulty *faulty, uint64_t digest);
+
+/* For tests (docs/dev.md): flips a bit of its session's constants; false: there is no such byte. */
+bool stoic_faulty_flip(stoic_faulty *faulty, int64_t byte, int bit);
+
 /* The first operator whose weights the edits change, as "Conv 'conv1'"; empty: none. */
 stoic_status stoic_faulty_first(stoic_faulty *faulty, const stoic_edit *edits, size_t n_edits,
                                 char *name, size_t size, stoic_error *err);

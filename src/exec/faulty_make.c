@@ -81,6 +81,11 @@ void stoic_faulty_free(stoic_faulty *f) {
     free(f);
 }
 
+bool stoic_faulty_flip(stoic_faulty *f, int64_t byte, int bit) {
+    size_t bytes = (size_t)f->program->constants * sizeof(float);
+    return stoic_seal_flip(f->session->constants, bytes, byte, bit);
+}
+
 void stoic_faulty_sweep(stoic_faulty *f) {
     f->swept = true;
 }

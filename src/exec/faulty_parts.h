@@ -116,11 +116,14 @@ struct stoic_faulty {
     stoic_session *session;
     const stoic_edit *held; /* are in the session between runs; NULL: none */
     size_t n_held;
+    uint64_t held_digest; /* of the session's constants with them */
+    bool spoiled; /* held edits were taken back, and the constants were not these any more */
     stoic_session *absolute; /* |weights|, no biases: how bounds grow; made when first needed */
-    bool *changed;           /* step */
-    bool *gathered;          /* value: its rows are in the frame */
-    int32_t *readers;        /* value -> number of steps that read it */
-    bool *selected;          /* image of the block */
+    uint64_t absolute_digest;
+    bool *changed;    /* step */
+    bool *gathered;   /* value: its rows are in the frame */
+    int32_t *readers; /* value -> number of steps that read it */
+    bool *selected;   /* image of the block */
     int selected_room;
     int32_t *rows; /* images in the tile */
     int n_rows;

@@ -337,6 +337,34 @@ static stoic_status create(const stoic_faulty *f, const stoic_block *b, int64_t 
     return STOIC_OK;
 }
 
+static stoic_status seal_errors(const stoic_faulty *f, stoic_block *b, const stoic_line *line,
+                                stoic_error *err) {
+    const int64_t n = b->count * f->program->values[f->program->output].size;
+    const size_t before = b->seals.count;
+    stoic_status status;
+    TRY(stoic_block_seal(b, line->errors, n * (int64_t)sizeof *line->errors, err));
+    status = stoic_block_seal(b, line->quiet, n * (int64_t)sizeof *line->quiet, err);
+done:
+    if (status != STOIC_OK)
+        b->seals.count = before; /* the line goes */
+    return status;
+}
+
+static stoic_status seal_channel(const stoic_faulty *f, stoic_block *b, const stoic_line *line,
+                                 int64_t j, stoic_error *err) {
+    const int64_t images = b->groups * STOIC_LANES, row = images * (int64_t)sizeof *line->low;
+    const int64_t classes = f->program->values[f->program->output].size;
+    const int64_t reach = classes * (int64_t)sizeof *line->reach;
+    stoic_status status;
+    TRY(stoic_block_seal(b, line->low + j * images, row, err));
+    TRY(stoic_block_seal(b, line->high + j * images, row, err));
+    TRY(stoic_block_seal(b, line->reach + j * classes, reach, err));
+    TRY(stoic_block_seal(b, &line->far_to[j], sizeof line->far_to[j], err));
+    status = stoic_block_seal(b, &line->far_class[j], sizeof line->far_class[j], err);
+done:
+    return status;
+}
+
 stoic_status stoic_tail_logits(stoic_faulty *f, stoic_block *b, const stoic_tail *t,
                                const float **out, stoic_error *err) {
     return stoic_block_sums(b, f->session, t->step[t->n - 1], out, err);
@@ -354,7 +382,9 @@ stoic_status stoic_line_of(stoic_faulty *f, stoic_block *b, const stoic_tail *t,
     TRY(create(f, b, channels, &fresh, err));
     TRY(fill_errors(f, b, t, fresh, err)); /* probes take the lock themselves */
     pthread_mutex_lock(&b->lock);
-    if (!b->lines[layer]) {
+    if (!b->lines[layer])
+        status = seal_errors(f, b, fresh, err);
+    if (!b->lines[layer] && status == STOIC_OK) {
         b->lines[layer] = fresh;
         fresh = NULL;
     }
@@ -428,9 +458,11 @@ static stoic_status prepare(stoic_faulty *f, stoic_block *b, const tail *t, int 
     TRY(stoic_block_probe(b, f->chains, first, &s.probe, err));
     TRY(stoic_tail_logits(f, b, t, &s.logits, err));
     pthread_mutex_lock(&b->lock);
-    if (!line->ready[j])
+    if (!line->ready[j]) {
         fill_channel(f, b, t, &s, line, j);
-    line->ready[j] = true;
+        status = seal_channel(f, b, line, j, err);
+    }
+    line->ready[j] = line->ready[j] || status == STOIC_OK;
     pthread_mutex_unlock(&b->lock);
 done:
     return status;

@@ -10,6 +10,7 @@
 #ifndef STOIC_EXEC_PROGRAM_H
 #define STOIC_EXEC_PROGRAM_H
 
+#include "base/seal.h"
 #include "exec/dnnl_shim.h"
 #include "exec/kernels.h"
 #include "model/choice.h"
@@ -145,6 +146,11 @@ struct stoic_program {
     int input, output;     /* roots */
     int alarm; /* root of the count of checksums that are off, -1 (reference: the value itself) */
 };
+
+/* Its constants, and what says how they are used. What the kernels keep inside oneDNN is not among
+ * it. */
+stoic_status stoic_program_seal(const stoic_program *program, stoic_seals *weights,
+                                stoic_seals *plan, stoic_error *err);
 
 static inline bool stoic_step_is_pool(const stoic_exec_step *step) {
     return step->kind == STOIC_STEP_MAX_POOL || step->kind == STOIC_STEP_AVERAGE_POOL;

@@ -126,14 +126,17 @@ stoic_status stoic_relay_quiet(stoic_faulty *f, stoic_block *b, const float **ou
     fresh = malloc(bytes);
     if (!fresh)
         return stoic_fail_memory(err, "rounding bounds", bytes);
+    stoic_status status = STOIC_OK;
     fill(f, b, fresh);
     pthread_mutex_lock(&b->lock);
-    if (!b->quiet[layer]) {
+    if (!b->quiet[layer])
+        status = stoic_block_seal(b, fresh, (int64_t)bytes, err);
+    if (!b->quiet[layer] && status == STOIC_OK) {
         b->quiet[layer] = fresh;
         fresh = NULL;
     }
     *out = b->quiet[layer];
     pthread_mutex_unlock(&b->lock);
     free(fresh);
-    return STOIC_OK;
+    return status;
 }

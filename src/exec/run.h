@@ -56,6 +56,9 @@ static inline bool stoic_session_alarm(const stoic_session *s, int i) {
 stoic_status stoic_session_run_watched(stoic_session *session, const float *images, int64_t count,
                                        float *outputs, uint8_t *alarms, stoic_error *err);
 
+/* Of the constants as they are now; without edits that of the program's. */
+uint64_t stoic_session_digest(const stoic_session *session);
+
 /* The plain executor (reference.c): one image, and an edit of a constant. */
 stoic_status stoic_reference_run(stoic_session *s, const float *image, float *output,
                                  uint8_t *alarm, stoic_error *err);

@@ -12,12 +12,14 @@
 
 #include <cmocka.h>
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/rng.h"
 #include "campaign/campaign_file.h"
 #include "campaign/moments.h"
@@ -36,6 +38,12 @@ typedef struct kit {
     int critical_share; /* of 1000 */
     int64_t fail_at;    /* trial that fails; -1: none */
     int nap;            /* microseconds a trial */
+    /* From trial `spoil_at` on (-1: never) memory is not what it was: that of the worker that gets
+     * there, or, shared, everybody's. Results are wrong then, and checks say so. */
+    int64_t spoil_at;
+    bool spoil_shared;
+    atomic_bool spoiled;
+    int check_load; /* microseconds of work a check */
 } kit;
 
 static uint32_t kit_hash(uint64_t a, uint64_t b) {
@@ -48,6 +56,7 @@ static uint32_t kit_hash(uint64_t a, uint64_t b) {
 typedef struct kit_state {
     kit *of;
     int64_t first, count;
+    bool spoiled;
 } kit_state;
 
 static inline stoic_status kit_open(void *user, int worker, void **state, stoic_error *err) {
@@ -114,9 +123,36 @@ static inline stoic_status kit_trial(void *state, int64_t trial, const int32_t *
         counts->sdc10 = counts->critical;
         counts->sdc20 = counts->nan;
     }
+    if (s->of->spoil_at >= 0 && trial >= s->of->spoil_at) {
+        s->spoiled = s->spoiled || !s->of->spoil_shared;
+        atomic_store(&s->of->spoiled, true);
+    }
+    if (s->spoiled || (s->of->spoil_shared && atomic_load(&s->of->spoiled)))
+        counts->critical = n - counts->critical;
     if (s->of->nap > 0)
         usleep((useconds_t)s->of->nap);
     return STOIC_OK;
+}
+
+static inline stoic_status kit_checked(const kit *k, bool spoiled, stoic_error *err) {
+    for (double end = stoic_thread_clock() + 1e-6 * k->check_load; stoic_thread_clock() < end;)
+        ;
+    if (!spoiled)
+        return STOIC_OK;
+    err->code = STOIC_ERR_CORRUPT;
+    err->place[0] = 0;
+    snprintf(err->message, sizeof err->message, "the fake memory changed");
+    return STOIC_ERR_CORRUPT;
+}
+
+static inline stoic_status kit_check_own(void *state, stoic_error *err) {
+    kit_state *s = state;
+    return kit_checked(s->of, s->spoiled, err);
+}
+
+static inline stoic_status kit_check_shared(void *user, stoic_error *err) {
+    kit *k = user;
+    return kit_checked(k, k->spoil_shared && atomic_load(&k->spoiled), err);
 }
 
 /* Ordered: entry, word, bit of the trial. Otherwise 0 to 3 sites, by hash. */
@@ -154,10 +190,11 @@ static inline void kit_init(kit *k, const char *name) {
     snprintf(k->path, sizeof k->path, "campaign-%ld-%s.db", (long)getpid(), name);
     unlink(k->path);
     k->critical_share = 30;
-    k->fail_at = -1;
+    k->fail_at = k->spoil_at = -1;
     k->source = (stoic_site_source){k, kit_draw, true};
     k->run = (stoic_run_options){
-        .worker = {k, kit_open, kit_close, kit_block, kit_trial, NULL},
+        .worker = {k, kit_open, kit_close, kit_block, kit_trial, NULL, kit_check_own,
+                   kit_check_shared},
         .sites = &k->source,
         .design = {.chunk = 16, .block = 30, .images = KIT_IMAGES, .images_per_trial = 0},
         .seed = 5,
@@ -283,6 +320,28 @@ static inline char *kit_dump(const char *path) {
     stoic_records_free(records);
     fclose(text.stream);
     return text.data;
+}
+
+/* Every record in the file is one of `expected`, a dump of another. Returns how many there are. */
+static inline int kit_records_within(const char *path, const char *expected) {
+    char *rest;
+    int n = 0;
+    stoic_error err;
+    stoic_records *records;
+    kit_text text;
+    text.stream = open_memstream(&text.data, &text.size);
+    assert_int_equal(stoic_records_open(path, &records, &err), STOIC_OK);
+    assert_int_equal(stoic_records_each(records, kit_print_row, text.stream, &err), STOIC_OK);
+    stoic_records_free(records);
+    fclose(text.stream);
+    rest = text.data;
+    for (char *line; (line = strsep(&rest, "\n")) && *line; n++) {
+        const char *at = strstr(expected, line);
+        if (!at || (at != expected && at[-1] != '\n') || at[strlen(line)] != '\n')
+            fail_msg("%s: '%s' is no record of the undisturbed campaign", path, line);
+    }
+    free(text.data);
+    return n;
 }
 
 #endif

@@ -294,6 +294,34 @@ static void test_worker_error_keeps_work(void **state) {
     kit_remove(k.path);
 }
 
+/* Memory of one worker, or of all, changes on the way: what was measured since the last check is in
+ * no record and no journal row, however rarely memory is checked. */
+static void test_memory_changes(void **state) {
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        kit k;
+        stoic_error err = {0};
+        kit_init(&k, "spoiled");
+        k.run.trials = 600;
+        k.run.threads = i & 1 ? 3 : 1;
+        char *expected = reference(&k);
+        k.spoil_shared = i >> 1 & 1;
+        k.check_load = i >> 2 & 1 ? 500 : 0; /* a check every 50 ms */
+        k.nap = 300 * k.run.threads;         /* half a second until then */
+        k.spoil_at = 400;
+        assert_int_equal(kit_run(&k, NULL, &err), STOIC_ERR_CORRUPT);
+        assert_string_equal(err.message, "the fake memory changed");
+        assert_true(kit_records_within(k.path, expected) > 0);
+        k.spoil_at = -1;
+        k.nap = k.check_load = 0;
+        atomic_store(&k.spoiled, false);
+        run_ok(&k);
+        assert_same_as(&k, expected);
+        free(expected);
+        kit_remove(k.path);
+    }
+}
+
 static void count_progress(void *user, const stoic_campaign_progress *p) {
     int *calls = user;
     (*calls)++;
@@ -540,6 +568,7 @@ int main(void) {
         cmocka_unit_test(test_fewer_trials),
         cmocka_unit_test(test_more_trials_after_interruption),
         cmocka_unit_test(test_worker_error_keeps_work),
+        cmocka_unit_test(test_memory_changes),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_strange_files),
         cmocka_unit_test(test_another_campaign),

@@ -138,6 +138,36 @@ static void test_rank_fails(void **state) {
     free(expected);
 }
 
+/* Memory of one rank changes: it sends nothing that it measured since its last check. */
+static void test_memory_of_a_rank_changes(void **state) {
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        kit k;
+        rig g;
+        stoic_error err = {0};
+        kit_init(&k, "ranks-spoiled");
+        k.run.trials = 2000;
+        k.nap = 100;
+        k.spoil_shared = i & 1;
+        k.check_load = i & 2 ? 500 : 0;
+        char *expected = alone(&k);
+        rig_init(&g, &k, 3);
+        g.rank[1].kit.spoil_at = 40 * 16;
+        g.rank[0].kit.nap = g.rank[2].kit.nap = 20000; /* so that rank 1 gets there */
+        assert_int_equal(rig_run(&g, NULL, &err), STOIC_ERR_CORRUPT);
+        assert_string_equal(err.place, "rank 1 on here");
+        assert_string_equal(err.message, "the fake memory changed");
+        rig_deinit(&g);
+        kit_records_within(k.path, expected);
+        rig_init(&g, &k, 2); /* and the file goes on */
+        g.rank[0].kit.nap = g.rank[1].kit.nap = 0;
+        rig_ok(&g);
+        rig_deinit(&g);
+        assert_same_as(&k, expected);
+        free(expected);
+    }
+}
+
 static void test_interrupted_and_continued(void **state) {
     (void)state;
     kit k;
@@ -297,11 +327,11 @@ static void test_stages_on_the_wire(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_bytes),    cmocka_unit_test(test_margin),
-        cmocka_unit_test(test_slow_rank),     cmocka_unit_test(test_rank_leaves),
-        cmocka_unit_test(test_rank_fails),    cmocka_unit_test(test_interrupted_and_continued),
-        cmocka_unit_test(test_other_outputs), cmocka_unit_test(test_units_on_the_wire),
-        cmocka_unit_test(test_stages_on_the_wire),
+        cmocka_unit_test(test_same_bytes),         cmocka_unit_test(test_margin),
+        cmocka_unit_test(test_slow_rank),          cmocka_unit_test(test_rank_leaves),
+        cmocka_unit_test(test_rank_fails),         cmocka_unit_test(test_interrupted_and_continued),
+        cmocka_unit_test(test_other_outputs),      cmocka_unit_test(test_units_on_the_wire),
+        cmocka_unit_test(test_stages_on_the_wire), cmocka_unit_test(test_memory_of_a_rank_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
