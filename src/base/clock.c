@@ -12,6 +12,10 @@ double stoic_clock(void) {
     return read_clock(CLOCK_MONOTONIC);
 }
 
+double stoic_process_clock(void) {
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 double stoic_thread_clock(void) {
     return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }

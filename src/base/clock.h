@@ -4,7 +4,8 @@
 
 /* Seconds since some moment in the past: differences are durations. */
 double stoic_clock(void);
-/* Seconds that the calling thread has had a processor. */
+/* Seconds of processor time of the process, and of the calling thread. */
+double stoic_process_clock(void);
 double stoic_thread_clock(void);
 
 #endif

@@ -299,7 +299,7 @@ static bool take_done(follower *f, task_list *done, uint32_t *wanted) {
     bool low = 2 * (uint32_t)f->todo.count < ahead_of_us; /* new work is to come in time */
     bool dry = f->todo.count == 0 && f->evaluating == 0;
     bool late = f->done.count > 0 && stoic_clock() - f->done_since > longest_delay;
-    bool send = f->done.count > 0 && (dry || ((low || late) && stoic_clock() >= f->check.due) ||
+    bool send = f->done.count > 0 && (dry || ((low || late) && stoic_check_due(&f->check)) ||
                                       stoic_stop_asked(f->options->cancel));
     while (send && f->done.count > 0)
         list_add(done, list_take(&f->done));

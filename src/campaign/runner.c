@@ -177,7 +177,14 @@ static void work(runner *run, int index) {
     pthread_mutex_lock(&run->mutex);
     for (bool more = true; more && status == STOIC_OK;)
         status = work_once(&w, &more, &error);
-    let_go(&w, false);
+    bool good = false;
+    if (w.held && status != STOIC_ERR_CORRUPT) { /* what came before another failure is kept */
+        stoic_error unused;
+        pthread_mutex_unlock(&run->mutex);
+        good = stoic_unit_check(&w.state, &unused) == STOIC_OK;
+        pthread_mutex_lock(&run->mutex);
+    }
+    let_go(&w, good);
     if (status != STOIC_OK)
         stoic_runner_give_up(run, status, &error);
     pthread_mutex_unlock(&run->mutex);
@@ -387,7 +394,7 @@ static void open_next_round(runner *run) {
 static stoic_unit *take_batch(runner *run) {
     stoic_unit *batch = run->queue;
     if (run->idle < run->active && run->queued < STOIC_QUEUE_LIMIT / 2 &&
-        stoic_clock() < run->check.due)
+        !stoic_check_due(&run->check))
         return NULL;
     run->queue = NULL;
     run->queue_end = &run->queue;

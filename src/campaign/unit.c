@@ -98,21 +98,27 @@ static int64_t images_in_block(stoic_unit_state *state, int64_t trial, int64_t f
     return n;
 }
 
-void stoic_check_done(stoic_check_clock *clock, double began, int threads) {
+/* A check that took so much of a processor is over; `now` is the clock that `due` is of. */
+static void check_done(stoic_check_clock *clock, double took, double now) {
     static const double rarely = 100.0, longest = 5.0; /* seconds */
-    double took = stoic_thread_clock() - began, wait = rarely * took / (threads > 1 ? threads : 1);
-    clock->due = stoic_clock() + (wait < longest ? wait : longest);
+    clock->due = now + rarely * took;
+    clock->latest = stoic_clock() + longest;
+}
+
+bool stoic_check_due(const stoic_check_clock *clock) {
+    return stoic_process_clock() >= clock->due || stoic_clock() >= clock->latest;
 }
 
 bool stoic_unit_check_due(const stoic_unit_state *state) {
-    return stoic_clock() >= state->check.due;
+    return stoic_thread_clock() >= state->check.due || stoic_clock() >= state->check.latest;
 }
 
 stoic_status stoic_unit_check(stoic_unit_state *state, stoic_error *err) {
     const stoic_worker_api *api = &state->options->worker;
     double began = stoic_thread_clock();
     stoic_status status = api->check_own ? api->check_own(state->worker, err) : STOIC_OK;
-    stoic_check_done(&state->check, began, 1);
+    double now = stoic_thread_clock();
+    check_done(&state->check, now - began, now);
     return status;
 }
 
@@ -121,7 +127,8 @@ stoic_status stoic_unit_check_shared(const stoic_run_options *options, stoic_che
     const stoic_worker_api *api = &options->worker;
     double began = stoic_thread_clock();
     stoic_status status = api->check_shared ? api->check_shared(api->user, err) : STOIC_OK;
-    stoic_check_done(clock, began, threads);
+    double took = stoic_thread_clock() - began;
+    check_done(clock, threads > 0 ? took : 0.0, stoic_process_clock());
     return status;
 }
 

@@ -22,13 +22,13 @@ typedef struct stoic_unit {
 } stoic_unit;
 
 /* When memory is to be checked again (engine_memory.c): so rarely that it takes a hundredth of the
- * time. Clocks decide when results are written, never what they are. */
+ * processor time. Clocks decide when results are written, never what they are. */
 typedef struct stoic_check_clock {
-    double due; /* stoic_clock() */
+    double due;    /* processor time: of the worker's thread, or of the process */
+    double latest; /* stoic_clock() */
 } stoic_check_clock;
-/* A check that began at `began`, of stoic_thread_clock(), is over; its time is set against that of
- * `threads`. */
-void stoic_check_done(stoic_check_clock *clock, double began, int threads);
+/* For what all workers share. */
+bool stoic_check_due(const stoic_check_clock *clock);
 
 /* What one worker thread needs besides units. */
 typedef struct stoic_unit_state {
@@ -59,7 +59,8 @@ stoic_status stoic_unit_run(stoic_unit *unit, stoic_unit_state *state, const ato
 bool stoic_unit_check_due(const stoic_unit_state *state);
 /* What came of all units that this state has evaluated may be handed on if this succeeds. */
 stoic_status stoic_unit_check(stoic_unit_state *state, stoic_error *err) STOIC_MUST_CHECK;
-/* And may be written, or sent, if this succeeds behind it; any thread. */
+/* And may be written, or sent, if this succeeds behind it; any thread. `threads`: that evaluate
+ * here; where there are none, a check holds up nobody. */
 stoic_status stoic_unit_check_shared(const stoic_run_options *options, stoic_check_clock *clock,
                                      int threads, stoic_error *err) STOIC_MUST_CHECK;
 /* Something failed, perhaps because memory had changed: `err` and the result then say that instead.

@@ -311,7 +311,8 @@ static void test_memory_changes(void **state) {
         k.spoil_at = 400;
         assert_int_equal(kit_run(&k, NULL, &err), STOIC_ERR_CORRUPT);
         assert_string_equal(err.message, "the fake memory changed");
-        assert_true(kit_records_within(k.path, expected) > 0);
+        /* a nap takes no processor time: with loaded checks nothing may have been written yet */
+        assert_true(kit_records_within(k.path, expected) > 0 || k.check_load > 0);
         k.spoil_at = -1;
         k.nap = k.check_load = 0;
         atomic_store(&k.spoiled, false);
