@@ -1,10 +1,9 @@
 """usage: stoic records RUN.db --format csv | exhaustive_table.py OUT RANKING (standard library only)
 
-From the records of exhaustive campaigns, one after the other, and the weights of the largest one that do
-harm, as 'analyze sensitivity --by weight --cover 1' lists them: layers.csv, bits.csv (layer and bit),
-weights.csv (what share of the harm the worst so many weights hold), plans.csv (what sampled campaigns would have
-said), rankings.csv (what sampled rankings would have found). Sampled is from the largest campaign, with
-fixed seeds; a sampled fault sees all images.
+From the records of an exhaustive campaign, and the weights that do harm as 'analyze sensitivity --by weight
+--cover 1' lists them: layers.csv, bits.csv (layer and bit), weights.csv (what share of the harm the worst so many
+weights hold), plans.csv (what sampled campaigns would have said), rankings.csv (what sampled rankings would have
+found). Samples are drawn with fixed seeds; a sampled fault sees all images.
 """
 import bisect
 import csv
@@ -60,11 +59,6 @@ def read_ranking(path):
             [float(r["cumulative"]) for r in rows])
 
 
-def largest_campaign(layers):
-    images = max(trials[0][2] for trials in layers.values())
-    return {layer: trials for layer, trials in layers.items() if trials[0][2] == images}
-
-
 def plans(layers, repeat=2000):
     """Sample sizes of the literature (p = 0.5) and what they make of the true rate."""
     rates = [t[4] / t[2] for trials in layers.values() for t in trials]
@@ -104,16 +98,15 @@ def main():
     write(out, "layers", ["layer", "faults", "images", "critical_rate", "harmful", "accuracy",
                           "lowest", "nan"], by_layer(layers))
     write(out, "bits", ["layer", "bit", "faults", "critical_rate", "lowest"], by_bit(layers))
-    whole = largest_campaign(layers)
-    weights = len({(layer, t[0]) for layer, trials in whole.items() for t in trials})
+    weights = len({(layer, t[0]) for layer, trials in layers.items() for t in trials})
     steps = sorted({int(10 ** (i / 20)) for i in range(0, int(20 * math.log10(weights)) + 1)}
                    | {bisect.bisect_left(held, part) + 1 for part in (.5, .9, .99)})
     write(out, "weights", ["weights", "share_of_weights", "share_of_harm"],
           [[n, n / weights, held[min(n, len(held)) - 1]] for n in steps if n <= weights])
     write(out, "plans", ["margin", "faults", "campaigns", "true_rate", "low", "median", "high",
-                         "inside"], plans(whole))
+                         "inside"], plans(layers))
     write(out, "rankings", ["injections", "weights", "true_share", "mean_share", "least", "most"],
-          rankings(whole, ranked, share, held))
+          rankings(layers, ranked, share, held))
 
 
 if __name__ == "__main__":
