@@ -2,8 +2,9 @@
 # is kept, and the command that goes on is printed. Under nohup nothing happens.
 run="stoic inject models/lenet5-fashion-mnist.onnx --data fashion-mnist --images 500"
 run="$run --fault ber:1e-6 --threads 1"
+hears="env --default-signal=HUP" # what starts the tests may ignore it, as nohup does
 started() { tries=600; until [ -e "$1" ] || [ $((tries -= 1)) -eq 0 ]; do sleep 0.05; done; }
-$run --trials 100000 -o run.db >out 2>err &
+$hears $run --trials 100000 -o run.db >out 2>err &
 started run.db
 sleep 1
 kill -HUP $!
@@ -24,7 +25,7 @@ cat kept.err
 # A training has its checkpoint, and goes on to the same bytes.
 train="stoic train models/lenet5-fashion-mnist.onnx --data fashion-mnist --images 400 --test none"
 train="$train --epochs 8 --lr 0.01 --batch 2 --threads 1"
-$train -o net.onnx >out 2>err &
+$hears $train -o net.onnx >out 2>err &
 started net.csv
 kill -HUP $!
 kill -HUP $! 2>/dev/null
