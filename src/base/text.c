@@ -38,7 +38,8 @@ static bool reserve(stoic_text *text, size_t more) {
 void stoic_text_add(stoic_text *text, const char *bytes, size_t n) {
     if (!reserve(text, n))
         return;
-    memcpy(text->data + text->length, bytes, n);
+    if (n > 0) /* no bytes may have no address */
+        memcpy(text->data + text->length, bytes, n);
     text->length += n;
     text->data[text->length] = '\0';
 }

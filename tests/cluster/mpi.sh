@@ -130,7 +130,7 @@ killed() { # NAME RANK: killed, and the job started again with fewer
     same "$1, rank $2 is killed: started again, to the same bytes" expected killed.db
     rm -f killed.db*
 }
-lasting 1200 flips:1,layer=0-1 --sampling stratified
+lasting 700 flips:1,layer=0-1 --sampling stratified
 killed strata 2
 lasting 500 ber:1e-5
 killed rates 2

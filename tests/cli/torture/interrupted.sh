@@ -7,8 +7,8 @@ mkdir 'a b'
 cp $LENET "a b/net's.onnx"
 
 interrupt() { # SIGNAL [SECONDS]: as soon as the file is there, or later; leaves the command that goes on in `again`
-    stoic inject "a b/net's.onnx" --data fashion-mnist --images 0-499 --fault ber:1e-5 \
-        --trials 100 --threads 1 --engine full -o "$name" >stop.out 2>stop.err &
+    env --default-signal=HUP stoic inject "a b/net's.onnx" --data fashion-mnist --images 0-499 \
+        --fault ber:1e-5 --trials 100 --threads 1 --engine full -o "$name" >stop.out 2>stop.err &
     until [ -e "$name-lock" ]; do sleep 0.01; done
     sleep "${2:-0}"
     kill "-$1" $!

@@ -30,7 +30,7 @@ trained 'training: the bytes after kills' killed
 # Names that a shell finds hard, in the command that is printed.
 name="it's a \"net\" \$HOME * ?"
 stop() { # SIGNAL: after the first epoch; leaves the command in `again`
-    $train --threads 1 -o "$name.onnx" >stop.out 2>stop.err &
+    env --default-signal=HUP $train --threads 1 -o "$name.onnx" >stop.out 2>stop.err &
     tries=600
     until [ -e "$name.csv" ] || [ $((tries -= 1)) -eq 0 ]; do sleep 0.05; done
     kill "-$1" $!
