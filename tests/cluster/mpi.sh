@@ -79,10 +79,10 @@ campaign shard --fault flips:1 --trials 500 --shard 2/3
 
 # ---- ranks that die ----
 
-lasting() { # TRIALS FAULT...: the campaign that is disturbed below, and what it gives alone
-    trials=$1
-    shift
-    long="--data fashion-mnist --images 300 --fault $* --trials $trials --engine full --threads 1"
+lasting() { # TRIALS IMAGES FAULT...: the campaign that is disturbed below, and what it gives alone
+    trials=$1 images=$2
+    shift 2
+    long="--data fashion-mnist --images $images --fault $* --trials $trials --engine full --threads 1"
     rm -f alone.db
     "$STOIC" inject "$LENET" $long -o alone.db >/dev/null
     bytes alone.db >expected
@@ -130,9 +130,9 @@ killed() { # NAME RANK: killed, and the job started again with fewer
     same "$1, rank $2 is killed: started again, to the same bytes" expected killed.db
     rm -f killed.db*
 }
-lasting 700 flips:1,layer=0-1 --sampling stratified
+lasting 1200 100 flips:1,layer=0-1 --sampling stratified
 killed strata 2
-lasting 500 ber:1e-5
+lasting 500 300 ber:1e-5
 killed rates 2
 killed rates 0
 
