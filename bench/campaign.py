@@ -4,7 +4,8 @@ field, on the same faults and the same images, with the critical images of every
 
 The faults are drawn here, uniformly, and written as a list that Stoic runs as --fault list:FILE; the
 peers run some of them, a few a run, in turn with Stoic: every second one is such as changes classes,
-or there would be little to compare. A second figure of ours is a part of the exhaustive campaign. Standard library only; the peers run under the Python of --peers (README.md).
+or there would be little to compare. A second figure of ours is a part of the exhaustive campaign.
+Standard library only; the peers run under the Python of --peers (README.md).
 """
 import argparse
 import csv
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-from sides import ROOT, Stoic, Worker, add_options, read_options, take_turns
+from sides import ROOT, Campaign, Worker, add_options, read_options, take_turns
 
 WAYS = {"copies": "torch, a copy a fault", "compiled": "torch.compile, patched",
         "pytorchfi": "PyTorchFI 0.6.0", "mrfi": "MRFI 2.1.0"}
@@ -55,23 +56,9 @@ def alternate(critical):
     return pairs + harmful[len(pairs) // 2:] + others[len(pairs) // 2:]
 
 
-class Campaign(Stoic):
-    """A campaign from nothing."""
-
-    def __init__(self, options, folder, fault, *more):
-        self.path = os.path.join(folder, "campaign.db")
-        super().__init__(options.stoic, [
-            "inject", options.model, "--data", "fashion-mnist", "--fault", fault, "--outcomes", "critical",
-            "--threads", str(options.threads), "-o", self.path, "--format", "json", "--quiet", *more])
-
-    def run(self):
-        for end in ("", "-wal", "-shm"):
-            if os.path.exists(self.path + end):
-                os.remove(self.path + end)
-        return super().run()
-
-    def read(self, answer):
-        return {"seconds": answer["seconds"] / answer["trials"], "trials": answer["trials"]}
+def campaign(options, folder, fault, *more):
+    return Campaign(options, folder, options.model, "fashion-mnist", fault, "--outcomes", "critical", "--quiet",
+                    *more)
 
 
 def critical_of(options, path):
@@ -111,7 +98,7 @@ def main():
         faults = list(draw_faults(options))
         write_faults(listing, faults)
         fashion = [f"{options.data}/t10k-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")]
-        listed = Campaign(options, folder, f"list:{listing}")
+        listed = campaign(options, folder, f"list:{listing}")
 
         def peer(way):
             return lambda: Worker(
@@ -126,7 +113,7 @@ def main():
         ours = [ours[i] for i in order]
         fault, *more = options.part.split()
         sides = [("stoic", lambda: listed),
-                 ("stoic, exhaustive", lambda: Campaign(options, folder, fault, *more)),
+                 ("stoic, exhaustive", lambda: campaign(options, folder, fault, *more)),
                  *((WAYS[way], peer(way)) for way in options.jobs)]
         seconds = {}
         for name, (facts, runs) in take_turns("campaign", options, sides).items():

@@ -11,7 +11,7 @@ import random
 import sys
 import tempfile
 
-from sides import ROOT, Stoic, Worker, add_options, compare, read_options, write_npy, zoo_model
+from sides import ROOT, Campaign, Stoic, Worker, add_options, compare, read_options, write_npy, zoo_model
 
 JOBS = ["lenet5", "resnet44", "fault", "pass"]
 PASSES = {"map": "map:single,value=random", "op": "op:flip"}
@@ -40,18 +40,7 @@ def eval_job(options, job, model, data, files, preparation):
 
 def campaign_side(options, folder, model, data, fault, trials, *more):
     """Our side: a campaign from nothing, seconds a trial."""
-    campaign = os.path.join(folder, "campaign.db")
-
-    class Campaign(Stoic):
-        def run(self):
-            for name in os.listdir(folder):
-                if name.startswith("campaign.db"):
-                    os.remove(os.path.join(folder, name))
-            return super().run()
-
-    return lambda: Campaign(options.stoic, [
-        "inject", model, "--data", data, "--fault", fault, "--trials", str(trials), "--threads",
-        str(options.threads), "-o", campaign, "--format", "json", *more], trials)
+    return lambda: Campaign(options, folder, model, data, fault, "--trials", str(trials), *more)
 
 
 def fault_job(options, model, files, preparation, folder):

@@ -4,6 +4,7 @@ Covers what the benchmarked networks use; any other operator is an error by name
 """
 import itertools
 
+import numpy as np
 import onnx
 import torch
 from onnx import helper, numpy_helper
@@ -56,6 +57,11 @@ CALLS = {
     "Flatten": lambda a, x: torch.flatten(x, a.get("axis", 1)),
     "Reshape": lambda a, x, shape: x.reshape([len(x), *shape.tolist()[1:]]),
 }
+
+
+def flip_bit(weight, index, bit):
+    """In place, in its memory: a signalling NaN would not survive the way through a Python float."""
+    weight.data.view(-1).numpy().view(np.uint32)[index] ^= np.uint32(1 << bit)
 
 
 class OnnxModule(torch.nn.Module):

@@ -75,6 +75,26 @@ class Stoic:
         pass
 
 
+class Campaign(Stoic):
+    """`stoic inject` from nothing each time, into a campaign file in `folder`; seconds a trial."""
+
+    def __init__(self, options, folder, model, data, fault, *more):
+        self.path = os.path.join(folder, "campaign.db")
+        super().__init__(options.stoic, [
+            "inject", model, "--data", data, "--fault", fault, "--threads", str(options.threads),
+            "-o", self.path, "--format", "json", *more])
+
+    def run(self):
+        for end in ("", "-wal", "-shm", "-lock", "-journal"):
+            if os.path.exists(self.path + end):
+                os.remove(self.path + end)
+        return super().run()
+
+    def read(self, answer):
+        told = super().read(answer)
+        return {**told, "seconds": told["seconds"] / answer["trials"]}
+
+
 def write_npy(path, shape, data):
     header = str({"descr": "|u1", "fortran_order": False, "shape": shape})
     header += " " * (-(10 + len(header) + 1) % 64) + "\n"

@@ -25,7 +25,7 @@ class Copies:
 
     def faulty(self, layer, index, bit):
         net = copy.deepcopy(self.net)
-        flip(net.layers[layer].weight, index, bit)
+        onnx_torch.flip_bit(net.layers[layer].weight, index, bit)
         return net, lambda: None
 
 
@@ -38,8 +38,8 @@ class Compiled:
 
     def faulty(self, layer, index, bit):
         weight = self.net.layers[layer].weight
-        flip(weight, index, bit)
-        return self.compiled, lambda: flip(weight, index, bit)
+        onnx_torch.flip_bit(weight, index, bit)
+        return self.compiled, lambda: onnx_torch.flip_bit(weight, index, bit)
 
 
 class PyTorchFi:
@@ -57,7 +57,9 @@ class PyTorchFi:
         place += [None] * (4 - len(place))  # it always indexes with four
 
         def flipped(weight, at):
-            return float(flip_value(weight[at].item(), bit))
+            value = weight[at].detach().clone()
+            onnx_torch.flip_bit(value, 0, bit)
+            return value
         net = self.injector.declare_weight_fi(
             function=flipped, layer_num=[layer], k=[place[0]], dim1=[place[1]], dim2=[place[2]],
             dim3=[place[3]])
@@ -92,16 +94,6 @@ class Mrfi:
 
 
 WAYS = {"copies": Copies, "compiled": Compiled, "pytorchfi": PyTorchFi, "mrfi": Mrfi}
-
-
-def flip_value(value, bit):
-    bits = np.float32(value).view(np.uint32) ^ np.uint32(1 << bit)
-    return bits.view(np.float32)
-
-
-def flip(weight, index, bit):
-    flat = weight.data.view(-1)
-    flat[index] = float(flip_value(flat[index].item(), bit))
 
 
 def main():

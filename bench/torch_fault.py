@@ -16,7 +16,7 @@ def flip_one(net, generator):
     index = int(generator.integers(sum(w.numel() for w in weights)))
     for weight in weights:
         if index < weight.numel():
-            weight.view(-1).numpy().view(np.uint32)[index] ^= np.uint32(1 << generator.integers(32))
+            onnx_torch.flip_bit(weight, index, int(generator.integers(32)))
             return
         index -= weight.numel()
 
