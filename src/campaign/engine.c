@@ -14,8 +14,9 @@ typedef stoic_edit_list edit_list;
 
 /* ---- creation ---- */
 
-static stoic_status make_block(worker *w, int64_t first, int64_t count, stoic_block **out,
-                               stoic_error *err);
+static stoic_status make_block(worker *w, int64_t first, int64_t count, bool fill,
+                               stoic_block **out, stoic_error *err);
+static stoic_status draw(worker *w, int64_t trial, const edit_list **out, stoic_error *err);
 
 /* Multiply-adds of a unit: an eighth of a second or so on one core of 2020's. */
 static const int64_t unit_macs = 7500000000;
@@ -77,7 +78,7 @@ static stoic_status plan_blocks(stoic_engine *e, stoic_error *err) {
     if (e->stored)
         image = image * 3 + stoic_line_bytes(e->program);
     int64_t needed = image * e->design.images;
-    if (needed > memory || !worth_keeping(e))
+    if (needed > memory || e->whole || !worth_keeping(e))
         return STOIC_OK;
     e->blocks = calloc((size_t)e->n_blocks, sizeof *e->blocks);
     return e->blocks ? STOIC_OK
@@ -111,7 +112,7 @@ static stoic_status run_block(worker *w, int64_t index, stoic_error *err) {
     stoic_status status;
     if (e->blocks) {
         stoic_block *b = NULL;
-        TRY(make_block(w, first, count, &b, err));
+        TRY(make_block(w, first, count, true, &b, err));
         e->blocks[index] = b;
         stoic_session_unpack(e->program, e->program->output, b->golden[e->program->output], count,
                              outputs);
@@ -200,6 +201,22 @@ done:
     return status;
 }
 
+/* Trials of their own chunk have many edits: does the first change all of the network? */
+static stoic_status look_at_first(stoic_engine *e, stoic_error *err) {
+    void *state = NULL;
+    const edit_list *drawn;
+    stoic_status status = STOIC_OK;
+    if (e->transient || e->n_faults == 0 || e->design.chunk > 1 || e->design.images_per_trial > 0)
+        return STOIC_OK;
+    TRY(stoic_engine_worker_open(e, 0, &state, err));
+    worker *w = state;
+    TRY(draw(w, 0, &drawn, err));
+    status = stoic_faulty_whole(w->faulty, &e->whole, err);
+done:
+    stoic_engine_worker_close(state);
+    return status;
+}
+
 /* The order of sums was found on random images; these are the ones that count. */
 static stoic_status confirm_chains(stoic_engine *e, stoic_error *err) {
     void *state = NULL;
@@ -210,7 +227,7 @@ static stoic_status confirm_chains(stoic_engine *e, stoic_error *err) {
         return STOIC_OK;
     TRY(stoic_engine_worker_open(e, 0, &state, err));
     worker *w = state;
-    TRY(make_block(w, 0, count < STOIC_LANES ? count : STOIC_LANES, &b, err));
+    TRY(make_block(w, 0, count < STOIC_LANES ? count : STOIC_LANES, true, &b, err));
     TRY(stoic_chains_confirm(e->chains, stoic_faulty_session(w->faulty), b->golden, b->count, err));
 done:
     stoic_block_free(b);
@@ -244,6 +261,7 @@ stoic_status stoic_engine_create(const stoic_model *model, const stoic_dataset *
     TRY(stoic_program_compile(model, &program, &e->program, err));
     if (options->engine != STOIC_ENGINE_FULL && e->stored)
         TRY(stoic_chains_create(e->program, &e->chains, err));
+    TRY(look_at_first(e, err));
     TRY(plan_blocks(e, err));
     TRY(run_golden(e, err));
     TRY(confirm_chains(e, err));
@@ -346,12 +364,14 @@ done:
     return status;
 }
 
-static stoic_status make_block(worker *w, int64_t first, int64_t count, stoic_block **out,
-                               stoic_error *err) {
+static stoic_status make_block(worker *w, int64_t first, int64_t count, bool fill,
+                               stoic_block **out, stoic_error *err) {
     stoic_status status =
         stoic_dataset_read(w->engine->data, first, count, w->images, w->labels, err);
     if (status != STOIC_OK)
         return status;
+    if (!fill)
+        return stoic_block_open(w->engine->program, w->images, first, (int)count, out, err);
     return stoic_block_create(stoic_faulty_session(w->faulty), w->images, first, (int)count, out,
                               err);
 }
@@ -375,7 +395,7 @@ stoic_status stoic_engine_worker_block(void *state, int64_t first, int64_t count
     if (!e->blocks) {
         stoic_engine_drop_block(w);
         w->own = true;
-        return make_block(w, first, count, &w->block, err);
+        return make_block(w, first, count, !e->whole, &w->block, err);
     }
     stoic_block **slot = &e->blocks[first / e->grain];
     pthread_mutex_lock(&e->lock);
@@ -384,7 +404,7 @@ stoic_status stoic_engine_worker_block(void *state, int64_t first, int64_t count
     if (w->block)
         return STOIC_OK;
     stoic_block *fresh = NULL;
-    stoic_status status = make_block(w, first, count, &fresh, err);
+    stoic_status status = make_block(w, first, count, true, &fresh, err);
     if (status != STOIC_OK)
         return status;
     pthread_mutex_lock(&e->lock);

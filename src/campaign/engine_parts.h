@@ -43,6 +43,7 @@ struct stoic_engine {
     int64_t grain; /* images a block of golden values has */
     bool stored;   /* some faults lie in stored bits */
     bool single;   /* trials see few images, each for itself: blocks that are not kept do not pay */
+    bool whole;    /* trials change all of the network: golden values serve none */
     stoic_program *program;
     stoic_chains *chains;
     stoic_golden golden;

@@ -70,8 +70,13 @@ bool stoic_block_intact(stoic_block *b) {
     return intact;
 }
 
-static stoic_status block_allocate(const stoic_program *g, int64_t first, int count,
-                                   stoic_block **out, stoic_error *err) {
+static stoic_status no_room(const stoic_program *g, int count, stoic_error *err) {
+    return stoic_fail_memory(err, "golden values",
+                             (unsigned long long)(stoic_block_bytes(g) * count));
+}
+
+stoic_status stoic_block_open(const stoic_program *g, const float *images, int64_t first, int count,
+                              stoic_block **out, stoic_error *err) {
     static atomic_ullong blocks;
     stoic_block *b = calloc(1, sizeof *b);
     if (!b)
@@ -90,29 +95,30 @@ static stoic_status block_allocate(const stoic_program *g, int64_t first, int co
     b->quiet = calloc((size_t)g->n_layers + 1, sizeof *b->quiet);
     b->lines = calloc((size_t)g->n_layers + 1, sizeof *b->lines);
     bool ok = b->lines && b->golden && b->lanes && b->sums && b->probes && b->errors && b->quiet;
-    for (size_t v = 0; ok && v < g->model->n_values; v++) {
-        if (stoic_block_keeps(g, (int)v))
-            ok = (b->golden[v] = floats(g->values[v].size * count)) != NULL;
+    float *input = ok ? floats(g->values[g->input].size * count) : NULL;
+    stoic_status status = input ? STOIC_OK : no_room(g, count, err);
+    if (input) {
+        b->golden[g->input] = input;
+        stoic_session_pack_input(g, images, count, input);
+        status = stoic_block_seal(b, input, floats_bytes(g->values[g->input].size * count), err);
     }
-    if (!ok) {
+    if (status == STOIC_OK)
+        *out = b;
+    else
         stoic_block_free(b);
-        return stoic_fail_memory(err, "golden values",
-                                 (unsigned long long)(stoic_block_bytes(g) * count));
-    }
-    *out = b;
-    return STOIC_OK;
+    return status;
 }
 
-stoic_status stoic_block_create(stoic_session *s, const float *images, int64_t first, int count,
-                                stoic_block **out, stoic_error *err) {
-    const stoic_program *g = s->program;
-    stoic_block *b = NULL;
-    stoic_status status = block_allocate(g, first, count, &b, err);
-    if (status != STOIC_OK)
-        return status;
-    stoic_session_pack_input(g, images, count, b->golden[g->input]);
-    for (int i = 0; i < count && status == STOIC_OK; i += g->tile) {
-        int n = count - i < g->tile ? count - i : g->tile;
+stoic_status stoic_block_fill(stoic_block *b, stoic_session *s, stoic_error *err) {
+    const stoic_program *g = b->program;
+    stoic_status status = STOIC_OK;
+    for (size_t v = 0; v < g->model->n_values; v++) {
+        if (!b->golden[v] && stoic_block_keeps(g, (int)v) &&
+            !(b->golden[v] = floats(g->values[v].size * b->count)))
+            return no_room(g, b->count, err);
+    }
+    for (int i = 0; i < b->count && status == STOIC_OK; i += g->tile) {
+        int n = b->count - i < g->tile ? b->count - i : g->tile;
         s->frame[g->input] = b->golden[g->input] + i * g->values[g->input].size;
         for (int k = 0; k < g->n_steps; k++) {
             int value = g->steps[k].out;
@@ -123,11 +129,21 @@ stoic_status stoic_block_create(stoic_session *s, const float *images, int64_t f
             status = stoic_session_step(s, k, n, err);
     }
     stoic_session_frame_reset(s);
-    for (size_t v = 0; v < g->model->n_values && status == STOIC_OK; v++) {
-        if (b->golden[v])
+    for (int v = 0; v < (int)g->model->n_values && status == STOIC_OK; v++) {
+        if (b->golden[v] && v != g->input)
             status =
-                stoic_block_seal(b, b->golden[v], floats_bytes(g->values[v].size * count), err);
+                stoic_block_seal(b, b->golden[v], floats_bytes(g->values[v].size * b->count), err);
     }
+    b->filled = status == STOIC_OK;
+    return status;
+}
+
+stoic_status stoic_block_create(stoic_session *s, const float *images, int64_t first, int count,
+                                stoic_block **out, stoic_error *err) {
+    stoic_block *b = NULL;
+    stoic_status status = stoic_block_open(s->program, images, first, count, &b, err);
+    if (status == STOIC_OK)
+        status = stoic_block_fill(b, s, err);
     if (status == STOIC_OK)
         *out = b;
     else

@@ -32,6 +32,7 @@ typedef struct stoic_block {
     uint64_t serial; /* no other block ever has it */
     int64_t first;
     int count, groups;   /* images, and groups of 16 of them */
+    bool filled;         /* golden has all values, not only the input */
     float **golden;      /* value (roots) -> count x size; NULL: not kept */
     float **lanes;       /* value -> groups x size x 16 */
     float **sums;        /* layer -> count x size, where something is fused behind */
@@ -48,7 +49,13 @@ bool stoic_block_keeps(const stoic_program *program, int value);
 /* Bytes of golden values an image. */
 int64_t stoic_block_bytes(const stoic_program *program);
 
-/* Runs `session` (without edits) over `count` NCHW images. */
+/* A block that has but its input yet, `count` NCHW images. */
+stoic_status stoic_block_open(const stoic_program *program, const float *images, int64_t first,
+                              int count, stoic_block **out, stoic_error *err) STOIC_MUST_CHECK;
+/* Runs `session` (without edits) over it. One thread, before any other sees the block. */
+stoic_status stoic_block_fill(stoic_block *block, stoic_session *session,
+                              stoic_error *err) STOIC_MUST_CHECK;
+/* Both. */
 stoic_status stoic_block_create(stoic_session *session, const float *images, int64_t first,
                                 int count, stoic_block **out, stoic_error *err);
 void stoic_block_free(stoic_block *block);

@@ -495,6 +495,46 @@ stoic_status stoic_faulty_hold(stoic_faulty *f, const stoic_edit *edits, size_t 
     return STOIC_OK;
 }
 
+/* Do the changed steps read nothing that is clean but the input? */
+static bool from_input(const stoic_faulty *f) {
+    const stoic_program *g = f->program;
+    for (int k = 0; k < g->n_steps; k++) {
+        const stoic_exec_step *step = &g->steps[k];
+        for (int i = 0; f->changed[k] && i <= step->n_in; i++) {
+            int value = i < step->n_in ? step->in[i] : step->add;
+            if (value >= 0 && value != g->input && clean(f, value))
+                return false;
+        }
+    }
+    return true;
+}
+
+stoic_status stoic_faulty_whole(stoic_faulty *f, bool *whole, stoic_error *err) {
+    int first = f->held ? stoic_session_changed(f->session, f->changed) : f->program->n_steps;
+    bool narrow = false;
+    stoic_status status = STOIC_OK;
+    *whole = false;
+    if (first == f->program->n_steps || !from_input(f))
+        return STOIC_OK;
+    status = stoic_faulty_narrow(f, first, f->held, f->n_held, &narrow, err);
+    *whole = status == STOIC_OK && !narrow;
+    return status;
+}
+
+/* The block is filled by the clean network; held edits come back afterwards. */
+static stoic_status complete(stoic_faulty *f, stoic_block *b, stoic_error *err) {
+    const stoic_edit *held = f->held;
+    size_t n_held = f->n_held;
+    bool whole = false;
+    stoic_status status = b->filled ? STOIC_OK : stoic_faulty_whole(f, &whole, err);
+    if (b->filled || whole || status != STOIC_OK)
+        return status;
+    status = stoic_block_fill(b, stoic_faulty_session(f), err);
+    if (status == STOIC_OK && held)
+        status = stoic_faulty_hold(f, held, n_held, err);
+    return status;
+}
+
 stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *images, int n_images,
                               const stoic_edit *edits, size_t n_edits, const stoic_sink *sink,
                               stoic_error *err) {
@@ -504,6 +544,7 @@ stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *im
     const bool held = f->held && f->held == edits && f->n_held == n_edits;
     if (!held)
         release(f);
+    TRY(complete(f, b, err));
     if (n_edits == 1)
         TRY(stoic_single_run(f, b, images, n_images, edits, sink, &left, err));
     if (left == 0)

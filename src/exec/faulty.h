@@ -65,7 +65,12 @@ stoic_status stoic_faulty_first(stoic_faulty *faulty, const stoic_edit *edits, s
 stoic_status stoic_faulty_hold(stoic_faulty *faulty, const stoic_edit *edits, size_t n_edits,
                                stoic_error *err);
 
-/* Evaluates the edits on the listed images (offsets, ascending; NULL: the whole block). */
+/* Of the edits that are held: is all that they change computed anew from the network's input, by
+ * rows? Then a block that is not filled will do. */
+stoic_status stoic_faulty_whole(stoic_faulty *faulty, bool *whole, stoic_error *err);
+
+/* Evaluates the edits on the listed images (offsets, ascending; NULL: the whole block). Fills the
+ * block if need be. */
 stoic_status stoic_faulty_run(stoic_faulty *faulty, stoic_block *block, const int32_t *images,
                               int n_images, const stoic_edit *edits, size_t n_edits,
                               const stoic_sink *sink, stoic_error *err);

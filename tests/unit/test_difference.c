@@ -346,6 +346,49 @@ static void wide_faults_go_by_rows(void **state) {
     free(images);
 }
 
+/* Held edits on blocks that have but their input: these are filled only where something else is
+ * read. */
+static void blocks_are_filled_when_needed(void **state) {
+    (void)state;
+    enum { MOST = 50, BLOCKS = 2 };
+    static const struct {
+        int layer, channels;
+        bool filled;
+    } cases[] = {{0, 20, false}, {0, 3, true}, {1, 50, true}, {4, 10, true}};
+    stoic_model *model = kit_zoo("lenet5");
+    float *images = kit_images(model, IMAGES, 17);
+    rig r = rig_create(model, images, IMAGES);
+    const uint64_t clean = stoic_session_digest(stoic_faulty_session(r.fast));
+    heard fast = {.outputs = kit_floats(IMAGES * r.classes)};
+    heard full = {.outputs = kit_floats(IMAGES * r.classes)};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        stoic_edit edits[MOST];
+        size_t n = (size_t)cases[i].channels;
+        for (size_t c = 0; c < n; c++)
+            edits[c] = kit_flip(model, kit_weight(model, cases[i].layer, 2), (int64_t)c, 24);
+        MUST(stoic_faulty_hold(r.fast, edits, n, err));
+        for (int b = 0; b < BLOCKS; b++) {
+            stoic_block *open;
+            fast = (heard){.classes = r.classes, .outputs = fast.outputs};
+            full = (heard){.classes = r.classes, .outputs = full.outputs};
+            stoic_sink sink = {&fast, hear_output, NULL, false};
+            MUST(stoic_block_open(r.program, images, 0, IMAGES, &open, err));
+            MUST(stoic_faulty_run(r.fast, open, NULL, 0, edits, n, &sink, err));
+            assert_int_equal(open->filled, cases[i].filled);
+            stoic_block_free(open);
+            sink.user = &full;
+            MUST(stoic_faulty_run(r.full, r.block, NULL, 0, edits, n, &sink, err));
+            for (int k = 0; k < IMAGES; k++)
+                assert_true(rig_agrees(&r, &fast, full.outputs + k * r.classes, k, true));
+            assert_true(stoic_faulty_intact(r.fast, clean));
+        }
+    }
+    free(fast.outputs);
+    free(full.outputs);
+    rig_free(&r);
+    free(images);
+}
+
 /* Random faults in weights and normalisation; adds the images each way to `sum`. */
 static void try_network(stoic_model *model, int seed, int cases, stoic_faulty_counts *sum) {
     enum { FEW = 19 };
@@ -458,6 +501,7 @@ int main(void) {
         cmocka_unit_test(zeros_do_not_hide_the_order),
         cmocka_unit_test(a_block_can_be_shared),
         cmocka_unit_test(wide_faults_go_by_rows),
+        cmocka_unit_test(blocks_are_filled_when_needed),
         cmocka_unit_test(random_networks_agree),
         cmocka_unit_test(wide_networks_agree),
         cmocka_unit_test(lenet_agrees),
