@@ -211,7 +211,7 @@ static stoic_status look_at_first(stoic_engine *e, stoic_error *err) {
     TRY(stoic_engine_worker_open(e, 0, &state, err));
     worker *w = state;
     TRY(draw(w, 0, &drawn, err));
-    status = stoic_faulty_whole(w->faulty, &e->whole, err);
+    e->whole = stoic_faulty_whole(w->faulty);
 done:
     stoic_engine_worker_close(state);
     return status;
@@ -314,10 +314,10 @@ void stoic_engine_worker_close(void *state) {
         if (c->rows + c->narrow + c->difference + c->line > 0)
             stoic_log(STOIC_LOG_DEBUG,
                       "images by rows %lld, narrow %lld, difference %lld (%lld by size alone), "
-                      "undecided %lld, intervals %lld, carried %lld",
+                      "undecided %lld, intervals %lld, carried %lld, alike %lld",
                       (long long)c->rows, (long long)c->narrow, (long long)c->difference,
                       (long long)c->small, (long long)c->again, (long long)c->line,
-                      (long long)c->carried);
+                      (long long)c->carried, (long long)c->alike);
     }
     stoic_faulty_free(w->faulty);
     stoic_pass_queue_free(w->queue);

@@ -7,68 +7,6 @@
 #include "base/fail.h"
 #include "exec/relay.h"
 
-/* ---- rows: the canonical kernels on chosen images ---- */
-
-static void gather(stoic_faulty *f, const stoic_block *b, int value, const int32_t *images, int n) {
-    int64_t size = f->program->values[value].size;
-    float *dst = stoic_session_work(f->session, value);
-    f->session->frame[value] = dst;
-    for (int i = 0; i < n; i++)
-        memcpy(dst + i * size, b->golden[value] + images[i] * size, (size_t)size * sizeof *dst);
-    f->gathered[value] = true;
-}
-
-static bool clean(const stoic_faulty *f, int value) {
-    int step = f->program->values[value].step;
-    return step < 0 || !f->changed[step];
-}
-
-stoic_status stoic_faulty_steps(stoic_faulty *f, const stoic_block *b, const int32_t *images, int n,
-                                int from, int to, int frontier, stoic_error *err) {
-    const stoic_program *g = f->program;
-    memset(f->gathered, 0, g->model->n_values * sizeof *f->gathered);
-    for (int k = from; k < to; k++) {
-        const stoic_exec_step *step = &g->steps[k];
-        if (!f->changed[k])
-            continue;
-        for (int i = 0; i <= step->n_in; i++) {
-            int value = i < step->n_in ? step->in[i] : step->add;
-            /* a value lives in its buffer from its step to its last reader, so nobody else is there
-             */
-            if (value >= 0 && value != frontier && clean(f, value) && !f->gathered[value])
-                gather(f, b, value, images, n);
-        }
-        f->session->frame[step->out] = stoic_session_work(f->session, step->out);
-        stoic_status status = stoic_session_step(f->session, k, n, err);
-        if (status != STOIC_OK)
-            return status;
-    }
-    return STOIC_OK;
-}
-
-static void report(const stoic_faulty *f, const stoic_sink *sink, const int32_t *images, int n) {
-    const float *out = f->session->frame[f->program->output];
-    int64_t size = f->program->values[f->program->output].size;
-    for (int i = 0; i < n; i++)
-        sink->output(sink->user, images[i], out + i * size, stoic_session_alarm(f->session, i));
-}
-
-static stoic_status run_rows(stoic_faulty *f, const stoic_block *b, const int32_t *images,
-                             int n_images, int first, const stoic_sink *sink, stoic_error *err) {
-    for (int i = 0; i < n_images || (!images && i < b->count);) {
-        int n = 0;
-        for (; n < f->program->tile && i < (images ? n_images : b->count); i++)
-            f->rows[n++] = images ? images[i] : i;
-        stoic_status status =
-            stoic_faulty_steps(f, b, f->rows, n, first, f->program->n_steps, -1, err);
-        if (status != STOIC_OK)
-            return status;
-        report(f, sink, f->rows, n);
-        f->counts.rows += n;
-    }
-    return STOIC_OK;
-}
-
 /* ---- narrow: the changed channels of the first changed layer ---- */
 
 /* The output channel an edit of this use changes, -1: all of them. */
@@ -277,10 +215,8 @@ static stoic_status flush_rows(stoic_faulty *f, const stoic_block *b, const stoi
     if (f->n_rows == 0)
         return STOIC_OK;
     f->session->frame[w->frontier] = f->frontier;
-    stoic_status status = stoic_faulty_steps(f, b, f->rows, f->n_rows, w->last + 1,
-                                             f->program->n_steps, w->frontier, err);
-    if (status == STOIC_OK)
-        report(f, sink, f->rows, f->n_rows);
+    stoic_status status =
+        stoic_faulty_rest(f, b, f->rows, f->n_rows, w->last + 1, w->frontier, sink, err);
     f->counts.narrow += f->n_rows;
     f->n_rows = 0;
     return status;
@@ -502,34 +438,29 @@ static bool from_input(const stoic_faulty *f) {
         const stoic_exec_step *step = &g->steps[k];
         for (int i = 0; f->changed[k] && i <= step->n_in; i++) {
             int value = i < step->n_in ? step->in[i] : step->add;
-            if (value >= 0 && value != g->input && clean(f, value))
+            if (value >= 0 && value != g->input && stoic_faulty_clean(f, value))
                 return false;
         }
     }
     return true;
 }
 
-stoic_status stoic_faulty_whole(stoic_faulty *f, bool *whole, stoic_error *err) {
-    int first = f->held ? stoic_session_changed(f->session, f->changed) : f->program->n_steps;
-    bool narrow = false;
-    stoic_status status = STOIC_OK;
-    *whole = false;
-    if (first == f->program->n_steps || !from_input(f))
-        return STOIC_OK;
-    status = stoic_faulty_narrow(f, first, f->held, f->n_held, &narrow, err);
-    *whole = status == STOIC_OK && !narrow;
-    return status;
+bool stoic_faulty_whole(stoic_faulty *f) {
+    const int steps = f->program->n_steps;
+    int first = f->held ? stoic_session_changed(f->session, f->changed) : steps;
+    bool others = false;
+    for (int k = first + 1; k < steps; k++)
+        others = others || f->session->edited[k];
+    return others && from_input(f);
 }
 
 /* The block is filled by the clean network; held edits come back afterwards. */
 static stoic_status complete(stoic_faulty *f, stoic_block *b, stoic_error *err) {
     const stoic_edit *held = f->held;
     size_t n_held = f->n_held;
-    bool whole = false;
-    stoic_status status = b->filled ? STOIC_OK : stoic_faulty_whole(f, &whole, err);
-    if (b->filled || whole || status != STOIC_OK)
-        return status;
-    status = stoic_block_fill(b, stoic_faulty_session(f), err);
+    if (b->filled || stoic_faulty_whole(f))
+        return STOIC_OK;
+    stoic_status status = stoic_block_fill(b, stoic_faulty_session(f), err);
     if (status == STOIC_OK && held)
         status = stoic_faulty_hold(f, held, n_held, err);
     return status;
@@ -557,13 +488,14 @@ stoic_status stoic_faulty_run(stoic_faulty *f, stoic_block *b, const int32_t *im
     int first = stoic_session_changed(f->session, f->changed);
     if (first == f->program->n_steps)
         goto done; /* no operator reads what was hit */
-    TRY(stoic_faulty_narrow(f, first, edits, n_edits, &narrow, err));
+    if (b->filled)
+        TRY(stoic_faulty_narrow(f, first, edits, n_edits, &narrow, err));
     if (narrow && b->golden[f->narrow.frontier]) {
         if (left < 0)
             TRY(stoic_faulty_select(f, b, images, n_images, err));
         TRY(run_narrow(f, b, sink, err));
     } else {
-        TRY(run_rows(f, b, images, n_images, first, sink, err));
+        TRY(stoic_faulty_rows(f, b, images, n_images, first, sink, err));
     }
 done:
     if (!held)

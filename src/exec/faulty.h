@@ -37,6 +37,7 @@ typedef struct stoic_faulty_counts {
     /* images each way; small: those of difference that golden's logits decided; again: undecided */
     int64_t rows, narrow, difference, small, again;
     int64_t line, carried; /* images that intervals decided, and that carry_run.c did */
+    int64_t alike;         /* images that went on as another one, being the same */
 } stoic_faulty_counts;
 
 /* `full`: rows only. `chains` may be NULL with full. */
@@ -65,9 +66,9 @@ stoic_status stoic_faulty_first(stoic_faulty *faulty, const stoic_edit *edits, s
 stoic_status stoic_faulty_hold(stoic_faulty *faulty, const stoic_edit *edits, size_t n_edits,
                                stoic_error *err);
 
-/* Of the edits that are held: is all that they change computed anew from the network's input, by
- * rows? Then a block that is not filled will do. */
-stoic_status stoic_faulty_whole(stoic_faulty *faulty, bool *whole, stoic_error *err);
+/* Of the edits that are held: do they hit several operators, and is all that they change computed
+ * from the network's input alone? Then a block that is not filled will do. */
+bool stoic_faulty_whole(stoic_faulty *faulty);
 
 /* Evaluates the edits on the listed images (offsets, ascending; NULL: the whole block). Fills the
  * block if need be. */

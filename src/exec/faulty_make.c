@@ -36,6 +36,7 @@ stoic_status stoic_faulty_create(const stoic_program *g, const stoic_chains *cha
         if (g->steps[i].add >= 0)
             f->readers[g->steps[i].add]++;
     }
+    TRY(stoic_faulty_find_cuts(f, err));
     TRY(stoic_session_create(g, &f->session, err));
     *out = f;
     f = NULL;
@@ -65,6 +66,7 @@ void stoic_faulty_free(stoic_faulty *f) {
     free(f->difference.change);
     free(f->changed);
     free(f->gathered);
+    free(f->cuts);
     free(f->readers);
     free(f->selected);
     free(f->open);

@@ -120,8 +120,10 @@ struct stoic_faulty {
     bool spoiled; /* held edits were taken back, and the constants were not these any more */
     stoic_session *absolute; /* |weights|, no biases: how bounds grow; made when first needed */
     uint64_t absolute_digest;
-    bool *changed;    /* step */
-    bool *gathered;   /* value: its rows are in the frame */
+    bool *changed;  /* step */
+    bool *gathered; /* value: its rows are in the frame */
+    int *cuts; /* steps behind which nothing from before is read but what they give; none if full */
+    int n_cuts;
     int32_t *readers; /* value -> number of steps that read it */
     bool *selected;   /* image of the block */
     int selected_room;
@@ -148,6 +150,17 @@ stoic_status stoic_faulty_grow(float **buffer, size_t *room, size_t count, stoic
  * the frame already; clean values are gathered from the block. */
 stoic_status stoic_faulty_steps(stoic_faulty *f, const stoic_block *b, const int32_t *images, int n,
                                 int from, int to, int frontier, stoic_error *err);
+
+/* Is the value as golden has it? */
+bool stoic_faulty_clean(const stoic_faulty *f, int value);
+/* The same to the end, and what came out is reported. */
+stoic_status stoic_faulty_rest(stoic_faulty *f, const stoic_block *b, const int32_t *images, int n,
+                               int from, int frontier, const stoic_sink *sink, stoic_error *err);
+/* From the first changed step on, the listed images (NULL: the whole block). */
+stoic_status stoic_faulty_rows(stoic_faulty *f, const stoic_block *b, const int32_t *images,
+                               int n_images, int first, const stoic_sink *sink, stoic_error *err);
+/* f->cuts. */
+stoic_status stoic_faulty_find_cuts(stoic_faulty *f, stoic_error *err) STOIC_MUST_CHECK;
 
 /* Finds the changed channels of step `first` and their frontier; *fits: few enough channels, with a
  * known order of sums. Behind stoic_session_changed(). */

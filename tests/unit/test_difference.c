@@ -350,11 +350,15 @@ static void wide_faults_go_by_rows(void **state) {
  * read. */
 static void blocks_are_filled_when_needed(void **state) {
     (void)state;
-    enum { MOST = 50, BLOCKS = 2 };
+    enum { MOST = 128, BLOCKS = 2 };
     static const struct {
-        int layer, channels;
+        int layer[2], channels[2];
         bool filled;
-    } cases[] = {{0, 20, false}, {0, 3, true}, {1, 50, true}, {4, 10, true}};
+    } cases[] = {{{0, 4}, {20, 1}, false},
+                 {{0, 2}, {3, 100}, false},
+                 {{0, 0}, {20, 0}, true},
+                 {{1, 4}, {50, 10}, true},
+                 {{4, 4}, {10, 0}, true}};
     stoic_model *model = kit_zoo("lenet5");
     float *images = kit_images(model, IMAGES, 17);
     rig r = rig_create(model, images, IMAGES);
@@ -363,9 +367,11 @@ static void blocks_are_filled_when_needed(void **state) {
     heard full = {.outputs = kit_floats(IMAGES * r.classes)};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         stoic_edit edits[MOST];
-        size_t n = (size_t)cases[i].channels;
-        for (size_t c = 0; c < n; c++)
-            edits[c] = kit_flip(model, kit_weight(model, cases[i].layer, 2), (int64_t)c, 24);
+        size_t n = 0;
+        for (int l = 0; l < 2; l++) {
+            for (int c = 0; c < cases[i].channels[l]; c++)
+                edits[n++] = kit_flip(model, kit_weight(model, cases[i].layer[l], 2), c, 24);
+        }
         MUST(stoic_faulty_hold(r.fast, edits, n, err));
         for (int b = 0; b < BLOCKS; b++) {
             stoic_block *open;
@@ -385,6 +391,45 @@ static void blocks_are_filled_when_needed(void **state) {
     }
     free(fast.outputs);
     free(full.outputs);
+    rig_free(&r);
+    free(images);
+}
+
+/* The factors of the first normalisation, all but the last `left`. */
+static size_t stem_edits(const stoic_model *model, float value, int left, stoic_edit edits[16]) {
+    size_t node = 0;
+    while (model->nodes[node].op != &stoic_op_batch_normalization)
+        node++;
+    for (int c = 0; c < 16 - left; c++)
+        edits[c] = (stoic_edit){.tensor = model->nodes[node].in[1], .index = c, .value = value};
+    return (size_t)(16 - left);
+}
+
+/* Images that become the same go on as one; those that differ in a pixel of one channel do not. */
+static void alike_images_agree(void **state) {
+    (void)state;
+    enum { FEW = 19 };
+    static const struct {
+        float factor;
+        int left;
+        bool alike;
+    } cases[] = {{0, 0, true}, {NAN, 0, true}, {INFINITY, 0, true}, {0, 1, false}, {NAN, 1, true}};
+    stoic_model *model = kit_random_norms(kit_zoo("resnet20"), 3);
+    float *images = kit_images(model, FEW, 13);
+    int64_t size = stoic_shape_count(stoic_model_input_shape(model));
+    for (int i = 1; i < FEW; i++) {
+        memcpy(images + i * size, images, (size_t)size * sizeof *images);
+        images[i * size + 37 * i] += 2;
+    }
+    rig r = rig_create(model, images, FEW);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        stoic_edit edits[16];
+        int64_t before = stoic_faulty_count(r.fast)->alike;
+        size_t n = stem_edits(model, cases[i].factor, cases[i].left, edits);
+        expect_agreement(&r, edits, n, NULL, 0, false);
+        assert_int_equal(stoic_faulty_count(r.fast)->alike > before, cases[i].alike);
+    }
+    assert_int_equal(stoic_faulty_count(r.full)->alike, 0);
     rig_free(&r);
     free(images);
 }
@@ -507,6 +552,7 @@ int main(void) {
         cmocka_unit_test(lenet_agrees),
         cmocka_unit_test(variants_agree),
         cmocka_unit_test(resnet_agrees),
+        cmocka_unit_test(alike_images_agree),
         cmocka_unit_test(edges_agree),
         cmocka_unit_test(broken_values_agree),
         cmocka_unit_test(unsure_images_agree),
