@@ -6,8 +6,9 @@
 # and campaign files; stopped or killed, it goes on where it was when it is started again.
 #
 # NETWORK   resnet20 (default), resnet44 …     EPOCHS  of each training (20)     SEED  (1)
-# CONFIGS   "baseline relu6 aware invert both all100 single mix" or some of them; the last three are
-#           the ablations of section 5.2: every image hit, single elements, all models
+# CONFIGS   "baseline relu6 aware invert both all100 single mix fat" or some of them; all100, single and
+#           mix are the ablations of section 5.2: every image hit, single elements, all models; fat is
+#           fault-aware training alone
 # RAMP      severity of the faults in the last epoch (100, the paper's, over 100 epochs)
 # PASSES    campaigns of the regret (5)        OPERATIONS  faults of each operation model (400)
 # START     a trained network to go on from, instead of a new one; baseline is then this as it is
@@ -16,10 +17,10 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 stoic=${STOIC:-$here/../../build/stoic}
-[ $# -ge 2 ] || { sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 train=$1 test=$2 out=${3:-diehardnet}
 network=${NETWORK:-resnet20} epochs=${EPOCHS:-20} seed=${SEED:-1} ramp=${RAMP:-100}
-configs=${CONFIGS:-baseline relu6 aware invert both all100 single mix}
+configs=${CONFIGS:-baseline relu6 aware invert both all100 single mix fat}
 recipe=${RECIPE:---lr 2 --momentum 0.9 --weight-decay 1e-5 --schedule cosine:1e-4 --clip 1 --loss bce
     --augment resizedcrop,flip}
 mean=0.4914,0.4822,0.4465 std=0.2470,0.2435,0.2616
@@ -35,14 +36,14 @@ say() { printf '[%5d s] %s\n' $(($(date +%s) - began)) "$*"; }
 # passes_of CONFIG, faults_of CONFIG: what the network goes through, and what it is trained under.
 passes_of() {
     case $1 in
-    baseline) ;;
+    baseline | fat) ;;
     relu6 | aware) echo '--pass relu6' ;;
     *) echo '--pass relu6 --pass invert' ;;
     esac
 }
 faults_of() {
     case $1 in
-    aware | both) echo "--fault map:block,value=ramp,ramp=$ramp,share=0.75" ;;
+    aware | both | fat) echo "--fault map:block,value=ramp,ramp=$ramp,share=0.75" ;;
     all100) echo "--fault map:block,value=ramp,ramp=$ramp,share=1" ;;
     single) echo "--fault map:single,value=ramp,ramp=$ramp,share=0.75" ;;
     mix) echo "--fault map:mix,value=ramp,ramp=$ramp,share=0.75" ;;

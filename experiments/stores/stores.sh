@@ -7,6 +7,7 @@
 #
 # STOIC, MODELS   the binary, and the folder of the networks
 # IMAGES          the first so many of Fashion-MNIST (default: all); TRIALS (20); RATES (four decades)
+# SEED            of the trials (0)
 # CIFAR_IMAGES    so many of CIFAR-10, the same number of each class (1000); CIFAR_TRIALS (10)
 # NETWORK, DATA   another network and its --data, instead of these two; OPTIONS: more for inject,
 #                 such as '--resize 224'
@@ -14,7 +15,7 @@
 #                 machine that does nothing else
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -ge 1 ] || { sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 stoic=${STOIC:-$here/../../build/stoic}
 models=${MODELS:-$here/../../models}
 out=$1
@@ -77,7 +78,7 @@ sweep() {
         "$stoic" store "$model" --store "$store" --format json > "$file.store.json" || stop
         printf '[%4d s] %s, %s\n' $(($(date +%s) - began)) "$name" "$store"
         for rate in $(printf %s "$rates" | tr ',' ' '); do
-            "$stoic" inject "$model" --store "$store" --fault "ber:$rate" --trials "$count" --seed 0 \
+            "$stoic" inject "$model" --store "$store" --fault "ber:$rate" --trials "$count" --seed "${SEED:-0}" \
                 -o "$file.ber-$rate.db" --format json --quiet "$@" > "$file.part" || stop
             mv "$file.part" "$file.ber-$rate.json"
         done
