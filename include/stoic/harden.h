@@ -60,6 +60,7 @@ typedef struct stoic_harden_options {
      * stoic/sensitivity.h ranks them. */
     const stoic_channel *channels;
     size_t n_channels;
+    const volatile int *cancel; /* as in a campaign; nothing is made then. May be NULL */
 } stoic_harden_options;
 
 /* Every fifth image: 20 %. */

@@ -26,6 +26,7 @@ struct stoic_endurance {
     int *labels;
     int64_t n, classes;
     int threads;
+    const stoic_harden_options *options;
 };
 
 /* One question put to the workers. Item ITEMS is the network without faults. */
@@ -113,6 +114,7 @@ stoic_status stoic_endurance_create(const stoic_pass_run *run, const stoic_model
     if (!e)
         return stoic_fail_memory(err, "faults to tune by", sizeof *e);
     e->classes = stoic_model_classes(model);
+    e->options = run->options;
     e->threads = run->options->threads > 0 ? run->options->threads : stoic_cpu_count();
     TRY(draw_all(e, model, err));
     TRY(read_images(e, run->options, err));
@@ -130,6 +132,7 @@ static stoic_status answer(question *q, int i, stoic_session *session, float *ou
     stoic_status status = STOIC_OK;
     const stoic_endurance *e = q->e;
     bool nan;
+    TRY(stoic_pass_go_on(e->options, err));
     if (i < ITEMS)
         TRY(stoic_session_edit(session, e->items[i].edits, e->items[i].n, err));
     TRY(stoic_session_run(session, e->images, e->n, out, err));

@@ -121,6 +121,7 @@ static stoic_status train(tuning *t, int64_t batches, stoic_error *err) {
                                         .labels = t->labels,
                                         .count = t->batch};
     for (int64_t b = 0; b < batches; b++) {
+        TRY(stoic_pass_go_on(t->f->run->options, err));
         TRY(read_batch(t, b, batches, err));
         TRY(stoic_gradient_run(&batch, err));
         for (size_t k = 0; k < t->f->n; k++)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/pool.h"
 #include "base/text.h"
 #include "harden/hardening.h"
 #include "stoic/parse.h"
@@ -35,6 +36,11 @@ const char *stoic_pass_usage(size_t i) {
 
 const char *stoic_pass_summary(size_t i) {
     return entries[i].summary;
+}
+
+stoic_status stoic_pass_go_on(const stoic_harden_options *options, stoic_error *err) {
+    return stoic_stop_asked(options->cancel) ? stoic_fail(err, STOIC_ERR_INTERRUPTED, "", "stopped")
+                                             : STOIC_OK;
 }
 
 stoic_harden_options stoic_harden_options_default(void) {
@@ -194,6 +200,7 @@ stoic_status stoic_harden(const stoic_model *model, const char *const *passes, s
     stoic_status status = STOIC_OK;
     stoic_harden_options defaults = stoic_harden_options_default();
     stoic_model *now = stoic_model_retain(model);
+    options = options ? options : &defaults;
     stoic_hardening *report = calloc(1, sizeof *report);
     *out = NULL;
     if (hardening)
@@ -205,7 +212,8 @@ stoic_status stoic_harden(const stoic_model *model, const char *const *passes, s
     TRY(stoic_harden_check(passes, n, NULL, err));
     for (size_t i = 0; i < n; i++) {
         stoic_model *next;
-        TRY(apply(now, passes[i], options ? options : &defaults, report, &next, err));
+        TRY(stoic_pass_go_on(options, err));
+        TRY(apply(now, passes[i], options, report, &next, err));
         stoic_model_free(now);
         now = next;
     }

@@ -42,6 +42,9 @@ stoic_status stoic_pass_changed(stoic_pass_run *run, int node, stoic_error *err,
 stoic_status stoic_pass_note(stoic_pass_run *run, const char *note, stoic_error *err);
 void stoic_pass_profiled(stoic_pass_run *run, int64_t images);
 
+/* STOIC_ERR_INTERRUPTED if the caller asks to stop. */
+stoic_status stoic_pass_go_on(const stoic_harden_options *options, stoic_error *err);
+
 /* "node 'x' (Op): PASS <why>", STOIC_ERR_UNSUPPORTED. */
 stoic_status stoic_pass_refuse(const stoic_pass_run *run, int node, const char *why,
                                stoic_error *err);

@@ -14,6 +14,7 @@
 
 typedef struct profile {
     const stoic_program *program;
+    const stoic_harden_options *options;
     const stoic_dataset *data;
     const int *values;
     size_t n;
@@ -49,6 +50,7 @@ static stoic_status run_tile(profile *p, stoic_session *s, int64_t first, float 
     stoic_status status = STOIC_OK;
     int tile = p->program->tile, n = 0;
     int64_t size = stoic_shape_count(stoic_dataset_shape(p->data));
+    TRY(stoic_pass_go_on(p->options, err));
     for (; n < tile && first + n < p->images; n++)
         TRY(stoic_dataset_read(p->data, (first + n) * p->every, 1, images + n * size, NULL, err));
     TRY(stoic_session_run(s, images, n, out, err));
@@ -176,6 +178,7 @@ static stoic_status take(stoic_pass_run *run, profile *p, stoic_error *err) {
     stoic_status status = STOIC_OK;
     const stoic_harden_options *o = run->options;
     stoic_program *program = NULL;
+    p->options = o;
     p->data = o->data;
     p->every = o->every > 0 ? o->every : 1;
     pthread_mutex_init(&p->lock, NULL);

@@ -149,6 +149,7 @@ static stoic_status make_pass(stoic_variants *variants, const stoic_model *model
         passes[n++] = item;
     wanted.data = options->profile;
     wanted.threads = options->threads;
+    wanted.cancel = options->cancel;
     wanted.channels = options->channels;
     wanted.n_channels = options->n_channels;
     TRY(stoic_harden_check(passes, n, &profiles, err));

@@ -130,6 +130,36 @@ static void composes(void **state) {
     stoic_model_free(model);
 }
 
+/* Between passes, in a profile, while thresholds are tuned. */
+static void stops_when_asked(void **state) {
+    (void)state;
+    volatile int stop = 0;
+    stoic_model *model = network(17), *out = NULL;
+    stoic_dataset *data = kit_labelled(model, COUNT, SIDE, 1);
+    stoic_harden_options options = {.data = data, .every = 1, .threads = 2, .cancel = &stop};
+    stoic_pass_run run = {.model = model, .text = "test", .options = &options};
+    stoic_endurance *endurance = NULL;
+    const char *const passes[] = {"relu6", "fitact"};
+    const int value = model->nodes[0].out[0];
+    float *most = NULL;
+    int64_t images;
+    double area;
+    stoic_error why = {0};
+    MUST(stoic_endurance_create(&run, model, &endurance, err));
+    MUST(stoic_endurance_area(endurance, model, &area, err));
+    stop = 1;
+    assert_int_equal(stoic_endurance_area(endurance, model, &area, &why), STOIC_ERR_INTERRUPTED);
+    assert_int_equal(stoic_profile_maxima(&run, &value, 1, &most, &images, &why),
+                     STOIC_ERR_INTERRUPTED);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(stoic_harden(model, &passes[i], 1, &options, &out, NULL, &why),
+                         STOIC_ERR_INTERRUPTED);
+    assert_null(out);
+    stoic_endurance_free(endurance);
+    stoic_dataset_free(data);
+    stoic_model_free(model);
+}
+
 static void is_refused(void **state) {
     (void)state;
     static const struct {
@@ -161,11 +191,9 @@ static void is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_area_is_a_mean_accuracy),
-        cmocka_unit_test(tuning_does_not_lose),
-        cmocka_unit_test(what_is_above_becomes_zero),
-        cmocka_unit_test(composes),
-        cmocka_unit_test(is_refused),
+        cmocka_unit_test(an_area_is_a_mean_accuracy), cmocka_unit_test(tuning_does_not_lose),
+        cmocka_unit_test(what_is_above_becomes_zero), cmocka_unit_test(composes),
+        cmocka_unit_test(stops_when_asked),           cmocka_unit_test(is_refused),
     };
     return cmocka_run_group_tests(tests, make_home, remove_home);
 }
