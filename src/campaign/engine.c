@@ -311,13 +311,13 @@ void stoic_engine_worker_close(void *state) {
         stoic_block_free(w->block);
     if (w->faulty) {
         const stoic_faulty_counts *c = stoic_faulty_count(w->faulty);
-        if (c->rows + c->narrow + c->difference + c->line > 0)
+        if (c->rows + c->narrow + c->difference + c->line + c->beside > 0)
             stoic_log(STOIC_LOG_DEBUG,
                       "images by rows %lld, narrow %lld, difference %lld (%lld by size alone), "
-                      "undecided %lld, intervals %lld, carried %lld, alike %lld",
+                      "undecided %lld, intervals %lld, carried %lld, alike %lld, side by side %lld",
                       (long long)c->rows, (long long)c->narrow, (long long)c->difference,
                       (long long)c->small, (long long)c->again, (long long)c->line,
-                      (long long)c->carried, (long long)c->alike);
+                      (long long)c->carried, (long long)c->alike, (long long)c->beside);
     }
     stoic_faulty_free(w->faulty);
     stoic_pass_queue_free(w->queue);
@@ -354,6 +354,9 @@ stoic_status stoic_engine_worker_open(void *user, int index, void **state, stoic
     TRY(stoic_faulty_create(e->program, e->chains, full, &w->faulty, err));
     if (e->n_faults == 1 && stoic_fault_kind_of(e->faults[0]) == STOIC_FAULT_EXHAUSTIVE)
         stoic_faulty_sweep(w->faulty);
+    w->swept = e->n_faults == 1 && stoic_fault_kind_of(e->faults[0]) == STOIC_FAULT_EXHAUSTIVE &&
+               e->design.images_per_trial == 0 && e->design.chunk <= STOIC_DRAWN_TRIALS;
+    w->expected_block = -1;
     if (e->transient)
         TRY(stoic_pass_queue_create(e->program, full, e->transient,
                                     stoic_upsets_kept(e->design.images_per_trial), &w->queue, err));
@@ -496,6 +499,35 @@ done:
     return status;
 }
 
+/* Where all bits of a weight follow each other: what those of this chunk will make of the weight of
+ * the first. */
+static stoic_status expect(worker *w, int64_t trial, const edit_list *drawn, stoic_error *err) {
+    stoic_edit edits[STOIC_EXPECTED];
+    const stoic_edit *first = drawn->edits;
+    const edit_list *next = drawn;
+    int64_t chunk = w->engine->design.chunk, end = (trial / chunk + 1) * chunk;
+    int64_t trials = stoic_fault_trials(w->engine->faults[0]);
+    stoic_status status = STOIC_OK;
+    size_t n = 0;
+    if (w->expected_block == w->first && first->tensor == w->expected_tensor &&
+        first->index == w->expected_index)
+        return STOIC_OK;
+    end = end < trials ? end : trials;
+    for (; trial < end && n < STOIC_EXPECTED; trial++) {
+        TRY(draw(w, trial, &next, err));
+        if (next->n != 1 || next->due || next->edits[0].tensor != first->tensor ||
+            next->edits[0].index != first->index)
+            break;
+        edits[n++] = next->edits[0];
+    }
+    w->expected_block = w->first;
+    w->expected_tensor = first->tensor;
+    w->expected_index = first->index;
+    stoic_faulty_expect(w->faulty, edits, n);
+done:
+    return status;
+}
+
 static stoic_status worker_trial(void *state, int64_t trial, const int32_t *images,
                                  int64_t n_images, stoic_counts *counts, uint8_t *outcome,
                                  stoic_error *err) {
@@ -520,6 +552,8 @@ static stoic_status worker_trial(void *state, int64_t trial, const int32_t *imag
         return transient_trial(w, trial, drawn, &t, &sink, err);
     if (drawn->due || drawn->n == 0)
         return STOIC_OK;
+    if (w->swept && drawn->n == 1 && (status = expect(w, trial, drawn, err)) != STOIC_OK)
+        return status;
     return stoic_faulty_run(w->faulty, w->block, n_images > 0 ? images : NULL, (int)n_images,
                             drawn->edits, drawn->n, &sink, err);
 }

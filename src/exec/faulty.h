@@ -38,6 +38,7 @@ typedef struct stoic_faulty_counts {
     int64_t rows, narrow, difference, small, again;
     int64_t line, carried; /* images that intervals decided, and that carry_run.c did */
     int64_t alike;         /* images that went on as another one, being the same */
+    int64_t beside;        /* images of which all values of the weight went side by side */
 } stoic_faulty_counts;
 
 /* `full`: rows only. `chains` may be NULL with full. */
@@ -46,6 +47,10 @@ stoic_status stoic_faulty_create(const stoic_program *program, const stoic_chain
 void stoic_faulty_free(stoic_faulty *faulty);
 /* Every weight will be asked for many times in a row: what serves all of them is made at once. */
 void stoic_faulty_sweep(stoic_faulty *faulty);
+/* The next edits, one after the other: all are of one weight, or nothing is expected. At most
+ * STOIC_EXPECTED of them count. What is found does not depend on it. */
+enum { STOIC_EXPECTED = 32 };
+void stoic_faulty_expect(stoic_faulty *faulty, const stoic_edit *edits, size_t n);
 /* Its session, without any edit. */
 stoic_session *stoic_faulty_session(stoic_faulty *faulty);
 const stoic_faulty_counts *stoic_faulty_count(const stoic_faulty *faulty);

@@ -92,6 +92,17 @@ void stoic_faulty_sweep(stoic_faulty *f) {
     f->swept = true;
 }
 
+void stoic_faulty_expect(stoic_faulty *f, const stoic_edit *edits, size_t n) {
+    f->n_expected = 0;
+    for (size_t i = 0; i < n && i < STOIC_EXPECTED; i++) {
+        if (edits[i].tensor != edits[0].tensor || edits[i].index != edits[0].index)
+            break;
+        f->expected[f->n_expected++] = edits[i].value;
+    }
+    f->expected_tensor = n ? edits[0].tensor : -1;
+    f->expected_index = n ? edits[0].index : -1;
+}
+
 stoic_status stoic_faulty_grow(float **buffer, size_t *room, size_t count, stoic_error *err) {
     if (count <= *room)
         return STOIC_OK;

@@ -102,6 +102,7 @@ typedef struct stoic_single {
     float change;   /* of the weight, as asked for last */
     bool alike;     /* it leaves almost nothing of the weight, as others of its bits do */
     bool limited;   /* f->threshold has its limits */
+    bool beside;    /* and relay_side.c the classes of its values to come */
     /* LINE: see the kernel `outside` */
     const float *x, *low, *high;
     int64_t step;
@@ -113,6 +114,10 @@ struct stoic_faulty {
     const stoic_program *program;
     const stoic_chains *chains;
     bool full, swept;
+    int expected_tensor; /* the weight of which these values come next */
+    int64_t expected_index;
+    float expected[STOIC_EXPECTED];
+    int n_expected;
     stoic_session *session;
     const stoic_edit *held; /* are in the session between runs; NULL: none */
     size_t n_held;

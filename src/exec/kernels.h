@@ -70,6 +70,20 @@ typedef struct stoic_product {
     bool relu;
 } stoic_product;
 
+/* A matrix product for 16 changes side by side, of the inputs that change at all: output o of part
+ * j is add[j][o] + the sum over its list of in[row] * weights[row'][o], each step one fma from +0;
+ * then the largest of the parts, ReLU, and less golden[o]. */
+typedef struct stoic_listed {
+    int parts;               /* 1 or 4 */
+    const int32_t *pairs[4]; /* of each part: rows of `in` and of the weights, in turn */
+    int64_t n[4];
+    const float *weights;
+    int64_t step, out;            /* from row to row; outputs */
+    const float *add[4], *golden; /* NULL: nothing */
+    bool relu, sizes;             /* sizes: of |in|; nothing is kept */
+    int32_t base;                 /* number of output 0 */
+} stoic_listed;
+
 typedef struct stoic_kernels {
     const char *isa;
 
@@ -145,6 +159,18 @@ typedef struct stoic_kernels {
      * what is `apart` below STOIC_STEEP are taken for granted then. */
     void (*classify)(const float *logits, const float *error, int64_t n, float apart, bool sigmoid,
                      int32_t *top1);
+
+    /* out [out][16]; most[16]: the largest |sum| of the lists alone (merged with what is there).
+     * kept, if not NULL, gets the numbers of the outputs that are not 0 in all lanes, twice each.
+     * Returns how many there are. */
+    int64_t (*listed)(const stoic_listed *l, const float *in, float *out, float *most,
+                      int32_t *kept);
+    /* One weight moved by 16 changes, in one image: of n windows of `parts` places each, the
+     * largest z[p] + change * x[p], ReLU, and less golden: out [n][16]; live: is it not 0
+     * everywhere? */
+    int64_t (*listed_moves)(const float *z, const float *x, const int32_t *windows, int parts,
+                            int64_t n, const float *changes, bool relu, const float *golden,
+                            float *out, uint8_t *live);
 
     /* The sum of n floats, in double. */
     double (*sum)(const float *x, int64_t n);

@@ -9,6 +9,7 @@
 #include "exec/chain_kernels.h"
 #include "exec/check_kernels.h"
 #include "exec/kernels.h"
+#include "exec/listed_kernels.h"
 #include "exec/vectorise.h"
 
 extern const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET);
@@ -369,6 +370,8 @@ const stoic_kernels JOIN(stoic_kernels_, STOIC_KERNEL_SET) = {
     .columns = stoic_columns,
     .move = stoic_move,
     .classify = stoic_classify,
+    .listed = stoic_listed_sum,
+    .listed_moves = stoic_listed_moves,
     .sum = stoic_check_sum,
     .window_sum = stoic_check_windows,
 };

@@ -27,6 +27,8 @@ void stoic_relay_free(relay *r) {
     free(r->room);
     free(r->met);
     free(r->at);
+    free(r->own);
+    stoic_side_free(&r->side);
     free(r);
 }
 

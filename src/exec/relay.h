@@ -29,4 +29,14 @@ bool stoic_relay_limit_fits(const stoic_faulty *f, const stoic_block *b, const s
 stoic_status stoic_relay_limits(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
                                 stoic_error *err);
 
+/* All the values that a weight with limits will have, side by side: can that be, and the classes of
+ * all images of the block that can be told. n <= STOIC_EXPECTED. Behind stoic_relay_limits(). */
+bool stoic_side_fits(const stoic_faulty *f);
+stoic_status stoic_side_run(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
+                            const float *changes, int n, stoic_error *err);
+/* Which of them is it? -1: none. */
+int stoic_side_find(const stoic_faulty *f, float change);
+/* The class of an image then; -1: unknown. */
+int stoic_side_top1(const stoic_faulty *f, int image, int which);
+
 #endif

@@ -38,6 +38,7 @@ static stoic_status find_pairs(const stoic_faulty *f, relay *r, stoic_error *err
     memset(r->pairs, 0, count * sizeof *r->pairs);
     for (int64_t i = 0; i < elements; i++) {
         stoic_tail_reach(f, &r->tail, i, &one);
+        r->pairs[(classes * elements + i) * n + classes] = stoic_above(fmax(one.hidden, 1));
         for (int64_t a = 0; a < classes; a++) {
             r->pairs[(classes * elements + i) * n + a] = stoic_above(one.one[a]);
             for (int64_t k = 0; k < classes; k++)
@@ -148,12 +149,15 @@ static stoic_status find_rooms(stoic_faulty *f, stoic_block *b, stoic_error *err
         return STOIC_OK;
     TRY(stoic_block_probe(b, f->chains, f->narrow.step, &hit, err));
     TRY(stoic_faulty_grow(&r->room, &r->room_room, (size_t)(b->count * 4 * n), err));
+    TRY(stoic_faulty_grow(&r->own, &r->own_room, (size_t)(b->count * (classes + 1)), err));
     r->room_block = 0;
     for (int image = 0; image < b->count; image++) {
         float *room = r->room + image * 4 * n;
         bool nan;
         if (image % STOIC_LANES == 0)
             own_errors(f, b, hit, image, own);
+        for (int64_t k = 0; k <= classes; k++)
+            r->own[image * (classes + 1) + k] = own[k * STOIC_LANES + image % STOIC_LANES];
         int top = stoic_top1(b->golden[g->output] + image * classes, classes, &nan);
         facts m = {logits + image * classes, f->difference.errors + image * classes,
                    own + image % STOIC_LANES, top};

@@ -11,6 +11,40 @@
 
 /* Errors are known for sums that move by STOIC_QUIET at most, 8, 32 and 128 times that. */
 enum { STOIC_RELAY_PATH = 4, STOIC_RELAY_LEVELS = 4 };
+/* Fewer changes of an image are left to packs of images. */
+enum { STOIC_SIDE_LEAST = 3 };
+
+/* ReLU and at most one max-pool of quarters behind a convolution. */
+typedef struct side_path {
+    int parts; /* places of a window: 1 or 4 */
+    bool relu;
+    int64_t across, line; /* windows and places in a row */
+} side_path;
+
+/* All values of one weight side by side: relay_side.c. */
+typedef struct stoic_side {
+    int n;                        /* how many; 0: none */
+    float change[STOIC_EXPECTED]; /* of the weight */
+    int16_t *top1;                /* [image][STOIC_EXPECTED]: the class, -1: unknown */
+    size_t top1_room;             /* images */
+    int step;                     /* shapes are for this hit step, plus one */
+    side_path hit, next;
+    int32_t *lists; /* what follows */
+    size_t lists_room;
+    int32_t *windows; /* of the hit channel: [frontier pixel][parts] */
+    int32_t *taps;    /* what each output of the next convolution reads: pixel, tap, in turn */
+    int32_t *starts;  /* [output]: its first */
+    int32_t *open;    /* scratch: [part][taps], those that change */
+    int32_t *kept[2]; /* what changes in front of one product and the next */
+    uint8_t *live;    /* frontier pixel: does it change? */
+    uint64_t block;   /* the channel is of this block (its serial), step and number */
+    int of;
+    int64_t channel;
+    float *z, *front; /* [image][sum], [image][frontier pixel]: golden */
+    size_t z_room, front_room;
+    float *scratch;
+    size_t scratch_room;
+} stoic_side;
 
 struct stoic_relay {
     bool use;
@@ -48,11 +82,16 @@ struct stoic_relay {
     int64_t room_channel;
     float *room; /* [image][pair, pair if quiet, one, one if quiet][columns] */
     size_t room_room;
+    float *own; /* [image][class, any sum]: what 2 u total in the hit channel does */
+    size_t own_room;
     float *met; /* scratch: one channel of the hit layer, twice */
     size_t met_room;
     int32_t *at; /* [pixel]: the place that the weight meets, -1: padding */
     size_t at_room;
+    stoic_side side;
 };
+
+void stoic_side_free(stoic_side *s);
 
 double stoic_relay_level(int level);
 /* Errors [level][image][class] as those of the difference, where no sum behind the hit layer moves

@@ -67,7 +67,8 @@ static void product(const stoic_faulty *f, const stoic_block *b, int i, int firs
         for (int64_t o = 0; o < p.out; o++) {
             double total = (double)probe->totals[image * p.out + o];
             float *e = &out[o * STOIC_LANES + l];
-            *e = stoic_above(slack * ((double)*e + 2 * unit * total) + tiny);
+            /* two runs, and adding changes to golden (relay_side.c) */
+            *e = stoic_above(slack * ((double)*e + 3 * unit * total) + tiny);
         }
     }
     f->program->kernels->columns(rows, p.out, columns);

@@ -9,7 +9,7 @@
 
 #include "base/fail.h"
 #include "exec/line_parts.h"
-#include "exec/relay.h"
+#include "exec/relay_parts.h"
 
 static const double largest = 0x1p127; /* values from here on are left to the other ways */
 
@@ -129,6 +129,26 @@ static int64_t first_limits(const stoic_faulty *f) {
     return f->swept ? 1 : 2;
 }
 
+/* All values to come, at once. */
+static stoic_status run_beside(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
+                               stoic_error *err) {
+    float changes[STOIC_EXPECTED];
+    stoic_edit next = *edit;
+    int n = 0;
+    if (f->expected_tensor != edit->tensor || f->expected_index != edit->index ||
+        !stoic_side_fits(f))
+        return STOIC_OK;
+    for (int i = 0; i < f->n_expected; i++) {
+        next.value = f->expected[i];
+        if (change_of(f, &next, &changes[n]))
+            n++;
+    }
+    if (n < STOIC_SIDE_LEAST)
+        return STOIC_OK;
+    f->single.beside = true;
+    return stoic_side_run(f, b, edit, changes, n, err);
+}
+
 static stoic_status prepare(stoic_faulty *f, stoic_block *b, const stoic_edit *edit,
                             const stoic_sink *sink, stoic_error *err) {
     stoic_single *s = &f->single;
@@ -154,6 +174,8 @@ static stoic_status prepare(stoic_faulty *f, stoic_block *b, const stoic_edit *e
         TRY(drop_anchors(f, b, err));
         TRY(through ? stoic_relay_limits(f, b, edit, err) : stoic_threshold_find(f, b, edit, err));
         s->limited = true;
+        if (through)
+            TRY(run_beside(f, b, edit, err));
     }
 done:
     return status;
@@ -163,7 +185,7 @@ done:
 static int keep_open(stoic_faulty *f, const stoic_block *b, float change, const stoic_sink *sink) {
     const stoic_single *s = &f->single;
     bool far = s->way == STOIC_SINGLE_LINE && s->far_to > 0;
-    int left = 0;
+    int left = 0, which = s->beside ? stoic_side_find(f, change) : -1;
     for (int image = 0; image < b->count; image++) {
         int k = image / STOIC_LANES, l = image % STOIC_LANES;
         bool open = f->selected[image] && (f->open[k] >> l & 1);
@@ -172,6 +194,12 @@ static int keep_open(stoic_faulty *f, const stoic_block *b, float change, const 
         if (d >= (float)STOIC_FAR_FROM && d <= s->far_to) {
             sink->top1(sink->user, image, s->far_class);
             f->counts.line++;
+            open = false;
+        }
+        int top1 = open && which >= 0 ? stoic_side_top1(f, image, which) : -1;
+        if (top1 >= 0) {
+            sink->top1(sink->user, image, top1);
+            f->counts.beside++;
             open = false;
         }
         if (open && s->limited && is_near(&f->threshold.anchors[image], change)) {

@@ -115,6 +115,19 @@ static inline stoic_edit rig_flip(const rig *r, int layer, stoic_rng *rng) {
     return kit_node_flip(r->model, node, bias ? 2 : 1, rng);
 }
 
+/* Images on which the two disagree after each of the bits from `from` on of one weight; told: the
+ * fast worker knows what comes. */
+static inline int rig_sweep(rig *r, const stoic_edit *at, int from, bool told) {
+    stoic_edit edits[32];
+    int wrong = 0;
+    for (int bit = from; bit < 32; bit++)
+        edits[bit - from] = kit_flip(r->model, at->tensor, at->index, bit);
+    stoic_faulty_expect(r->fast, edits, told ? (size_t)(32 - from) : 0);
+    for (int bit = from; bit < 32; bit++)
+        wrong += rig_disagree(r, &edits[bit - from], 1, NULL, 0, true);
+    return wrong;
+}
+
 static inline void rig_print(const rig *r, const char *what) {
     const stoic_faulty_counts *c = stoic_faulty_count(r->fast);
     print_message("%s: %lld images by rows, %lld narrow, %lld by difference, %lld undecided\n",

@@ -427,4 +427,75 @@ static inline stoic_model *graph_wide(uint64_t seed, float change) {
     return change < 1 ? kit_twins(model, change) : model;
 }
 
+/* A convolution without groups of any shape, ReLU, and half of the time a pool of quarters. */
+static inline void graph_stage(graph *g, int64_t oc) {
+    char in[16], weights[16], bias[16];
+    int64_t k[2], stride[2], dilation[2], pads[4], size[2] = {g->h, g->w}, two[2] = {2, 2};
+    memcpy(in, g->value, sizeof in);
+    for (int i = 0; i < 2; i++) {
+        k[i] = pick(g, 2, 4);
+        stride[i] = pick(g, 0, 3) ? 1 : 2;
+        dilation[i] = pick(g, 0, 3) ? 1 : 2;
+        pads[i] = pick(g, 0, 2);
+        pads[i + 2] = pick(g, 1, 2);
+        size[i] = (size[i] + pads[i] + pads[i + 2] - span(k[i], dilation[i])) / stride[i] + 1;
+    }
+    double limit = sqrt(3 / (double)(g->c * k[0] * k[1]));
+    graph_constant(g, weights, 4, (const int64_t[]){oc, g->c, k[0], k[1]}, -limit, 1.5 * limit);
+    graph_constant(g, bias, 1, &oc, -0.5, 0.5);
+    graph_list(g, "kernel_shape", k, 2);
+    graph_list(g, "strides", stride, 2);
+    graph_list(g, "dilations", dilation, 2);
+    graph_list(g, "pads", pads, 4);
+    graph_node(g, &stoic_op_conv, (const char *[]){in, weights, bias}, 3);
+    graph_simple(g, &stoic_op_relu);
+    g->c = oc;
+    g->h = size[0];
+    g->w = size[1];
+    if (pick(g, 0, 1) || g->h < 2 || g->w < 2)
+        return;
+    graph_list(g, "kernel_shape", two, 2);
+    graph_list(g, "strides", two, 2);
+    graph_simple(g, &stoic_op_max_pool);
+    g->h /= 2;
+    g->w /= 2;
+}
+
+/* A Gemm with weights [out][in] and a bias. */
+static inline void graph_gemm(graph *g, int64_t out) {
+    char in[16], weights[16], bias[16];
+    double limit = sqrt(3 / (double)g->c);
+    memcpy(in, g->value, sizeof in);
+    graph_constant(g, weights, 2, (const int64_t[]){out, g->c}, -limit, limit);
+    graph_constant(g, bias, 1, &out, -1, 1);
+    graph_int(g, "transB", 1);
+    graph_node(g, &stoic_op_gemm, (const char *[]){in, weights, bias}, 3);
+    g->c = out;
+}
+
+/* Two of these and two or three matrix products with ReLU; ten classes as in graph_wide(). */
+static inline stoic_model *graph_stages(uint64_t seed, float change) {
+    stoic_rng rng = kit_rng(seed + 9000);
+    graph g = {.rng = &rng, .value = "x", .c = 1, .h = 18, .w = 17};
+    stoic_model *model = NULL;
+    stoic_shape shape = {4, {1, 1, 18, 17}};
+    MUST(stoic_builder_create("stages", 15, &g.b, err));
+    MUST(stoic_builder_input(g.b, "x", &shape, err));
+    graph_stage(&g, 12 + (int64_t)(seed % 5));
+    graph_stage(&g, 15 + (int64_t)(seed % 9));
+    graph_simple(&g, &stoic_op_flatten);
+    g.c *= g.h * g.w;
+    g.h = g.w = 1;
+    for (int i = (int)(seed % 2); i < 2; i++) {
+        graph_gemm(&g, 20 + 7 * (int64_t)(seed % 6));
+        graph_simple(&g, &stoic_op_relu);
+    }
+    graph_gemm(&g, 10);
+    if (seed % 3)
+        graph_simple(&g, seed % 3 == 1 ? &stoic_op_softmax : &stoic_op_sigmoid);
+    MUST(stoic_builder_output(g.b, g.value, err));
+    MUST(stoic_builder_finish(g.b, &model, err));
+    return change < 1 ? kit_twins(model, change) : model;
+}
+
 #endif
