@@ -26,6 +26,7 @@ for config in open(f"{folder}/{network}.configs").read().split():
     base = base or clean["images_per_second"]
     out.writerow(
         [network, config, clean["accuracy"], round(passes["drop"]["mean"], 6),
-         "" if passes["trials"] < 2 else round(passes["accuracy"]["std"], 6), faults, round((tolerable + critical) / faults, 6),
+         "" if passes["trials"] < 2 else round(passes["accuracy"]["std"], 6), faults,
+         round((tolerable + critical) / faults, 6),
          tolerable, critical, round(critical / faults, 6), round(clean["images_per_second"], 1),
          round(base / clean["images_per_second"], 3)])

@@ -352,11 +352,10 @@ stoic_status stoic_engine_worker_open(void *user, int index, void **state, stoic
         goto done;
     }
     TRY(stoic_faulty_create(e->program, e->chains, full, &w->faulty, err));
-    if (e->n_faults == 1 && stoic_fault_kind_of(e->faults[0]) == STOIC_FAULT_EXHAUSTIVE)
+    bool swept = e->n_faults == 1 && stoic_fault_kind_of(e->faults[0]) == STOIC_FAULT_EXHAUSTIVE;
+    if (swept)
         stoic_faulty_sweep(w->faulty);
-    w->swept = e->n_faults == 1 && stoic_fault_kind_of(e->faults[0]) == STOIC_FAULT_EXHAUSTIVE &&
-               e->design.images_per_trial == 0 && e->design.chunk <= STOIC_DRAWN_TRIALS;
-    w->expected_block = -1;
+    w->swept = swept && e->design.images_per_trial == 0 && e->design.chunk <= STOIC_DRAWN_TRIALS;
     if (e->transient)
         TRY(stoic_pass_queue_create(e->program, full, e->transient,
                                     stoic_upsets_kept(e->design.images_per_trial), &w->queue, err));
@@ -509,8 +508,7 @@ static stoic_status expect(worker *w, int64_t trial, const edit_list *drawn, sto
     int64_t trials = stoic_fault_trials(w->engine->faults[0]);
     stoic_status status = STOIC_OK;
     size_t n = 0;
-    if (w->expected_block == w->first && first->tensor == w->expected_tensor &&
-        first->index == w->expected_index)
+    if (stoic_faulty_expects(w->faulty, first))
         return STOIC_OK;
     end = end < trials ? end : trials;
     for (; trial < end && n < STOIC_EXPECTED; trial++) {
@@ -520,9 +518,6 @@ static stoic_status expect(worker *w, int64_t trial, const edit_list *drawn, sto
             break;
         edits[n++] = next->edits[0];
     }
-    w->expected_block = w->first;
-    w->expected_tensor = first->tensor;
-    w->expected_index = first->index;
     stoic_faulty_expect(w->faulty, edits, n);
 done:
     return status;

@@ -83,9 +83,7 @@ typedef struct stoic_engine_worker {
     stoic_pass_queue *queue;
     int32_t *spared; /* images that the transient fault leaves out */
     stoic_site_drawer drawer;
-    bool swept; /* all bits of a weight follow each other */
-    int64_t expected_block, expected_index; /* of which weight faulty knows what comes */
-    int expected_tensor;
+    bool swept;                                /* all bits of a weight follow each other */
     stoic_edit_list drawn[STOIC_DRAWN_TRIALS]; /* a chunk's trials come again for every block */
     stoic_edit_list many; /* those of one trial with STOIC_MANY_EDITS, which stay in the session */
 } stoic_engine_worker;

@@ -47,10 +47,12 @@ stoic_status stoic_faulty_create(const stoic_program *program, const stoic_chain
 void stoic_faulty_free(stoic_faulty *faulty);
 /* Every weight will be asked for many times in a row: what serves all of them is made at once. */
 void stoic_faulty_sweep(stoic_faulty *faulty);
-/* The next edits, one after the other: all are of one weight, or nothing is expected. At most
- * STOIC_EXPECTED of them count. What is found does not depend on it. */
+/* The next edits of one weight, one after the other; n 0: nothing is expected. At most
+ * STOIC_EXPECTED. What is found does not depend on it. */
 enum { STOIC_EXPECTED = 32 };
 void stoic_faulty_expect(stoic_faulty *faulty, const stoic_edit *edits, size_t n);
+/* Are edits of this one's weight expected? */
+bool stoic_faulty_expects(const stoic_faulty *faulty, const stoic_edit *edit);
 /* Its session, without any edit. */
 stoic_session *stoic_faulty_session(stoic_faulty *faulty);
 const stoic_faulty_counts *stoic_faulty_count(const stoic_faulty *faulty);

@@ -93,14 +93,18 @@ void stoic_faulty_sweep(stoic_faulty *f) {
 }
 
 void stoic_faulty_expect(stoic_faulty *f, const stoic_edit *edits, size_t n) {
-    f->n_expected = 0;
-    for (size_t i = 0; i < n && i < STOIC_EXPECTED; i++) {
-        if (edits[i].tensor != edits[0].tensor || edits[i].index != edits[0].index)
-            break;
-        f->expected[f->n_expected++] = edits[i].value;
+    f->n_expected = n < STOIC_EXPECTED ? (int)n : STOIC_EXPECTED;
+    if (n > 0) {
+        f->expected_tensor = edits[0].tensor;
+        f->expected_index = edits[0].index;
     }
-    f->expected_tensor = n ? edits[0].tensor : -1;
-    f->expected_index = n ? edits[0].index : -1;
+    for (int i = 0; i < f->n_expected; i++)
+        f->expected[i] = edits[i].value;
+}
+
+bool stoic_faulty_expects(const stoic_faulty *f, const stoic_edit *edit) {
+    return f->n_expected > 0 && f->expected_tensor == edit->tensor &&
+           f->expected_index == edit->index;
 }
 
 stoic_status stoic_faulty_grow(float **buffer, size_t *room, size_t count, stoic_error *err) {

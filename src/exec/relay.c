@@ -307,14 +307,13 @@ static void find_errors(const stoic_faulty *f, const stoic_block *b, const relay
         change[i] = fabsf(now[i] - change[i]) * 0x1p-24f; /* a huge one's reach may not fit */
     f->program->kernels->product(&r->reach, change, moved, NULL);
     for (int l = 0; l < STOIC_LANES; l++) {
-        int lane = l < w->n_images ? l : 0, level = 0;
+        int lane = l < w->n_images ? l : 0;
         double first = own * bounds[lane].moved + tiny,
                in_tail = 0x1p24 * STOIC_RELAY_UNIT * r->near;
         double off =
             first * (double)r->all[classes] + in_tail * (double)moved[classes * STOIC_LANES + l];
         double sum = slack * (fmax(bounds[lane].moved, (double)most[l]) + off);
-        while (level < STOIC_RELAY_LEVELS && !(sum < stoic_relay_level(level)))
-            level++;
+        int level = stoic_relay_level_of(sum);
         const float *normal = f->difference.errors + w->images[lane] * classes, *golden = normal;
         if (r->quiet && level < STOIC_RELAY_LEVELS && most[l] == most[l])
             golden = r->quiet + (level * b->count + w->images[lane]) * classes;

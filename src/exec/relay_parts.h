@@ -94,6 +94,8 @@ struct stoic_relay {
 void stoic_side_free(stoic_side *s);
 
 double stoic_relay_level(int level);
+/* The first one that sums of this size stay below; STOIC_RELAY_LEVELS: none. */
+int stoic_relay_level_of(double sum);
 /* Errors [level][image][class] as those of the difference, where no sum behind the hit layer moves
  * by more than the level; the block's. */
 stoic_status stoic_relay_quiet(stoic_faulty *f, stoic_block *b, const float **out,

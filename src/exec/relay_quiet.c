@@ -41,6 +41,13 @@ double stoic_relay_level(int level) {
     return times[level] * STOIC_QUIET;
 }
 
+int stoic_relay_level_of(double sum) {
+    int level = 0;
+    while (level < STOIC_RELAY_LEVELS && !(sum < stoic_relay_level(level)))
+        level++;
+    return level;
+}
+
 /* Leaves no error where a ReLU holds. */
 static void silence(const float *sums, int64_t count, double level, float *errors) {
     for (int64_t i = 0; i < count; i++) {

@@ -329,13 +329,10 @@ static void find_side_errors(const stoic_faulty *f, const stoic_block *b, const 
     double share = STOIC_RELAY_UNIT / STOIC_LINE_UNIT, times = 1.5 * share;
     for (int l = 0; l < STOIC_LANES; l++) {
         double size = fabs((double)k->change[l]) * part;
-        int level = 0;
         double off = times * (double)own[classes] + size * (double)moved[classes] +
                      in_tail * (double)reach[classes * STOIC_LANES + l] +
                      tiny * (double)r->all[classes];
-        double sum = slack * ((double)k->most[l] + slack * off);
-        while (level < STOIC_RELAY_LEVELS && !(sum < stoic_relay_level(level)))
-            level++;
+        int level = stoic_relay_level_of(slack * ((double)k->most[l] + slack * off));
         bool quiet = level < STOIC_RELAY_LEVELS;
         const float *golden = quiet ? r->quiet + (level * b->count + k->image) * classes
                                     : d->errors + k->image * classes;

@@ -135,8 +135,7 @@ static stoic_status run_beside(stoic_faulty *f, stoic_block *b, const stoic_edit
     float changes[STOIC_EXPECTED];
     stoic_edit next = *edit;
     int n = 0;
-    if (f->expected_tensor != edit->tensor || f->expected_index != edit->index ||
-        !stoic_side_fits(f))
+    if (!stoic_faulty_expects(f, edit) || !stoic_side_fits(f))
         return STOIC_OK;
     for (int i = 0; i < f->n_expected; i++) {
         next.value = f->expected[i];
